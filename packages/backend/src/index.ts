@@ -4,3 +4,34 @@
  * @module
  */
 export { SpikeError, type SpikeErrorCode, type SpikeErrorParts } from './errors.ts';
+export type { Backend, BackendReport, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
+export { isElementType, newElements, sizeOf, type ElementArray, type ElementType } from './elements.ts';
+export {
+  classCounts,
+  codeType,
+  gatherOrder,
+  maxCode,
+  packCodes,
+  packedBytes,
+  unpackCodes,
+  type GifFormat,
+  type GifRange,
+} from './codes.ts';
+export type {
+  Attributes,
+  Constants,
+  Inputs,
+  KernelRow,
+  Letters,
+  Operand,
+  Operands,
+  Outputs,
+  Scalars,
+} from './kernel.ts';
+export { kernelNames, kernels, type KernelName, type KernelTable } from './table/index.ts';
+export { firstDifference, type Tolerance } from './tolerance.ts';
+export { attributeLetters, operandDims, resolveType } from './shapes.ts';
+export { composites } from './composites.ts';
+export { createRunner, type Runner } from './runner.ts';
+export { createTableBackend, type Call, type Driver, type Implementation } from './table-backend.ts';
+export { createReferenceBackend } from './reference/index.ts';

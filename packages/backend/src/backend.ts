@@ -1,0 +1,89 @@
+/**
+ * The interface that every backend implements and every other package computes through.
+ *
+ * A backend is a value that is passed in. It owns device memory and runs kernels of the table; it does not know models,
+ * neurons or files, does not register itself anywhere, does not change what a kernel means, and does not fall back to
+ * another device: what it cannot do it refuses with `UNSUPPORTED`.
+ */
+import type { Tensor } from 'onnxruntime-common';
+import type { ElementArray, ElementType } from './elements.ts';
+import type { Attributes, Constants, Letters, Operands, Scalars } from './kernel.ts';
+import type { KernelName, KernelTable } from './table/index.ts';
+
+/** A tensor in host memory: any object with the shape of onnxruntime-common's `Tensor`. */
+export interface HostTensor {
+  readonly type: string;
+  readonly data: Tensor['data'] | ElementArray;
+  readonly dims: readonly number[];
+}
+
+/** A tensor in the memory of one backend, alive until it is disposed. */
+export interface DeviceTensor extends Disposable {
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  readonly disposed: boolean;
+  /** Gives the memory back. Work that was dispatched before still sees the tensor. A second call does nothing. */
+  dispose(): void;
+}
+
+/** A kernel made ready for one set of attributes and constants: weights packed, pipelines compiled. */
+export interface PreparedKernel<Name extends KernelName = KernelName> extends Disposable {
+  readonly kernel: Name;
+  readonly attributes: Attributes<KernelTable[Name]>;
+  /** The letters that attributes and constants bind. */
+  readonly letters: Letters;
+  dispose(): void;
+}
+
+/** What a backend runs on, for people and for reports. */
+export interface BackendReport {
+  /** The device in words: "plain TypeScript on one thread", "AVX-512 VNNI on 2 threads". */
+  readonly device: string;
+  readonly features: readonly string[];
+  readonly threads: number;
+}
+
+export interface Backend extends Disposable {
+  readonly name: string;
+  readonly report: BackendReport;
+  /** Bytes of device memory held by live tensors and prepared kernels. */
+  readonly liveBytes: number;
+
+  /** Whether `prepare` takes this kernel, by an implementation of its own or by the kernel's default body. */
+  supports(kernel: KernelName): boolean;
+
+  /** Copies a host tensor to the device. Errors: DTYPE, SHAPE (data and dims disagree). */
+  upload(tensor: HostTensor): DeviceTensor;
+
+  /** A zero-filled device tensor. */
+  allocate(type: ElementType, dims: readonly number[]): DeviceTensor;
+
+  /**
+   * Makes a kernel ready. Constants that come from the host are copied or packed, so the caller may drop them;
+   * constants that are device tensors are borrowed and must outlive the prepared kernel.
+   * Errors: UNSUPPORTED, INVALID_ARGUMENT (attributes), SHAPE, DTYPE.
+   */
+  prepare<Name extends KernelName>(
+    kernel: Name,
+    attributes: Attributes<KernelTable[Name]>,
+    constants: Constants<KernelTable[Name]>,
+  ): PreparedKernel<Name>;
+
+  /**
+   * Enqueues one run and returns at once. Runs execute in the order of dispatch: each sees everything that the runs
+   * before it wrote. Shapes are checked here; a fault of the device itself shows at the next `read`.
+   * An output may not be an input of the same call.
+   * Errors: SHAPE, DTYPE, DISPOSED, INVALID_ARGUMENT (scalars).
+   */
+  dispatch<Name extends KernelName>(
+    prepared: PreparedKernel<Name>,
+    operands: Operands<KernelTable[Name]>,
+    scalars: Scalars<KernelTable[Name]>,
+  ): void;
+
+  /** Waits for the work dispatched so far and copies the tensor to the host. */
+  read(tensor: DeviceTensor): Promise<Tensor>;
+
+  /** Frees everything that is still alive. */
+  dispose(): void;
+}

@@ -1,0 +1,30 @@
+/** Element types that device tensors may have; the names are those of onnxruntime-common. */
+export interface ElementArrays {
+  readonly float32: Float32Array;
+  readonly int32: Int32Array;
+  readonly uint8: Uint8Array;
+  readonly uint16: Uint16Array;
+}
+export type ElementType = keyof ElementArrays;
+export type ElementArray = ElementArrays[ElementType];
+
+const CONSTRUCTORS = {
+  float32: Float32Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+} as const;
+
+/** A zero-filled array of `length` elements. */
+export function newElements(type: ElementType, length: number): ElementArray {
+  return new CONSTRUCTORS[type](length);
+}
+
+export const bytesPerElement = (type: ElementType): number => CONSTRUCTORS[type].BYTES_PER_ELEMENT;
+
+export const isElementType = (type: string): type is ElementType => type in CONSTRUCTORS;
+
+/** Number of elements of a tensor with these dimensions. */
+export const sizeOf = (dims: readonly number[]): number => dims.reduce((size, dim) => size * dim, 1);
+
+export const showDims = (dims: readonly (number | string)[]): string => `[${dims.join(', ')}]`;

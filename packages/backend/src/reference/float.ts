@@ -1,0 +1,97 @@
+/** Float kernels of the reference backend: sums in float64, results in float32. */
+import type { Letters } from '../kernel.ts';
+import { SpikeError } from '../errors.ts';
+import type { F32, I32 } from './kernel.ts';
+import { matmulTransposed, transposed } from './matmul.ts';
+
+interface Rows {
+  readonly x: F32;
+  readonly y: F32;
+}
+
+/** y[n] = table[ids[n]]. Errors: INVALID_ARGUMENT for an id outside the table. */
+export function embedding({ ids, table, y }: { ids: I32; table: F32; y: F32 }, { V, C }: Letters): void {
+  ids.forEach((id, n) => {
+    checkId('embedding_f32', id, V);
+    y.set(table.subarray(id * C, (id + 1) * C), n * C);
+  });
+}
+
+function checkId(where: string, id: number, V: number): void {
+  if (id >= 0 && id < V) return;
+  throw new SpikeError('INVALID_ARGUMENT', { where, expected: `token ids from 0 to ${V - 1}`, received: String(id) });
+}
+
+/** y = a + b. */
+export function add({ a, b, y }: { a: F32; b: F32; y: F32 }): void {
+  for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i];
+}
+
+/** y = x / sqrt(mean x^2 + eps) * weight, a row at a time. */
+export function rmsnorm({ x, weight, y }: Rows & { weight: F32 }, { N, C }: Letters, { eps }: { eps: number }): void {
+  for (let n = 0; n < N; n++) {
+    let squares = 0;
+    for (let c = 0; c < C; c++) squares += x[n * C + c] ** 2;
+    const inverse = 1 / Math.sqrt(squares / C + eps);
+    for (let c = 0; c < C; c++) y[n * C + c] = x[n * C + c] * inverse * weight[c];
+  }
+}
+
+/** y = x W^T + bias. */
+export function linear({ x, weight, bias, y }: Rows & { weight: F32; bias?: F32 }, { N, O, C }: Letters): void {
+  matmulTransposed(x, weight, y, N, O, C);
+  if (bias) addBias(y, bias);
+}
+
+/** Adds bias[o] to each row of y. */
+export function addBias(y: F32, bias: F32): void {
+  for (let i = 0; i < y.length; i++) y[i] += bias[i % bias.length];
+}
+
+/** y = a b. */
+export function matmul({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Letters): void {
+  matmulTransposed(a, transposed(b, O, C), y, N, C, O);
+}
+
+/** y = gate * sigmoid(gate) * up. */
+export function swiglu({ gate, up, y }: { gate: F32; up: F32; y: F32 }): void {
+  for (let i = 0; i < y.length; i++) y[i] = (gate[i] / (1 + Math.exp(-gate[i]))) * up[i];
+}
+
+/** Rotates the halves of each head by the angle of its position. */
+export function rope(
+  { x, cos, sin, y }: Rows & { cos: F32; sin: F32 },
+  { N, H, D, R }: Letters,
+  _: unknown,
+  { position }: Letters,
+): void {
+  for (let n = 0; n < N; n++) {
+    for (let h = 0; h < H; h++) {
+      for (let i = 0; i < R; i++) {
+        const c = cos[(position + n) * R + i];
+        const s = sin[(position + n) * R + i];
+        const at = (n * H + h) * D + i;
+        const a = x[at];
+        const b = x[at + R];
+        y[at] = a * c - b * s;
+        y[at + R] = b * c + a * s;
+      }
+    }
+  }
+}
+
+/** y[n] = log sum exp logits[n] - logits[n, target]. Errors: INVALID_ARGUMENT for a target outside the vocabulary. */
+export function crossEntropy(
+  { logits, targets, y }: { logits: F32; targets: I32; y: F32 },
+  { N, V }: Letters,
+): void {
+  for (let n = 0; n < N; n++) {
+    checkId('cross_entropy_f32', targets[n], V);
+    const row = logits.subarray(n * V, (n + 1) * V);
+    let largest = -Infinity;
+    for (let v = 0; v < V; v++) if (row[v] > largest) largest = row[v];
+    let sum = 0;
+    for (let v = 0; v < V; v++) sum += Math.exp(row[v] - largest);
+    y[n] = Math.log(sum) + largest - row[targets[n]];
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The reference backend: the definition of every kernel in plain TypeScript, on one thread. It runs at dispatch, so
+ * order is the order of the calls; it is written to be read and is fast enough for tests and small models.
+ */
+import type { Backend } from '../backend.ts';
+import { newElements, type ElementArray } from '../elements.ts';
+import { createTableBackend, type Driver, type Implementation } from '../table-backend.ts';
+import type { KernelName } from '../table/index.ts';
+import { attend } from './attention.ts';
+import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';
+import { add, crossEntropy, embedding, linear, matmul, rmsnorm, rope, swiglu } from './float.ts';
+import { plain } from './kernel.ts';
+import { decode, encode, linearCodes, linearGif, linearPacked } from './spiking.ts';
+import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
+
+const kernels: Record<KernelName, Implementation<ElementArray>> = {
+  embedding_f32: plain(embedding),
+  add_f32: plain(add),
+  rmsnorm_f32: plain(rmsnorm),
+  linear_f32: plain(linear),
+  matmul_f32: plain(matmul),
+  swiglu_f32: plain(swiglu),
+  rope_f32: plain(rope),
+  attend_f32: plain(attend),
+  cross_entropy_f32: plain(crossEntropy),
+  gif_encode_f32: plain(encode),
+  gif_decode_f32: plain(decode),
+  linear_codes_f32: linearCodes,
+  linear_gif_f32: linearGif,
+  linear_packed_f32: linearPacked,
+  attend_gif_token_f32: plain(attendTokens),
+  attend_gif_block_f32: plain(attendBlock),
+  attend_gif_published_f32: plain(attendPublished),
+  column_absmax_f32: plain(columnAbsmax),
+  column_dot_f32: plain(columnDot),
+  channel_saliency_f32: plain(channelSaliency),
+  kv_saliency_f32: plain(kvSaliency),
+};
+
+const driver: Driver<ElementArray> = {
+  name: 'reference',
+  report: { device: 'plain TypeScript on one thread', features: [], threads: 1 },
+  kernels,
+  allocate: newElements,
+  write: (storage, data) => storage.set(data),
+  read: (storage) => Promise.resolve(storage.slice()),
+  release: () => {},
+};
+
+/** A new reference backend. */
+export const createReferenceBackend = (): Backend => createTableBackend(driver);

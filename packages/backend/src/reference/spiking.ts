@@ -1,0 +1,164 @@
+/** Spiking linear layers of the reference backend. */
+import { classCounts, gatherOrder, maxCode, unpackCodes } from '../codes.ts';
+import type { ElementArray } from '../elements.ts';
+import type { Letters } from '../kernel.ts';
+import type { Implementation } from '../table-backend.ts';
+import type { GifAttributes } from './attention.ts';
+import { addBias } from './float.ts';
+import { extent, gifCode, gifParameters } from './gif.ts';
+import type { Codes, F32, I32 } from './kernel.ts';
+import { matmulTransposed } from './matmul.ts';
+
+interface Coded {
+  readonly codes: Codes;
+  readonly scale: F32;
+  readonly zero: I32;
+  readonly steps: Uint8Array;
+}
+
+/** The class of each channel in gathered order. */
+function gatheredClasses(steps: Uint8Array, classes: readonly number[], where: string): Uint8Array {
+  const result = new Uint8Array(steps.length);
+  let at = 0;
+  classCounts(steps, classes, where).forEach((count, s) => result.fill(s, at, (at += count)));
+  return result;
+}
+
+/** gif_encode_f32. */
+export function encode(
+  { x, codes, scale, zero, steps }: Coded & { x: F32 },
+  { N, C, S }: Letters,
+  attributes: GifAttributes,
+): void {
+  const { classes } = attributes;
+  const order = gatherOrder(steps);
+  const classOf = gatheredClasses(steps, classes, 'gif_encode_f32');
+  const largest = classes.map((T) => maxCode(attributes, T));
+  for (let n = 0; n < N; n++) {
+    const [min, max] = extent(x, n * C, C, 1);
+    gifParameters(attributes, classes, scale, zero, n * S, min, max);
+    for (let c = 0; c < C; c++) {
+      const s = classOf[c];
+      codes[n * C + c] = gifCode(x[n * C + order[c]], scale[n * S + s], zero[n * S + s], largest[s]);
+    }
+  }
+}
+
+/** gif_decode_f32. */
+export function decode(
+  { codes, scale, zero, steps, y }: Coded & { y: F32 },
+  { N, C, S }: Letters,
+  { classes }: GifAttributes,
+): void {
+  const order = gatherOrder(steps);
+  const classOf = gatheredClasses(steps, classes, 'gif_decode_f32');
+  for (let n = 0; n < N; n++) {
+    for (let c = 0; c < C; c++) {
+      const s = n * S + classOf[c];
+      y[n * C + order[c]] = (codes[n * C + c] - zero[s]) * scale[s];
+    }
+  }
+}
+
+interface PackedLinear {
+  /** w - weightZero as whole numbers, [O, C], channels in gathered order. */
+  readonly weight: F32;
+  readonly weightScale: F32;
+  readonly bias: F32 | undefined;
+  readonly counts: readonly number[];
+  /** Sum of `weight` over the channels of a class, [S, O]. */
+  readonly sums: Float64Array;
+}
+
+type LinearAttributes = GifAttributes & { readonly weightBits: number };
+
+function packLinear(
+  constants: Readonly<Record<string, ElementArray>>,
+  { O, C }: Letters,
+  { weightBits, classes }: LinearAttributes,
+  where: string,
+): PackedLinear {
+  const steps = (constants.steps ?? new Uint8Array(C).fill(1)) as Uint8Array;
+  const order = gatherOrder(steps);
+  const counts = classCounts(steps, classes, where);
+  const codes = unpackCodes(constants.weight as Uint8Array, O, C, weightBits);
+  const weight = new Float32Array(O * C);
+  const sums = new Float64Array(counts.length * O);
+  for (let o = 0; o < O; o++) {
+    for (let s = 0, c = 0; s < counts.length; s++) {
+      for (const end = c + counts[s]; c < end; c++) {
+        weight[o * C + c] = codes[o * C + order[c]] - constants.weightZero[o];
+        sums[s * O + o] += weight[o * C + c];
+      }
+    }
+  }
+  const weightScale = (constants.weightScale as F32).slice();
+  return { weight, weightScale, bias: constants.bias?.slice() as F32 | undefined, counts, sums };
+}
+
+const bytesOf = ({ weight, weightScale, bias, sums }: PackedLinear): number =>
+  weight.byteLength + weightScale.byteLength + (bias?.byteLength ?? 0) + sums.byteLength;
+
+/** linear_codes_f32: whole numbers are summed in float64, exact below 2^53. */
+export const linearCodes: Implementation<ElementArray, PackedLinear> = {
+  prepare: (constants, letters, attributes) =>
+    packLinear(constants, letters, attributes as LinearAttributes, 'linear_codes_f32'),
+  packedBytes: bytesOf,
+  run: ({ operands, letters, packed }) =>
+    runLinear(operands as never, letters, packed),
+};
+
+function runLinear({ codes, scale, zero, y }: Coded & { y: F32 }, { N, O, C, S }: Letters, packed: PackedLinear): void {
+  const { weight, weightScale, counts, sums, bias } = packed;
+  const x = Float32Array.from(codes);
+  const products = new Float64Array(N * O);
+  const total = new Float64Array(N * O);
+  let from = 0;
+  for (let s = 0; s < S; s++) {
+    matmulTransposed(x, weight, products, N, O, C, from, (from += counts[s]));
+    for (let i = 0; i < products.length; i++) {
+      const at = Math.floor(i / O) * S + s;
+      total[i] += scale[at] * (products[i] - zero[at] * sums[s * O + (i % O)]);
+    }
+  }
+  for (let i = 0; i < y.length; i++) y[i] = total[i] * weightScale[i % O];
+  if (bias) addBias(y, bias);
+}
+
+/** linear_gif_f32: encode, then linear_codes_f32. */
+export const linearGif: Implementation<ElementArray, PackedLinear & { steps: Uint8Array }> = {
+  prepare: (constants, letters, attributes) => ({
+    ...packLinear(constants, letters, attributes as LinearAttributes, 'linear_gif_f32'),
+    steps: (constants.steps as Uint8Array).slice(),
+  }),
+  packedBytes: (packed) => bytesOf(packed) + packed.steps.byteLength,
+  run: ({ operands, letters, attributes, packed }) => {
+    const { N, C, S } = letters;
+    const coded = {
+      codes: new Uint16Array(N * C),
+      scale: new Float32Array(N * S),
+      zero: new Int32Array(N * S),
+      steps: packed.steps,
+    };
+    encode({ x: operands.x as F32, ...coded }, letters, attributes as GifAttributes);
+    runLinear({ ...coded, y: operands.y as F32 }, letters, packed);
+  },
+};
+
+/** linear_packed_f32: float activations. */
+export const linearPacked: Implementation<ElementArray, PackedLinear> = {
+  prepare: (constants, letters, attributes) =>
+    packLinear(
+      constants,
+      letters,
+      { ...(attributes as LinearAttributes), classes: [1] },
+      'linear_packed_f32',
+    ),
+  packedBytes: bytesOf,
+  run: ({ operands, letters: { N, O, C }, packed: { weight, weightScale, bias } }) => {
+    const y = operands.y as F32;
+    matmulTransposed(operands.x as F32, weight, y, N, O, C);
+    for (let i = 0; i < y.length; i++) y[i] *= weightScale[i % O];
+    if (bias) addBias(y, bias);
+  },
+};

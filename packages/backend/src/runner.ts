@@ -1,0 +1,112 @@
+/**
+ * The convenient way to call kernels: outputs are allocated from the row's shapes, prepared kernels are kept, and
+ * intermediate tensors are freed by scope.
+ */
+import type { Backend, DeviceTensor, PreparedKernel } from './backend.ts';
+import type { Attributes, Constants, Inputs, KernelRow, Outputs, Scalars } from './kernel.ts';
+import { bindOperand, operandDims, resolveType } from './shapes.ts';
+import { kernels, type KernelName, type KernelTable } from './table/index.ts';
+
+type Row<Name extends KernelName> = KernelTable[Name];
+
+export interface Runner extends Disposable {
+  readonly backend: Backend;
+  /** As `Backend.prepare`; the runner disposes it with itself. */
+  prepare<Name extends KernelName>(
+    kernel: Name,
+    attributes: Attributes<Row<Name>>,
+    constants: Constants<Row<Name>>,
+  ): PreparedKernel<Name>;
+  /** Dispatches a prepared kernel and returns its outputs, newly allocated. */
+  apply<Name extends KernelName>(
+    prepared: PreparedKernel<Name>,
+    inputs: Inputs<Row<Name>>,
+    scalars?: Scalars<Row<Name>>,
+  ): Outputs<Row<Name>>;
+  /** Prepares (once per set of attributes) and applies a kernel that has no constants. */
+  run<Name extends KernelName>(
+    kernel: Name,
+    inputs: Inputs<Row<Name>>,
+    attributes?: Attributes<Row<Name>>,
+    scalars?: Scalars<Row<Name>>,
+  ): Outputs<Row<Name>>;
+  /** Runs `body` and frees every tensor that this runner allocated in it, except those that `body` returns. */
+  scope<T>(body: () => T): T;
+  dispose(): void;
+}
+
+export function createRunner(backend: Backend): Runner {
+  const prepared = new Map<string, PreparedKernel>();
+  const owned: PreparedKernel[] = [];
+  let scoped: DeviceTensor[] | undefined;
+
+  function allocate(row: KernelRow, name: string, attributes: object, letters: Record<string, number>) {
+    const operand = row.operands[name];
+    const tensor = backend.allocate(resolveType(operand.type, attributes), operandDims(operand, letters));
+    scoped?.push(tensor);
+    return tensor;
+  }
+
+  const runner: Runner = {
+    backend,
+    prepare(kernel, attributes, constants) {
+      const made = backend.prepare(kernel, attributes, constants);
+      owned.push(made as unknown as PreparedKernel);
+      return made;
+    },
+
+    apply(ready, inputs, scalars) {
+      const row: KernelRow = kernels[ready.kernel];
+      const letters: Record<string, number> = { ...ready.letters };
+      const given = inputs as Readonly<Record<string, DeviceTensor | undefined>>;
+      for (const [name, operand] of Object.entries(row.operands)) {
+        const tensor = given[name];
+        if (tensor !== undefined) bindOperand(ready.kernel, name, operand, tensor, ready.attributes, letters);
+      }
+      const outputs: Record<string, DeviceTensor> = {};
+      for (const [name, operand] of Object.entries(row.operands)) {
+        if (operand.role === 'output') outputs[name] = allocate(row, name, ready.attributes, letters);
+      }
+      backend.dispatch(ready, { ...inputs, ...outputs } as never, (scalars ?? {}) as never);
+      return outputs as never;
+    },
+
+    run(kernel, inputs, attributes, scalars) {
+      const key = `${kernel} ${JSON.stringify(attributes ?? {})}`;
+      let ready = prepared.get(key);
+      if (ready === undefined) {
+        ready = runner.prepare(kernel, (attributes ?? {}) as never, {} as never) as unknown as PreparedKernel;
+        prepared.set(key, ready);
+      }
+      return runner.apply(ready, inputs as never, scalars as never) as never;
+    },
+
+    scope(body) {
+      const outer = scoped;
+      const inner: DeviceTensor[] = [];
+      scoped = inner;
+      try {
+        const result = body();
+        const kept = new Set(result !== null && typeof result === 'object' ? [result, ...Object.values(result)] : []);
+        for (const tensor of inner) {
+          if (kept.has(tensor)) outer?.push(tensor);
+          else tensor.dispose();
+        }
+        return result;
+      } catch (error) {
+        for (const tensor of inner) tensor.dispose();
+        throw error;
+      } finally {
+        scoped = outer;
+      }
+    },
+
+    dispose() {
+      for (const kernel of owned) kernel.dispose();
+      owned.length = 0;
+      prepared.clear();
+    },
+    [Symbol.dispose]: () => runner.dispose(),
+  };
+  return runner;
+}

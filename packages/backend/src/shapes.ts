@@ -1,0 +1,122 @@
+import { showDims, type ElementType } from './elements.ts';
+import { SpikeError } from './errors.ts';
+import type { Dimension, KernelRow, Letters, Operand, OperandType } from './kernel.ts';
+
+interface Shaped {
+  readonly type: string;
+  readonly dims: readonly number[];
+}
+type Bound = Record<string, number>;
+
+/** The value of a dimension, or undefined while one of its letters is unbound. */
+function evaluate(dimension: Dimension, letters: Letters): number | undefined {
+  if (typeof dimension === 'function') return dimension(letters);
+  let product = 1;
+  for (const letter of dimension.split('*')) {
+    if (!(letter in letters)) return undefined;
+    product *= letters[letter];
+  }
+  return product;
+}
+
+const showDimension = (dimension: Dimension, letters: Letters): string | number =>
+  evaluate(dimension, letters) ?? (dimension as string);
+
+export const resolveType = (type: OperandType, attributes: object): ElementType =>
+  typeof type === 'function' ? type(attributes as never) : type;
+
+/** Letters that the attributes bind: those of the same name, and those that the row derives. */
+export function attributeLetters(row: KernelRow, attributes: object): Bound {
+  const letters: Bound = { ...row.letters?.(attributes as never) };
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'number') letters[name] = value;
+  }
+  return letters;
+}
+
+/** Checks one operand against its row and binds the letters that it is the first to show. */
+export function bindOperand(
+  where: string,
+  name: string,
+  operand: Operand,
+  tensor: Shaped,
+  attributes: object,
+  letters: Bound,
+): void {
+  const type = resolveType(operand.type, attributes);
+  if (tensor.type !== type) {
+    throw new SpikeError('DTYPE', { where, expected: `${name} of type ${type}`, received: tensor.type });
+  }
+  const shapeError = (): SpikeError => {
+    const dims = operand.dims.map((dimension) => showDimension(dimension, letters));
+    return new SpikeError('SHAPE', {
+      where,
+      expected: `${name} of ${showDims(dims)}`,
+      received: showDims(tensor.dims),
+    });
+  };
+  if (tensor.dims.length !== operand.dims.length) throw shapeError();
+  for (const [axis, dimension] of operand.dims.entries()) {
+    const size = evaluate(dimension, letters);
+    if (size === undefined) {
+      const letter = dimension as string;
+      if (letter.includes('*')) throw new Error(`internal: ${where}.${name} binds the product ${letter}`);
+      letters[letter] = tensor.dims[axis];
+    } else if (size !== tensor.dims[axis]) {
+      throw shapeError();
+    }
+  }
+}
+
+/** The dims of an operand whose letters are all bound. */
+export const operandDims = (operand: Operand, letters: Letters): number[] =>
+  operand.dims.map((dimension) => {
+    const size = evaluate(dimension, letters);
+    if (size === undefined) throw new Error(`internal: unbound dimension ${String(dimension)}`);
+    return size;
+  });
+
+/** Refuses attributes outside their domains, missing ones and unknown ones. */
+export function checkAttributes(where: string, row: KernelRow, attributes: object): void {
+  for (const [name, domain] of Object.entries(row.attributes)) {
+    const value = (attributes as Record<string, unknown>)[name];
+    if (!domain.accepts(value)) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where,
+        expected: `attribute ${name} to be ${domain.expected}`,
+        received: JSON.stringify(value) ?? 'nothing',
+      });
+    }
+  }
+  refuseUnknown(where, 'attribute', Object.keys(attributes), Object.keys(row.attributes));
+}
+
+/** Refuses scalars that are missing, unknown or not whole numbers >= 0. */
+export function checkScalars(where: string, row: KernelRow, scalars: Readonly<Record<string, number>>): void {
+  for (const name of row.scalars) {
+    if (!Number.isSafeInteger(scalars[name]) || scalars[name] < 0) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where,
+        expected: `scalar ${name} to be a whole number of 0 or more`,
+        received: String(scalars[name]),
+      });
+    }
+  }
+  refuseUnknown(where, 'scalar', Object.keys(scalars), row.scalars);
+}
+
+export function refuseUnknown(
+  where: string,
+  kind: string,
+  given: readonly string[],
+  known: readonly string[],
+): void {
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where,
+      expected: known.length === 0 ? `no ${kind}` : `${kind}s among ${known.join(', ')}`,
+      received: unknown,
+    });
+  }
+}

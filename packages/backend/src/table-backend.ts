@@ -1,0 +1,315 @@
+/**
+ * What every backend does alike, written once: looks rows up in the kernel table, checks attributes, shapes, types and
+ * lifetimes, counts bytes, and runs the default body of composite kernels. A concrete backend is a `Driver`: memory and
+ * kernels, with nothing left to check.
+ */
+import { Tensor } from 'onnxruntime-common';
+import type { Backend, BackendReport, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
+import { composites, type Composite } from './composites.ts';
+import { bytesPerElement, isElementType, showDims, sizeOf } from './elements.ts';
+import type { ElementArray, ElementType } from './elements.ts';
+import { SpikeError } from './errors.ts';
+import type { KernelRow, Letters, Operand, Role } from './kernel.ts';
+import { attributeLetters, bindOperand, checkAttributes, checkScalars, refuseUnknown } from './shapes.ts';
+import { kernels, type KernelName } from './table/index.ts';
+
+/** One run of a kernel, checked: storages by operand name, letters, attributes and scalars by name. */
+export interface Call<Storage, Packed = unknown> {
+  readonly operands: Readonly<Record<string, Storage>>;
+  readonly letters: Letters;
+  readonly attributes: object;
+  readonly scalars: Readonly<Record<string, number>>;
+  /** What `prepare` of the implementation returned. */
+  readonly packed: Packed;
+}
+
+/** How a driver computes one kernel. */
+export interface Implementation<Storage, Packed = unknown> {
+  /** Packs the constants, which arrive in host memory or as the storage of a device tensor. */
+  prepare?(constants: Readonly<Record<string, ElementArray | Storage>>, letters: Letters, attributes: object): Packed;
+  /** Enqueues the run. */
+  run(call: Call<Storage, Packed>): void;
+  /** Bytes that `prepare` keeps on the device, and how to give them back. */
+  packedBytes?(packed: Packed): number;
+  release?(packed: Packed): void;
+}
+
+/** Memory and kernels of one device. */
+export interface Driver<Storage> {
+  readonly name: string;
+  readonly report: BackendReport;
+  readonly kernels: Partial<Record<KernelName, Implementation<Storage>>>;
+  allocate(type: ElementType, length: number): Storage;
+  write(storage: Storage, data: ElementArray): void;
+  read(storage: Storage, type: ElementType, length: number): Promise<ElementArray>;
+  release(storage: Storage): void;
+  dispose?(): void;
+}
+
+interface OwnedTensor<Storage> extends DeviceTensor {
+  readonly owner: object;
+  readonly storage: Storage;
+}
+
+interface Ready<Storage> extends PreparedKernel {
+  readonly owner: object;
+  readonly disposed: boolean;
+  readonly run: (operands: Record<string, OwnedTensor<Storage>>, call: Omit<Call<Storage>, 'packed'>) => void;
+}
+
+type Anything = Readonly<Record<string, DeviceTensor | HostTensor | undefined>>;
+
+const isDeviceTensor = (tensor: HostTensor | DeviceTensor): tensor is DeviceTensor => 'disposed' in tensor;
+
+const operandsOf = (row: KernelRow, roles: readonly Role[]): [string, Operand][] =>
+  Object.entries(row.operands).filter(([, operand]) => roles.includes(operand.role));
+
+/** A backend from a driver. */
+export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
+  const owner = {};
+  const live = new Set<{ dispose(): void }>();
+  let liveBytes = 0;
+  let closed = false;
+
+  function refuse(where: string, what: string): never {
+    throw new SpikeError('DISPOSED', { where, expected: `a live ${what}`, received: `a disposed ${what}` });
+  }
+  function track<T extends { dispose(): void }>(resource: T, bytes: number, release: () => void): T {
+    live.add(resource);
+    liveBytes += bytes;
+    resource.dispose = () => {
+      if (!live.delete(resource)) return;
+      liveBytes -= bytes;
+      release();
+    };
+    return resource;
+  }
+
+  function adopt(type: ElementType, dims: readonly number[], storage: Storage): OwnedTensor<Storage> {
+    const tensor: OwnedTensor<Storage> = {
+      owner,
+      type,
+      dims: [...dims],
+      storage,
+      get disposed() {
+        return !live.has(tensor);
+      },
+      dispose() {},
+      [Symbol.dispose]: () => tensor.dispose(),
+    };
+    return track(tensor, sizeOf(dims) * bytesPerElement(type), () => driver.release(storage));
+  }
+
+  function owned(where: string, name: string, tensor: DeviceTensor | HostTensor): OwnedTensor<Storage> {
+    const candidate = tensor as OwnedTensor<Storage>;
+    if (candidate.owner !== owner) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where,
+        expected: `${name} to be a tensor of this backend (${driver.name})`,
+        received: 'a tensor from elsewhere',
+        remedy: 'upload it first',
+      });
+    }
+    if (candidate.disposed) refuse(`${where}, ${name}`, 'tensor');
+    return candidate;
+  }
+
+  function bindAll(
+    where: string,
+    declared: readonly [string, Operand][],
+    given: Anything,
+    attributes: object,
+    letters: Record<string, number>,
+  ): void {
+    refuseUnknown(
+      where,
+      'operand',
+      Object.keys(given).filter((name) => given[name] !== undefined),
+      declared.map(([name]) => name),
+    );
+    for (const [name, operand] of declared) {
+      const tensor = given[name];
+      if (tensor !== undefined) bindOperand(where, name, operand, tensor, attributes, letters);
+      else if (!operand.optional) {
+        throw new SpikeError('INVALID_ARGUMENT', { where, expected: `operand ${name}`, received: 'nothing' });
+      }
+    }
+  }
+
+  function hostElements(where: string, tensor: HostTensor): ElementArray {
+    if (!isElementType(tensor.type)) {
+      throw new SpikeError('DTYPE', {
+        where,
+        expected: 'float32, int32, uint8 or uint16',
+        received: tensor.type,
+      });
+    }
+    const data = tensor.data as ElementArray;
+    if (data.length !== sizeOf(tensor.dims)) {
+      throw new SpikeError('SHAPE', {
+        where,
+        expected: `${sizeOf(tensor.dims)} elements for dims ${showDims(tensor.dims)}`,
+        received: `${data.length}`,
+      });
+    }
+    return data;
+  }
+
+  /** The driver's own kernel: constants are handed over once, then each run gets storages. */
+  function prepareOwn(
+    implementation: Implementation<Storage>,
+    constants: Anything,
+    letters: Letters,
+    attributes: object,
+    where: string,
+  ): { run: Ready<Storage>['run']; bytes: number; release: () => void } {
+    const given: Record<string, ElementArray | Storage> = {};
+    for (const [name, tensor] of Object.entries(constants)) {
+      if (tensor === undefined) continue;
+      given[name] = isDeviceTensor(tensor)
+        ? owned(where, name, tensor).storage
+        : hostElements(`${where}, ${name}`, tensor);
+    }
+    const packed = implementation.prepare?.(given, letters, attributes);
+    return {
+      run: (operands, call) => {
+        const storages = Object.fromEntries(
+          Object.entries(operands).map(([name, tensor]) => [name, tensor.storage]),
+        );
+        implementation.run({ ...call, operands: storages, packed });
+      },
+      bytes: implementation.packedBytes?.(packed) ?? 0,
+      release: () => implementation.release?.(packed),
+    };
+  }
+
+  /** The default body of a composite kernel, run on this backend. */
+  function prepareComposite(composite: Composite, constants: Anything, attributes: object) {
+    const body = composite(backend, attributes, constants);
+    return {
+      run: (operands: Record<string, OwnedTensor<Storage>>, call: Omit<Call<Storage>, 'packed'>) =>
+        body.run(operands, call.scalars),
+      bytes: 0,
+      release: body.dispose,
+    };
+  }
+
+  const backend: Backend = {
+    name: driver.name,
+    report: driver.report,
+    get liveBytes() {
+      return liveBytes;
+    },
+
+    supports: (kernel) =>
+      driver.kernels[kernel] !== undefined ||
+      (composites[kernel]?.needs.every((needed) => backend.supports(needed)) ?? false),
+
+    upload(tensor) {
+      if (closed) refuse('upload', 'backend');
+      const data = hostElements('upload', tensor);
+      const storage = driver.allocate(tensor.type as ElementType, data.length);
+      driver.write(storage, data);
+      return adopt(tensor.type as ElementType, tensor.dims, storage);
+    },
+
+    allocate(type, dims) {
+      if (closed) refuse('allocate', 'backend');
+      return adopt(type, dims, driver.allocate(type, sizeOf(dims)));
+    },
+
+    prepare(name, attributes, constants) {
+      if (closed) refuse('prepare', 'backend');
+      const row: KernelRow = kernels[name];
+      const where = `prepare ${name}`;
+      const implementation = driver.kernels[name];
+      const composite = composites[name];
+      if (!backend.supports(name) || (implementation === undefined && composite === undefined)) {
+        throw new SpikeError('UNSUPPORTED', {
+          where,
+          expected: `a kernel that the ${driver.name} backend has`,
+          received: name,
+          remedy: 'choose another backend, the reference backend has every kernel',
+        });
+      }
+      checkAttributes(where, row, attributes);
+      const letters = attributeLetters(row, attributes);
+      bindAll(where, operandsOf(row, ['constant']), constants as Anything, attributes, letters);
+      const { run, bytes, release } =
+        implementation === undefined
+          ? prepareComposite(composite!.body, constants as Anything, attributes)
+          : prepareOwn(implementation, constants as Anything, letters, attributes, where);
+      const ready: Ready<Storage> = {
+        owner,
+        kernel: name,
+        attributes,
+        letters,
+        run,
+        get disposed() {
+          return !live.has(ready);
+        },
+        dispose() {},
+        [Symbol.dispose]: () => ready.dispose(),
+      };
+      return track(ready, bytes, release) as unknown as PreparedKernel<typeof name>;
+    },
+
+    dispatch(prepared, operands, scalars) {
+      const ready = prepared as unknown as Ready<Storage>;
+      const where = prepared.kernel;
+      if (ready.disposed) refuse(where, 'kernel');
+      const row: KernelRow = kernels[prepared.kernel];
+      const given = operands as Anything;
+      checkScalars(where, row, scalars);
+      const letters: Record<string, number> = { ...ready.letters };
+      const declared = operandsOf(row, ['input', 'state', 'output']);
+      bindAll(where, declared, given, ready.attributes, letters);
+      const complaint = row.check?.(letters, ready.attributes as never, scalars);
+      if (complaint !== undefined) {
+        throw new SpikeError('INVALID_ARGUMENT', { where, expected: complaint, received: 'that' });
+      }
+      const tensors: Record<string, OwnedTensor<Storage>> = {};
+      for (const [name] of declared) {
+        const tensor = given[name];
+        if (tensor !== undefined) tensors[name] = owned(where, name, tensor);
+      }
+      refuseAliases(where, row, tensors);
+      ready.run(tensors, {
+        operands: {},
+        letters,
+        attributes: ready.attributes,
+        scalars,
+      });
+    },
+
+    async read(tensor) {
+      const { storage, type, dims } = owned('read', 'tensor', tensor);
+      const data = await driver.read(storage, type, sizeOf(dims));
+      return new Tensor(type, data as Float32Array, dims);
+    },
+
+    dispose() {
+      closed = true;
+      for (const resource of [...live]) resource.dispose();
+      driver.dispose?.();
+    },
+    [Symbol.dispose]: () => backend.dispose(),
+  };
+  return backend;
+}
+
+/** An output or state that is also another operand of the call would be read while it is written. */
+function refuseAliases(where: string, row: KernelRow, tensors: Record<string, DeviceTensor>): void {
+  const entries = Object.entries(tensors);
+  for (const [written, tensor] of entries) {
+    if (row.operands[written].role === 'input') continue;
+    const twin = entries.find(([name, other]) => name !== written && other === tensor);
+    if (twin !== undefined) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where,
+        expected: `${written} to be a tensor of its own`,
+        received: `the tensor that is also ${twin[0]}`,
+      });
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import type { Domain } from '../kernel.ts';
+import type { GifRange } from '../codes.ts';
+
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+const whole = (least: number, most: number): Domain<number> => ({
+  expected: `a whole number from ${least} to ${most}`,
+  accepts: (value): value is number => isWhole(value, least, most),
+});
+
+export const count = whole(1, 2 ** 31 - 1);
+/** Bits of an activation spike: a step emits 0..2^bits - 1. */
+export const spikeBits = whole(1, 14);
+export const weightBits = whole(1, 8);
+
+export const positive: Domain<number> = {
+  expected: 'a finite number above 0',
+  accepts: (value): value is number => Number.isFinite(value) && (value as number) > 0,
+};
+
+/** The classes of spike steps of a tensor's channels, rising powers of two that begin with one step. */
+export const stepClasses: Domain<readonly number[]> = {
+  expected: 'rising powers of two that begin with 1 and end at 16 or below, such as [1, 2]',
+  accepts: (value): value is readonly number[] =>
+    Array.isArray(value) &&
+    value[0] === 1 &&
+    value.every((steps, i) => [1, 2, 4, 8, 16].includes(steps) && (i === 0 || steps > value[i - 1])),
+};
+
+export const gifRange: Domain<GifRange> = {
+  expected: "'lossless' or 'published'",
+  accepts: (value): value is GifRange => value === 'lossless' || value === 'published',
+};

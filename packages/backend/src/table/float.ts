@@ -1,0 +1,139 @@
+import { input, kernel, optional, output, state, type Letters } from '../kernel.ts';
+import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
+import { count, positive } from './domains.ts';
+
+/** The letters and the check that every attention kernel shares. */
+export const heads = { H: count, K: count, D: count };
+export const checkHeads = ({ H, K }: Letters): string | undefined =>
+  H % K === 0 ? undefined : `query heads H to be a multiple of key/value heads K, not ${H} and ${K}`;
+export const checkCached = (letters: Letters, _: never, scalars: Letters): string | undefined =>
+  checkHeads(letters) ??
+  (scalars.position + letters.N <= letters.P
+    ? undefined
+    : `position + N to be at most the ${letters.P} positions of the cache, not ${scalars.position} + ${letters.N}`);
+
+/** Kernels on float32 activations: what a decoder computes where nothing spikes. */
+export const floatKernels = {
+  embedding_f32: kernel({
+    formula: 'y[n] = table[ids[n]]',
+    source: 'token embedding',
+    operands: {
+      ids: input('int32', ['N']),
+      table: input('float32', ['V', 'C']),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: EXACT,
+  }),
+  add_f32: kernel({
+    formula: 'y = a + b',
+    source: 'residual stream',
+    operands: {
+      a: input('float32', ['N', 'C']),
+      b: input('float32', ['N', 'C']),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_ELEMENT,
+  }),
+  rmsnorm_f32: kernel({
+    formula: 'y[n,c] = x[n,c] / sqrt(mean_c x[n,c]^2 + eps) * weight[c]',
+    source: 'RMSNorm, arXiv 1910.07467',
+    operands: {
+      x: input('float32', ['N', 'C']),
+      weight: input('float32', ['C']),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: { eps: positive },
+    scalars: [],
+    tolerance: F32_ELEMENT,
+  }),
+  linear_f32: kernel({
+    formula: 'y[n,o] = sum_c x[n,c] weight[o,c] + bias[o]',
+    source: 'linear layer',
+    operands: {
+      x: input('float32', ['N', 'C']),
+      weight: input('float32', ['O', 'C']),
+      bias: optional(input('float32', ['O'])),
+      y: output('float32', ['N', 'O']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_SUM,
+  }),
+  matmul_f32: kernel({
+    formula: 'y[n,c] = sum_o a[n,o] b[o,c]',
+    source: 'matrix product',
+    operands: {
+      a: input('float32', ['N', 'O']),
+      b: input('float32', ['O', 'C']),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_SUM,
+  }),
+  swiglu_f32: kernel({
+    formula: 'y = gate / (1 + exp(-gate)) * up',
+    source: 'SwiGLU, arXiv 2002.05202',
+    operands: {
+      gate: input('float32', ['N', 'C']),
+      up: input('float32', ['N', 'C']),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_ELEMENT,
+  }),
+  rope_f32: kernel({
+    formula:
+      'halves (a, b) of each head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]); the pair of channel i < D/2 is i + D/2',
+    source: 'rotary embedding, arXiv 2104.09864, in the half-split order of Hugging Face checkpoints',
+    operands: {
+      x: input('float32', ['N', 'H*D']),
+      cos: input('float32', ['P', 'R']),
+      sin: input('float32', ['P', 'R']),
+      y: output('float32', ['N', 'H*D']),
+    },
+    attributes: { H: count, D: count },
+    scalars: ['position'],
+    tolerance: F32_ELEMENT,
+    check: ({ D, R, N, P }: Letters, _: never, { position }: Letters) =>
+      D !== 2 * R
+        ? `tables of D/2 = ${D / 2} columns, not ${R}`
+        : position + N > P
+          ? `position + N to be at most the ${P} rows of the tables, not ${position} + ${N}`
+          : undefined,
+  }),
+  attend_f32: kernel({
+    formula:
+      'for each token in order: append k, v to the caches; y = softmax(q . keys / sqrt(D)) values over all tokens so far; query head h reads key/value head floor(h K / H)',
+    source: 'causal attention with grouped queries, arXiv 2305.13245',
+    operands: {
+      q: input('float32', ['N', 'H*D']),
+      k: input('float32', ['N', 'K*D']),
+      v: input('float32', ['N', 'K*D']),
+      keys: state('float32', ['P', 'K*D']),
+      values: state('float32', ['P', 'K*D']),
+      y: output('float32', ['N', 'H*D']),
+    },
+    attributes: heads,
+    scalars: ['position'],
+    tolerance: F32_SUM,
+    check: checkCached,
+  }),
+  cross_entropy_f32: kernel({
+    formula: 'y[n] = log sum_v exp logits[n,v] - logits[n, targets[n]]',
+    source: 'negative log likelihood of the next token, natural logarithm',
+    operands: {
+      logits: input('float32', ['N', 'V']),
+      targets: input('int32', ['N']),
+      y: output('float32', ['N']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: { absolute: 1e-6, relative: 4e-6, ofLargest: 2e-6 },
+  }),
+} as const;
