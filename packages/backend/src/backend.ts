@@ -81,7 +81,13 @@ export interface Backend extends Disposable {
     scalars: Scalars<KernelTable[Name]>,
   ): void;
 
-  /** Waits for the work dispatched so far and copies the tensor to the host. */
+  /**
+   * Waits for the work dispatched so far and lets timers and signals run meanwhile. Long loops call it once a turn, so
+   * that the queue stays short and an AbortSignal is seen.
+   */
+  synchronize(): Promise<void>;
+
+  /** As `synchronize`, then copies the tensor to the host. */
   read(tensor: DeviceTensor): Promise<Tensor>;
 
   /** Frees everything that is still alive. */

@@ -41,6 +41,7 @@ export interface Driver<Storage> {
   readonly kernels: Partial<Record<KernelName, Implementation<Storage>>>;
   allocate(type: ElementType, length: number): Storage;
   write(storage: Storage, data: ElementArray): void;
+  synchronize(): Promise<void>;
   read(storage: Storage, type: ElementType, length: number): Promise<ElementArray>;
   release(storage: Storage): void;
   dispose?(): void;
@@ -281,6 +282,8 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
         scalars,
       });
     },
+
+    synchronize: () => driver.synchronize(),
 
     async read(tensor) {
       const { storage, type, dims } = owned('read', 'tensor', tensor);

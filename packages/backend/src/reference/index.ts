@@ -37,13 +37,21 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   kv_saliency_f32: plain(kvSaliency),
 };
 
+/** All work is done at dispatch; what is left is to let the event loop turn once. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
 const driver: Driver<ElementArray> = {
   name: 'reference',
   report: { device: 'plain TypeScript on one thread', features: [], threads: 1 },
   kernels,
   allocate: newElements,
   write: (storage, data) => storage.set(data),
-  read: (storage) => Promise.resolve(storage.slice()),
+  synchronize: nextTurn,
+  read: async (storage) => {
+    const copy = storage.slice();
+    await nextTurn();
+    return copy;
+  },
   release: () => {},
 };
 
