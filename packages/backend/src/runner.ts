@@ -2,7 +2,7 @@
  * The convenient way to call kernels: outputs are allocated from the row's shapes, prepared kernels are kept, and
  * intermediate tensors are freed by scope.
  */
-import type { Backend, DeviceTensor, PreparedKernel } from './backend.ts';
+import type { Backend, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
 import type { Attributes, Constants, Inputs, KernelRow, Outputs, Scalars } from './kernel.ts';
 import { bindOperand, operandDims, resolveType } from './shapes.ts';
 import { kernels, type KernelName, type KernelTable } from './table/index.ts';
@@ -11,6 +11,8 @@ type Row<Name extends KernelName> = KernelTable[Name];
 
 export interface Runner extends Disposable {
   readonly backend: Backend;
+  /** As `Backend.upload`; the tensor lives until the runner is disposed. */
+  upload(tensor: HostTensor): DeviceTensor;
   /** As `Backend.prepare`; the runner disposes it with itself. */
   prepare<Name extends KernelName>(
     kernel: Name,
@@ -37,8 +39,13 @@ export interface Runner extends Disposable {
 
 export function createRunner(backend: Backend): Runner {
   const prepared = new Map<string, PreparedKernel>();
-  const owned: PreparedKernel[] = [];
+  const owned: { dispose(): void }[] = [];
   let scoped: DeviceTensor[] | undefined;
+
+  function keep<T extends { dispose(): void }>(resource: T): T {
+    owned.push(resource);
+    return resource;
+  }
 
   function allocate(row: KernelRow, name: string, attributes: object, letters: Record<string, number>) {
     const operand = row.operands[name];
@@ -49,11 +56,9 @@ export function createRunner(backend: Backend): Runner {
 
   const runner: Runner = {
     backend,
-    prepare(kernel, attributes, constants) {
-      const made = backend.prepare(kernel, attributes, constants);
-      owned.push(made as unknown as PreparedKernel);
-      return made;
-    },
+    upload: (tensor) => keep(backend.upload(tensor)),
+
+    prepare: (kernel, attributes, constants) => keep(backend.prepare(kernel, attributes, constants)),
 
     apply(ready, inputs, scalars) {
       const row: KernelRow = kernels[ready.kernel];
@@ -102,7 +107,7 @@ export function createRunner(backend: Backend): Runner {
     },
 
     dispose() {
-      for (const kernel of owned) kernel.dispose();
+      for (const resource of owned) resource.dispose();
       owned.length = 0;
       prepared.clear();
     },

@@ -1,0 +1,140 @@
+import { createRunner, SpikeError, type Backend, type DeviceTensor } from '@spikellm/backend';
+import { createCache, type KvCache } from './cache.ts';
+import { parseDecoderConfig, type DecoderConfig } from './config.ts';
+import { hostTensor } from './linear.ts';
+import { prepareLayer, readLayer, type DecoderLayer, type Taps } from './layer.ts';
+import { EMBEDDING, FINAL_NORM, globalWeights, HEAD, readWeight, type TensorSource } from './registry.ts';
+import { parseSpikingConfig, type SpikingConfig } from './spiking-config.ts';
+
+export interface LoadOptions {
+  /** Parsed config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: TensorSource;
+  readonly backend: Backend;
+  readonly signal?: AbortSignal;
+  /** Called after each layer. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface ForwardOptions {
+  readonly taps?: Taps;
+  /** Logits of every token, or of the last one only. */
+  readonly logits: 'all' | 'last';
+}
+
+/** A decoder on a backend, float or spiking. */
+export interface Decoder extends Disposable {
+  readonly backend: Backend;
+  readonly config: DecoderConfig;
+  readonly spiking: SpikingConfig | undefined;
+  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context. */
+  createCache(capacity: number): KvCache;
+  /**
+   * Runs the tokens that follow what the cache holds, and moves the cache on.
+   *
+   * @returns logits [N, V], or [1, V] for `logits: 'last'`; the caller disposes them
+   * Errors: INVALID_ARGUMENT for no tokens, an id outside the vocabulary, or more tokens than the cache has room for.
+   */
+  forward(ids: readonly number[], cache: KvCache, options: ForwardOptions): DeviceTensor;
+  dispose(): void;
+}
+
+/** Reads a model and makes it ready on a backend. Errors: those of the config, MISSING, SHAPE, NOT_FINITE. */
+export async function loadDecoder({ config: json, tensors, backend, signal, onProgress }: LoadOptions): Promise<Decoder> {
+  const config = parseDecoderConfig(json);
+  const spiking = parseSpikingConfig(json);
+  const runner = createRunner(backend);
+  try {
+    const globals = new Map<string, DeviceTensor>();
+    for (const { name, shape } of globalWeights(config)) {
+      globals.set(name, runner.upload(await readWeight(tensors, name, shape, signal)));
+    }
+    const layers: DecoderLayer[] = [];
+    for (let index = 0; index < config.layers; index++) {
+      signal?.throwIfAborted();
+      layers.push(prepareLayer(runner, config, index, await readLayer(tensors, config, index, spiking, signal), spiking));
+      onProgress?.(index + 1, config.layers);
+    }
+    return assemble(backend, runner, config, spiking, globals, layers);
+  } catch (error) {
+    runner.dispose();
+    throw error;
+  }
+}
+
+function assemble(
+  backend: Backend,
+  runner: ReturnType<typeof createRunner>,
+  config: DecoderConfig,
+  spiking: SpikingConfig | undefined,
+  globals: ReadonlyMap<string, DeviceTensor>,
+  layers: readonly DecoderLayer[],
+): Decoder {
+  const table = globals.get(EMBEDDING)!;
+  const head = globals.get(HEAD) ?? table;
+  const finalNorm = globals.get(FINAL_NORM)!;
+  /** Rows of a table by index. */
+  const gather = (rows: readonly number[], source: DeviceTensor): DeviceTensor => {
+    const ids = backend.upload(hostTensor('int32', Int32Array.from(rows)));
+    const { y } = runner.run('embedding_f32', { ids, table: source });
+    ids.dispose();
+    return y;
+  };
+
+  const decoder: Decoder = {
+    backend,
+    config,
+    spiking,
+    createCache: (capacity) =>
+      createCache(
+        backend,
+        config,
+        layers.map(({ attention }) => attention),
+        capacity,
+      ),
+
+    forward(ids, cache, { taps, logits }) {
+      checkIds(ids, config.vocabularySize);
+      checkRoom(ids.length, cache);
+      return runner.scope(() => {
+        const place = { position: cache.position, rope: cache.rope };
+        let x = gather(ids, table);
+        layers.forEach((layer, index) => {
+          const next = runner.scope(() => layer.forward(x, cache.layers[index], place, taps));
+          x.dispose();
+          x = next;
+        });
+        cache.position += ids.length;
+        const last = logits === 'last' ? gather([ids.length - 1], x) : x;
+        const normed = runner.run('rmsnorm_f32', { x: last, weight: finalNorm }, { eps: config.normEpsilon }).y;
+        return runner.run('linear_f32', { x: normed, weight: head }).y;
+      });
+    },
+
+    dispose: () => runner.dispose(),
+    [Symbol.dispose]: () => decoder.dispose(),
+  };
+  return decoder;
+}
+
+/** Errors: INVALID_ARGUMENT for an id outside the vocabulary. */
+export function checkIds(ids: readonly number[], vocabularySize: number): void {
+  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+  if (wrong !== undefined) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'forward',
+      expected: `token ids from 0 to ${vocabularySize - 1}`,
+      received: String(wrong),
+      remedy: 'check that the tokenizer belongs to this model',
+    });
+  }
+}
+
+function checkRoom(tokens: number, { position, capacity }: KvCache): void {
+  if (tokens >= 1 && position + tokens <= capacity) return;
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where: 'forward',
+    expected: `1 to ${capacity - position} tokens, the room left in the KV cache`,
+    received: String(tokens),
+  });
+}

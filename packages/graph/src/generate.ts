@@ -1,0 +1,121 @@
+import { SpikeError } from '@spikellm/backend';
+import { isCausal, type KvCache } from './cache.ts';
+import type { Decoder } from './decoder.ts';
+import { createSampler, type SamplingOptions } from './sampler.ts';
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Tokens to draw at most; the default is the room left in the model's context. */
+  readonly maxTokens?: number;
+  /** Tokens that end the text; the default are those of config.json. */
+  readonly endTokens?: readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+/** Turns ids into text as they come; `TextStream` of @spikellm/checkpoint is one. */
+export interface Detokenizer {
+  push(id: number): string;
+  end(): string;
+}
+
+export interface TextOptions extends GenerateOptions {
+  readonly detokenizer: Detokenizer;
+  /** Texts that end the generation; they are not part of what comes out. */
+  readonly stop?: readonly string[];
+}
+
+/**
+ * Continues a prompt, one token id at a time. Leaving the loop frees the KV cache.
+ * Errors: UNSUPPORTED for a model that is not causal, INVALID_ARGUMENT for the prompt or an option; rejects with the
+ * signal's reason when aborted.
+ *
+ * @example
+ * for await (const id of generateTokens(decoder, [1, 403], { maxTokens: 20 })) console.log(id);
+ */
+export async function* generateTokens(
+  decoder: Decoder,
+  prompt: readonly number[],
+  { maxTokens, endTokens = decoder.config.endTokens, signal, ...sampling }: GenerateOptions = {},
+): AsyncGenerator<number, void, void> {
+  const room = decoder.config.contextLength - prompt.length;
+  const most = Math.min(maxTokens ?? room, room);
+  checkPrompt(decoder, prompt, maxTokens);
+  const sample = createSampler(sampling);
+  const cache = decoder.createCache(prompt.length + most);
+  try {
+    let next = prompt;
+    for (let drawn = 0; drawn < most; drawn++) {
+      signal?.throwIfAborted();
+      const id = sample(await lastLogits(decoder, next, cache));
+      if (endTokens.includes(id)) return;
+      yield id;
+      next = [id];
+    }
+  } finally {
+    cache.dispose();
+  }
+}
+
+function checkPrompt({ config, spiking }: Decoder, prompt: readonly number[], maxTokens: number | undefined): void {
+  if (!isCausal(spiking)) {
+    throw new SpikeError('UNSUPPORTED', {
+      where: 'generate',
+      expected: "a causal model, quantised with --kv block, token or float",
+      received: "kv.key 'published', whose key ranges see later tokens",
+    });
+  }
+  if (prompt.length === 0 || prompt.length >= config.contextLength) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'prompt',
+      expected: `1 to ${config.contextLength - 1} tokens, the context of the model less one`,
+      received: String(prompt.length),
+    });
+  }
+  if (maxTokens !== undefined && !(Number.isSafeInteger(maxTokens) && maxTokens >= 1)) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'max-tokens',
+      expected: 'a whole number above 0',
+      received: String(maxTokens),
+    });
+  }
+}
+
+async function lastLogits(decoder: Decoder, ids: readonly number[], cache: KvCache): Promise<Float32Array> {
+  using logits = decoder.forward(ids, cache, { logits: 'last' });
+  return (await decoder.backend.read(logits)).data as Float32Array;
+}
+
+/** As `generateTokens`, as text: pieces that are certain, up to the first stop text. */
+export async function* generateText(
+  decoder: Decoder,
+  prompt: readonly number[],
+  { detokenizer, stop = [], ...options }: TextOptions,
+): AsyncGenerator<{ readonly id: number | undefined; readonly text: string }, void, void> {
+  let held = '';
+  for await (const id of generateTokens(decoder, prompt, options)) {
+    held += detokenizer.push(id);
+    const cut = firstStop(held, stop);
+    if (cut >= 0) {
+      yield { id, text: held.slice(0, cut) };
+      return;
+    }
+    const certain = held.length - heldBack(held, stop);
+    yield { id, text: held.slice(0, certain) };
+    held = held.slice(certain);
+  }
+  const rest = held + detokenizer.end();
+  const cut = firstStop(rest, stop);
+  if (rest !== '') yield { id: undefined, text: cut >= 0 ? rest.slice(0, cut) : rest };
+}
+
+function firstStop(text: string, stop: readonly string[]): number {
+  const found = stop.map((s) => text.indexOf(s)).filter((at) => at >= 0);
+  return found.length === 0 ? -1 : Math.min(...found);
+}
+
+/** Length of the longest end of `text` that may be the beginning of a stop text. */
+function heldBack(text: string, stop: readonly string[]): number {
+  for (let length = Math.min(text.length, Math.max(0, ...stop.map((s) => s.length - 1))); length > 0; length--) {
+    if (stop.some((s) => s.startsWith(text.slice(-length)))) return length;
+  }
+  return 0;
+}

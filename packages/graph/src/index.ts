@@ -1,0 +1,64 @@
+/**
+ * Decoder graphs: config and weights in, logits and text out, float or spiking, on any backend. The graph knows tensors
+ * and names, not files.
+ *
+ * @module
+ */
+export { parseDecoderConfig, type DecoderConfig, type RopeConfig } from './config.ts';
+export {
+  FLOAT_BITS,
+  KEY_QUANTISERS,
+  parseSpikingConfig,
+  type KeyQuantiser,
+  type SaliencyMetric,
+  type SpikingConfig,
+} from './spiking-config.ts';
+export {
+  checkWeight,
+  EMBEDDING,
+  FINAL_NORM,
+  globalWeights,
+  HEAD,
+  inputNormName,
+  layerLinears,
+  layerWeights,
+  mlpNormName,
+  readWeight,
+  type LinearEntry,
+  type LinearGroup,
+  type LowestPrecision,
+  type TensorSource,
+  type WeightEntry,
+} from './registry.ts';
+export { ropeFrequencies, ropeTables } from './rope.ts';
+export {
+  hostTensor,
+  isPacked,
+  packedNames,
+  readSteps,
+  salientNames,
+  salientTensors,
+  stepClasses,
+  type LinearWeights,
+  type PackedWeight,
+} from './linear.ts';
+export { createCache, isCausal, type KvCache, type KvSteps, type LayerCache } from './cache.ts';
+export {
+  kvPrefixes,
+  prepareLayer,
+  readLayer,
+  type DecoderLayer,
+  type LayerWeights,
+  type Place,
+  type Taps,
+} from './layer.ts';
+export { checkIds, loadDecoder, type Decoder, type ForwardOptions, type LoadOptions } from './decoder.ts';
+export {
+  generateText,
+  generateTokens,
+  type Detokenizer,
+  type GenerateOptions,
+  type TextOptions,
+} from './generate.ts';
+export { createSampler, type SamplingOptions } from './sampler.ts';
+export { createRandom, type Random } from './random.ts';

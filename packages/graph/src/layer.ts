@@ -1,0 +1,131 @@
+import type { DeviceTensor, HostTensor, Runner } from '@spikellm/backend';
+import { prepareAttention, type KvSteps, type LayerCache, type PreparedAttention } from './cache.ts';
+import type { DecoderConfig } from './config.ts';
+import { prepareGroup, readLinear, readSteps, type LinearWeights } from './linear.ts';
+import {
+  inputNormName,
+  layerLinears,
+  mlpNormName,
+  readWeight,
+  type LinearGroup,
+  type TensorSource,
+} from './registry.ts';
+import type { SpikingConfig } from './spiking-config.ts';
+
+/** One decoder layer in host memory. */
+export interface LayerWeights {
+  readonly inputNorm: HostTensor;
+  readonly mlpNorm: HostTensor;
+  /** In the order of `layerLinears`. */
+  readonly linears: readonly LinearWeights[];
+  /** Present where the KV cache spikes. */
+  readonly kvSteps?: KvSteps | undefined;
+}
+
+/**
+ * Watches the forward pass. Tensors are alive only during the call; work dispatched on them then is safe.
+ */
+export interface Taps {
+  /** x [N, C] that the linears of a group read. */
+  linearInput?(layer: number, group: LinearGroup, x: DeviceTensor): void;
+  /** q [N, H D] and k [N, K D] after RoPE, v [N, K D]. */
+  attention?(layer: number, q: DeviceTensor, k: DeviceTensor, v: DeviceTensor): void;
+}
+
+/** Where in a text a call stands. */
+export interface Place {
+  readonly position: number;
+  readonly rope: { readonly cos: DeviceTensor; readonly sin: DeviceTensor };
+}
+
+/** A decoder layer, ready to run. */
+export interface DecoderLayer {
+  readonly attention: PreparedAttention;
+  /** x [N, C] to the next layer's x [N, C]. Intermediate tensors belong to the caller's scope. */
+  forward(x: DeviceTensor, cache: LayerCache, place: Place, taps?: Taps): DeviceTensor;
+}
+
+/** Prefixes of the salient lists of cached keys and values. */
+export const kvPrefixes = (index: number) => ({
+  keys: `model.layers.${index}.self_attn.key_cache`,
+  values: `model.layers.${index}.self_attn.value_cache`,
+});
+
+/** Reads the weights of layer `index`. Errors: MISSING, SHAPE, NOT_FINITE. */
+export async function readLayer(
+  source: TensorSource,
+  config: DecoderConfig,
+  index: number,
+  spiking?: SpikingConfig,
+  signal?: AbortSignal,
+): Promise<LayerWeights> {
+  const norm = (name: string) => readWeight(source, name, [config.hiddenSize], signal);
+  const linears: LinearWeights[] = [];
+  for (const entry of layerLinears(config, index)) linears.push(await readLinear(source, entry, spiking, signal));
+  return {
+    inputNorm: await norm(inputNormName(index)),
+    mlpNorm: await norm(mlpNormName(index)),
+    linears,
+    kvSteps: spiking && spiking.kv.key !== 'float' ? await readKvSteps(source, config, index, spiking, signal) : undefined,
+  };
+}
+
+async function readKvSteps(
+  source: TensorSource,
+  { heads, kvHeads, headSize }: DecoderConfig,
+  index: number,
+  { kv }: SpikingConfig,
+  signal?: AbortSignal,
+): Promise<KvSteps> {
+  const channels = (kv.key === 'published' ? heads : kvHeads) * headSize;
+  const prefixes = kvPrefixes(index);
+  return {
+    keys: await readSteps(source, prefixes.keys, channels, signal),
+    values: await readSteps(source, prefixes.values, channels, signal),
+  };
+}
+
+/** Uploads and packs a layer. The runner owns what is made; the host weights may be dropped. */
+export function prepareLayer(
+  runner: Runner,
+  config: DecoderConfig,
+  index: number,
+  weights: LayerWeights,
+  spiking?: SpikingConfig,
+): DecoderLayer {
+  const group = (name: LinearGroup) =>
+    prepareGroup(
+      runner,
+      weights.linears.filter(({ entry }) => entry.group === name),
+      spiking,
+    );
+  const [qkv, o, gateUp, down] = [group('qkv'), group('o'), group('gate_up'), group('down')];
+  const inputNorm = runner.upload(weights.inputNorm);
+  const mlpNorm = runner.upload(weights.mlpNorm);
+  const attention = prepareAttention(runner, config, spiking, weights.kvSteps);
+  const { heads: H, kvHeads: K, headSize: D, normEpsilon: eps } = config;
+
+  return {
+    attention,
+    forward(x, cache, { position, rope }, taps) {
+      const normed = runner.run('rmsnorm_f32', { x, weight: inputNorm }, { eps }).y;
+      taps?.linearInput?.(index, 'qkv', normed);
+      const [rawQ, rawK, v] = qkv.run(normed);
+      const q = runner.run('rope_f32', { x: rawQ, ...rope }, { H, D }, { position }).y;
+      const k = runner.run('rope_f32', { x: rawK, ...rope }, { H: K, D }, { position }).y;
+      taps?.attention?.(index, q, k, v);
+      const context = attention.attend(q, k, v, cache, position);
+      taps?.linearInput?.(index, 'o', context);
+      const [attended] = o.run(context);
+      const middle = runner.run('add_f32', { a: x, b: attended }).y;
+
+      const normedMiddle = runner.run('rmsnorm_f32', { x: middle, weight: mlpNorm }, { eps }).y;
+      taps?.linearInput?.(index, 'gate_up', normedMiddle);
+      const [gate, up] = gateUp.run(normedMiddle);
+      const hidden = runner.run('swiglu_f32', { gate, up }).y;
+      taps?.linearInput?.(index, 'down', hidden);
+      const [mlp] = down.run(hidden);
+      return runner.run('add_f32', { a: middle, b: mlp }).y;
+    },
+  };
+}

@@ -1,0 +1,204 @@
+import { gatherOrder, SpikeError, type DeviceTensor, type HostTensor, type Runner } from '@spikellm/backend';
+import type { LinearEntry, TensorSource } from './registry.ts';
+import { packedShape, readWeight } from './registry.ts';
+import type { SpikingConfig } from './spiking-config.ts';
+import { FLOAT_BITS } from './spiking-config.ts';
+
+/** Packed whole-number weights: w[o,c] = (code[o,c] - zero[o]) scale[o]. */
+export interface PackedWeight {
+  readonly bits: number;
+  /** uint8 [O, ceil(C bits / 8)], see `packCodes`. */
+  readonly codes: HostTensor;
+  /** float32 [O]. */
+  readonly scale: HostTensor;
+  /** int32 [O]. */
+  readonly zero: HostTensor;
+}
+
+/** One linear in host memory. */
+export interface LinearWeights {
+  readonly entry: LinearEntry;
+  /** float32 [O, C], or packed. */
+  readonly weight: HostTensor | PackedWeight;
+  /** float32 [O]. */
+  readonly bias?: HostTensor | undefined;
+  /** Spike steps of each input channel, uint8 [C]; absent where activations stay in float. */
+  readonly steps?: Uint8Array | undefined;
+}
+
+export const isPacked = (weight: HostTensor | PackedWeight): weight is PackedWeight => 'codes' in weight;
+
+/** The classes of steps that occur, with 1 always among them. */
+export function stepClasses(...all: readonly Uint8Array[]): number[] {
+  const found = new Set([1]);
+  for (const steps of all) for (const T of steps) found.add(T);
+  return [...found].sort((a, b) => a - b);
+}
+
+/** A host tensor of whole numbers or float32. */
+export const hostTensor = (
+  type: 'uint8' | 'int32' | 'float32',
+  data: Uint8Array | Int32Array | Float32Array,
+  dims: readonly number[] = [data.length],
+): HostTensor => ({ type, data, dims });
+
+/** Names of the tensors that a spiking linear has in place of `weight`. */
+export const packedNames = (prefix: string) => ({
+  codes: `${prefix}.weight_codes`,
+  scale: `${prefix}.weight_scale`,
+  zero: `${prefix}.weight_zero`,
+});
+/** Names of the tensors that list salient channels and their steps. */
+export const salientNames = (prefix: string) => ({
+  channels: `${prefix}.salient_channels`,
+  steps: `${prefix}.salient_steps`,
+});
+
+/** Reads one linear, packed where the model spikes. Errors: MISSING, SHAPE, INVALID_ARGUMENT (salient channels). */
+export async function readLinear(
+  source: TensorSource,
+  entry: LinearEntry,
+  spiking: SpikingConfig | undefined,
+  signal?: AbortSignal,
+): Promise<LinearWeights> {
+  const { prefix, outputs, inputs } = entry;
+  const bias = entry.bias ? await readWeight(source, `${prefix}.bias`, [outputs], signal) : undefined;
+  if (spiking === undefined) {
+    return { entry, bias, weight: await readWeight(source, `${prefix}.weight`, [outputs, inputs], signal) };
+  }
+  const { bits } = spiking.weights;
+  const names = packedNames(prefix);
+  const zero = await readWeight(source, names.zero, [outputs], signal);
+  return {
+    entry,
+    bias,
+    weight: {
+      bits,
+      codes: await readWeight(source, names.codes, packedShape(entry, bits), signal),
+      scale: await readWeight(source, names.scale, [outputs], signal),
+      zero: hostTensor('int32', Int32Array.from(zero.data as Int16Array)),
+    },
+    steps: spiking.activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined,
+  };
+}
+
+/** Steps of each of `channels` channels: 1, or what the salient lists say. */
+export async function readSteps(
+  source: TensorSource,
+  prefix: string,
+  channels: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const steps = new Uint8Array(channels).fill(1);
+  const names = salientNames(prefix);
+  const count = source.info(names.channels)?.shape[0];
+  if (count === undefined) return steps;
+  const salient = (await readWeight(source, names.channels, [count], signal)).data as Int32Array;
+  const given = (await readWeight(source, names.steps, [count], signal)).data as Uint8Array;
+  salient.forEach((channel, i) => {
+    if (channel < 0 || channel >= channels) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where: names.channels,
+        expected: `channels from 0 to ${channels - 1}`,
+        received: String(channel),
+      });
+    }
+    steps[channel] = given[i];
+  });
+  return steps;
+}
+
+/** The salient channels of `steps` as the two tensors of a checkpoint; empty where no channel is salient. */
+export function salientTensors(prefix: string, steps: Uint8Array): [string, HostTensor][] {
+  const order = gatherOrder(steps);
+  const channels = order.filter((channel) => steps[channel] > 1).sort();
+  if (channels.length === 0) return [];
+  const names = salientNames(prefix);
+  return [
+    [names.channels, hostTensor('int32', channels)],
+    [names.steps, hostTensor('uint8', Uint8Array.from(channels, (channel) => steps[channel]))],
+  ];
+}
+
+/** Linears that read the same input, ready to run. */
+export interface PreparedGroup {
+  /** y of each linear, in the order given. */
+  run(x: DeviceTensor): DeviceTensor[];
+}
+
+/**
+ * Prepares linears that share their input. Linears with the same steps share one encoding of it.
+ *
+ * @param spiking - how activations spike; needed where a linear has steps
+ */
+export function prepareGroup(
+  runner: Runner,
+  linears: readonly LinearWeights[],
+  spiking: SpikingConfig | undefined,
+): PreparedGroup {
+  const encodings = new Map<string, ReturnType<typeof prepareEncoding>>();
+  const run = linears.map((linear) => {
+    const { steps } = linear;
+    if (steps === undefined || spiking === undefined) return prepareFloatInput(runner, linear);
+    const key = steps.join();
+    const encoding = encodings.get(key) ?? prepareEncoding(runner, steps, spiking);
+    encodings.set(key, encoding);
+    return prepareSpikingInput(runner, linear, encoding);
+  });
+  return {
+    run(x) {
+      const coded = new Map<object, Coded>();
+      return run.map((apply) => apply(x, coded));
+    },
+  };
+}
+
+type Coded = { readonly codes: DeviceTensor; readonly scale: DeviceTensor; readonly zero: DeviceTensor };
+type Apply = (x: DeviceTensor, coded: Map<object, Coded>) => DeviceTensor;
+
+function prepareFloatInput(runner: Runner, { weight, bias }: LinearWeights): Apply {
+  if (isPacked(weight)) {
+    const linear = runner.prepare('linear_packed_f32', { weightBits: weight.bits }, packedConstants(weight, bias));
+    return (x) => runner.apply(linear, { x }).y;
+  }
+  const w = runner.upload(weight);
+  const b = bias && runner.upload(bias);
+  return (x) => runner.run('linear_f32', { x, weight: w, bias: b }).y;
+}
+
+const packedConstants = ({ codes, scale, zero }: PackedWeight, bias: HostTensor | undefined) => ({
+  weight: codes,
+  weightScale: scale,
+  weightZero: zero,
+  bias,
+});
+
+function prepareEncoding(runner: Runner, steps: Uint8Array, { activations }: SpikingConfig) {
+  const gif = { bits: activations.bits, range: activations.range, classes: stepClasses(steps) };
+  const constants = { steps: hostTensor('uint8', steps) };
+  return { gif, constants, kernel: runner.prepare('gif_encode_f32', gif, constants) };
+}
+
+function prepareSpikingInput(
+  runner: Runner,
+  { entry, weight, bias }: LinearWeights,
+  encoding: ReturnType<typeof prepareEncoding>,
+): Apply {
+  if (!isPacked(weight)) {
+    throw new SpikeError('UNSUPPORTED', {
+      where: entry.prefix,
+      expected: 'packed weights where activations spike',
+      received: 'float weights',
+    });
+  }
+  const linear = runner.prepare(
+    'linear_codes_f32',
+    { ...encoding.gif, weightBits: weight.bits },
+    { ...encoding.constants, ...packedConstants(weight, bias) },
+  );
+  return (x, coded) => {
+    const input = coded.get(encoding) ?? runner.apply(encoding.kernel, { x });
+    coded.set(encoding, input);
+    return runner.apply(linear, input).y;
+  };
+}

@@ -1,0 +1,81 @@
+import { SpikeError, type GifRange } from '@spikellm/backend';
+
+/** How cached keys are quantised; values and queries go with it, except in `float`. */
+export const KEY_QUANTISERS = ['block', 'token', 'published', 'float'] as const;
+export type KeyQuantiser = (typeof KEY_QUANTISERS)[number];
+
+/** The weight channels' saliency metric that chose the steps. */
+export type SaliencyMetric = 'published' | 'random' | 'none';
+
+/** Bits of an activation that is left in float. */
+export const FLOAT_BITS = 16;
+
+/**
+ * What makes a decoder spike: `quantization_config` of config.json, see docs/checkpoint.md.
+ *
+ * The per-channel facts (codes, scales, salient channels and their steps) are tensors beside the weights.
+ */
+export interface SpikingConfig {
+  readonly quant_method: 'spikellm';
+  readonly format_version: 1;
+  readonly pipeline: string;
+  readonly weights: { readonly bits: number; readonly symmetric: boolean };
+  readonly activations: {
+    /** Bits of one spike; 16 leaves activations in float. */
+    readonly bits: number;
+    /** Spike steps of a salient channel; 1 when no channel is salient. */
+    readonly steps: number;
+    readonly range: GifRange;
+    readonly saliency: SaliencyMetric;
+    readonly salient_fraction: number;
+    /** `shared`: one set of salient channels for q, k, v and one for gate, up. `own`: one for each linear. */
+    readonly mask: 'shared' | 'own';
+  };
+  readonly kv: {
+    readonly key: KeyQuantiser;
+    readonly bits: number;
+    readonly steps: number;
+    /** Tokens in a block of `key: 'block'`. */
+    readonly block: number;
+  };
+}
+
+/**
+ * Reads `quantization_config`, or undefined where there is none.
+ * Errors: UNSUPPORTED for another method or format version, INVALID_ARGUMENT for a field outside its domain.
+ */
+export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): SpikingConfig | undefined {
+  const found = json.quantization_config;
+  if (found == null) return undefined;
+  const config = found as SpikingConfig;
+  const must = (holds: boolean, expected: string, received: unknown, code: 'UNSUPPORTED' | 'INVALID_ARGUMENT'): void => {
+    if (holds) return;
+    throw new SpikeError(code, {
+      where: 'config.json, quantization_config',
+      expected,
+      received: JSON.stringify(received) ?? 'nothing',
+    });
+  };
+  const whole = (value: unknown, least: number, most: number): boolean =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  const { activations, kv, weights } = config;
+  must(config.quant_method === 'spikellm', "quant_method 'spikellm'", config.quant_method, 'UNSUPPORTED');
+  must(config.format_version === 1, 'format_version 1', config.format_version, 'UNSUPPORTED');
+  must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
+  must(whole(activations?.bits, 1, 16), 'activations.bits from 1 to 16', activations?.bits, 'INVALID_ARGUMENT');
+  must(
+    activations.range === 'lossless' || activations.range === 'published',
+    "activations.range 'lossless' or 'published'",
+    activations.range,
+    'INVALID_ARGUMENT',
+  );
+  must(
+    KEY_QUANTISERS.includes(kv?.key),
+    `kv.key among ${KEY_QUANTISERS.join(', ')}`,
+    kv?.key,
+    'INVALID_ARGUMENT',
+  );
+  must(whole(kv.bits, 1, 16), 'kv.bits from 1 to 16', kv.bits, 'INVALID_ARGUMENT');
+  must(whole(kv.block, 1, 2 ** 20), 'kv.block to be a whole number of tokens', kv.block, 'INVALID_ARGUMENT');
+  return config;
+}
