@@ -41,6 +41,8 @@ export interface Place {
 /** A decoder layer, ready to run. */
 export interface DecoderLayer {
   readonly attention: PreparedAttention;
+  /** Float weights on the device, by name of the linear; empty where weights are packed. */
+  readonly weights: ReadonlyMap<string, DeviceTensor>;
   /** x [N, C] to the next layer's x [N, C]. Intermediate tensors belong to the caller's scope. */
   forward(x: DeviceTensor, cache: LayerCache, place: Place, taps?: Taps): DeviceTensor;
 }
@@ -107,6 +109,7 @@ export function prepareLayer(
 
   return {
     attention,
+    weights: new Map([qkv, o, gateUp, down].flatMap(({ weights: all }) => [...all])),
     forward(x, cache, { position, rope }, taps) {
       const normed = runner.run('rmsnorm_f32', { x, weight: inputNorm }, { eps }).y;
       taps?.linearInput?.(index, 'qkv', normed);

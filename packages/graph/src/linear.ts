@@ -124,6 +124,8 @@ export function salientTensors(prefix: string, steps: Uint8Array): [string, Host
 export interface PreparedGroup {
   /** y of each linear, in the order given. */
   run(x: DeviceTensor): DeviceTensor[];
+  /** Float weights on the device, by name of the linear; packed ones are not among them. */
+  readonly weights: ReadonlyMap<string, DeviceTensor>;
 }
 
 /**
@@ -137,15 +139,22 @@ export function prepareGroup(
   spiking: SpikingConfig | undefined,
 ): PreparedGroup {
   const encodings = new Map<string, ReturnType<typeof prepareEncoding>>();
-  const run = linears.map((linear) => {
-    const { steps } = linear;
-    if (steps === undefined || spiking === undefined) return prepareFloatInput(runner, linear);
+  const weights = new Map<string, DeviceTensor>();
+  const run = linears.map((linear): Apply => {
+    const { entry, weight, bias, steps } = linear;
+    if (!isPacked(weight)) {
+      const w = runner.upload(weight);
+      weights.set(entry.name, w);
+      return prepareFloat(runner, linear, w);
+    }
+    if (steps === undefined || spiking === undefined) return preparePacked(runner, weight, bias);
     const key = steps.join();
     const encoding = encodings.get(key) ?? prepareEncoding(runner, steps, spiking);
     encodings.set(key, encoding);
-    return prepareSpikingInput(runner, linear, encoding);
+    return prepareSpiking(runner, weight, bias, encoding);
   });
   return {
+    weights,
     run(x) {
       const coded = new Map<object, Coded>();
       return run.map((apply) => apply(x, coded));
@@ -156,14 +165,22 @@ export function prepareGroup(
 type Coded = { readonly codes: DeviceTensor; readonly scale: DeviceTensor; readonly zero: DeviceTensor };
 type Apply = (x: DeviceTensor, coded: Map<object, Coded>) => DeviceTensor;
 
-function prepareFloatInput(runner: Runner, { weight, bias }: LinearWeights): Apply {
-  if (isPacked(weight)) {
-    const linear = runner.prepare('linear_packed_f32', { weightBits: weight.bits }, packedConstants(weight, bias));
-    return (x) => runner.apply(linear, { x }).y;
+/** Errors: UNSUPPORTED for float weights whose input spikes. */
+function prepareFloat(runner: Runner, { entry, bias, steps }: LinearWeights, weight: DeviceTensor): Apply {
+  if (steps !== undefined) {
+    throw new SpikeError('UNSUPPORTED', {
+      where: entry.prefix,
+      expected: 'packed weights where activations spike',
+      received: 'float weights',
+    });
   }
-  const w = runner.upload(weight);
   const b = bias && runner.upload(bias);
-  return (x) => runner.run('linear_f32', { x, weight: w, bias: b }).y;
+  return (x) => runner.run('linear_f32', { x, weight, bias: b }).y;
+}
+
+function preparePacked(runner: Runner, weight: PackedWeight, bias: HostTensor | undefined): Apply {
+  const linear = runner.prepare('linear_packed_f32', { weightBits: weight.bits }, packedConstants(weight, bias));
+  return (x) => runner.apply(linear, { x }).y;
 }
 
 const packedConstants = ({ codes, scale, zero }: PackedWeight, bias: HostTensor | undefined) => ({
@@ -179,18 +196,12 @@ function prepareEncoding(runner: Runner, steps: Uint8Array, { activations }: Spi
   return { gif, constants, kernel: runner.prepare('gif_encode_f32', gif, constants) };
 }
 
-function prepareSpikingInput(
+function prepareSpiking(
   runner: Runner,
-  { entry, weight, bias }: LinearWeights,
+  weight: PackedWeight,
+  bias: HostTensor | undefined,
   encoding: ReturnType<typeof prepareEncoding>,
 ): Apply {
-  if (!isPacked(weight)) {
-    throw new SpikeError('UNSUPPORTED', {
-      where: entry.prefix,
-      expected: 'packed weights where activations spike',
-      received: 'float weights',
-    });
-  }
   const linear = runner.prepare(
     'linear_codes_f32',
     { ...encoding.gif, weightBits: weight.bits },

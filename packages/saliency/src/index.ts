@@ -1,0 +1,9 @@
+/**
+ * Optimal Brain Spiking: which channels matter, and how many spike steps each gets.
+ *
+ * @module
+ */
+export { createAbsmaxProbe, createChannelProbe, createKvProbe, type KvScores, type Probe } from './probe.ts';
+export { allocateQuota, rankChannels, salientCount } from './quota.ts';
+export { allocateBudget, type StepGains } from './budget.ts';
+export { randomScores, sumQueryGroups, sumScores } from './combine.ts';
