@@ -35,3 +35,4 @@ export { composites } from './composites.ts';
 export { createRunner, type Runner } from './runner.ts';
 export { createTableBackend, type Call, type Driver, type Implementation } from './table-backend.ts';
 export { createReferenceBackend } from './reference/index.ts';
+export { rint } from './reference/gif.ts';

@@ -1,0 +1,52 @@
+import { packCodes, type HostTensor } from '@spikellm/backend';
+import {
+  hostTensor,
+  inputNormName,
+  kvPrefixes,
+  mlpNormName,
+  packedNames,
+  salientTensors,
+  type LayerWeights,
+  type LinearWeights,
+} from '@spikellm/graph';
+import { Tensor } from 'onnxruntime-common';
+import type { LayerSteps } from './steps.ts';
+import { quantiseRows } from './weight-quantiser.ts';
+
+/** One layer as the tensors of a SpikeLLM checkpoint, see docs/checkpoint.md. */
+export function encodeLayer(
+  index: number,
+  weights: LayerWeights,
+  steps: LayerSteps,
+  weightBits: number,
+): [string, Tensor][] {
+  const kv = kvPrefixes(index);
+  const tensors: [string, HostTensor][] = [
+    [inputNormName(index), weights.inputNorm],
+    [mlpNormName(index), weights.mlpNorm],
+    ...weights.linears.flatMap((linear) =>
+      encodeLinear(linear, steps.linears.get(linear.entry.name), weightBits),
+    ),
+    ...(steps.kv ? [...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values)] : []),
+  ];
+  return tensors.map(([name, { type, data, dims }]) => [name, new Tensor(type as 'uint8', data as Uint8Array, dims)]);
+}
+
+function encodeLinear(
+  { entry, weight, bias }: LinearWeights,
+  steps: Uint8Array | undefined,
+  bits: number,
+): [string, HostTensor][] {
+  const { prefix, outputs, inputs } = entry;
+  const { data } = weight as HostTensor;
+  const { codes, scale, zero } = quantiseRows(data as Float32Array, inputs, { bits, symmetric: false });
+  const names = packedNames(prefix);
+  const packed = packCodes(codes, outputs, inputs, bits);
+  return [
+    [names.codes, hostTensor('uint8', packed, [outputs, packed.length / outputs])],
+    [names.scale, hostTensor('float32', scale)],
+    [names.zero, { type: 'int16', data: Int16Array.from(zero), dims: [outputs] }],
+    ...(bias ? [[`${prefix}.bias`, bias] as [string, HostTensor]] : []),
+    ...(steps ? salientTensors(prefix, steps) : []),
+  ];
+}

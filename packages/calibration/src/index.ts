@@ -1,0 +1,28 @@
+/**
+ * Post-training pipelines that turn a float decoder into a spiking one, layer by layer, resumable.
+ *
+ * @module
+ */
+export {
+  checkSettings,
+  DEFAULT_SETTINGS,
+  hasSalience,
+  KEY_BLOCK,
+  PIPELINES,
+  SALIENCY_METRICS,
+  spikingConfig,
+  type QuantizeSettings,
+} from './settings.ts';
+export { sampleWindows } from './samples.ts';
+export {
+  clippingGradients,
+  dequantiseRows,
+  quantiseRows,
+  type Clipping,
+  type QuantisedRows,
+  type WeightFormat,
+} from './weight-quantiser.ts';
+export { collectStatistics, type CollectOptions, type LayerStatistics, type StatisticsStore } from './statistics.ts';
+export { chooseSteps, type LayerSteps } from './steps.ts';
+export { smoothLayer } from './smoothing.ts';
+export { quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { SpikeError, type Backend } from '@spikellm/backend';
+import { createCheckpoint, type CheckpointWriter, type ModelFolder } from '@spikellm/checkpoint';
+import {
+  checkIds,
+  checkWeight,
+  globalWeights,
+  layerWeights,
+  parseDecoderConfig,
+  readLayer,
+  type DecoderConfig,
+} from '@spikellm/graph';
+import { encodeLayer } from './encode.ts';
+import { checkSettings, hasSalience, spikingConfig, type QuantizeSettings } from './settings.ts';
+import { smoothLayer } from './smoothing.ts';
+import { collectStatistics, type LayerStatistics, type StatisticsStore } from './statistics.ts';
+import { chooseSteps } from './steps.ts';
+
+export interface QuantizeProgress {
+  /** `check` and `encode` count layers, `calibrate` counts windows times layers. */
+  readonly phase: 'check' | 'calibrate' | 'encode';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface QuantizeOptions {
+  readonly model: ModelFolder;
+  /** The folder to make; it must not exist. */
+  readonly out: string;
+  readonly backend: Backend;
+  readonly settings: QuantizeSettings;
+  /** Calibration windows of token ids, all of one length; see `sampleWindows`. */
+  readonly windows: readonly (readonly number[])[];
+  /** Statistics of an earlier `collectStatistics` on the same model and windows. */
+  readonly statistics?: readonly LayerStatistics[];
+  /** Continue an unfinished run of the same model, windows and settings. */
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: QuantizeProgress) => void;
+}
+
+/**
+ * Turns a float model folder into a SpikeLLM checkpoint: calibrates layer by layer, chooses spike steps, and writes one
+ * shard per layer. A run that is killed or aborted leaves `<out>.partial`, which `resume` continues to the same bytes.
+ *
+ * Errors: INVALID_ARGUMENT (settings, windows), EXISTS, MISMATCH (resume), UNSUPPORTED, MISSING, SHAPE, NOT_FINITE;
+ * rejects with the signal's reason when aborted.
+ */
+export async function quantize(options: QuantizeOptions): Promise<void> {
+  const { model, out, settings, windows, resume = false, signal, onProgress } = options;
+  checkSettings(settings);
+  const config = floatConfig(model);
+  checkWindows(windows, config);
+  const writer = await createCheckpoint(out, { fingerprint: await checkModel(options, config), resume });
+
+  const statistics = needsStatistics(settings)
+    ? (options.statistics ??
+      (await collectStatistics({
+        config,
+        tensors: model.tensors,
+        backend: options.backend,
+        windows,
+        store: noteStore(writer),
+        signal,
+        onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
+      })))
+    : undefined;
+  const steps = chooseSteps(config, settings, statistics);
+
+  for (let index = 0; index < config.layers; index++) {
+    signal?.throwIfAborted();
+    const shard = shardName(index, config);
+    if (!writer.finished.has(shard)) {
+      const weights = await readLayer(model.tensors, config, index, undefined, signal);
+      const smoothed = settings.pipeline === 'smoothquant' ? smoothLayer(weights, statistics![index]) : weights;
+      await writer.writeShard(shard, encodeLayer(index, smoothed, steps[index], settings.weightBits));
+    }
+    onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
+  }
+  const rest = shardName(config.layers, config);
+  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config));
+  await writer.finish({ ...model.config, quantization_config: spikingConfig(settings) }, model.path);
+}
+
+const needsStatistics = (settings: QuantizeSettings): boolean =>
+  settings.pipeline === 'smoothquant' || (hasSalience(settings) && settings.saliency !== 'random');
+
+function shardName(index: number, { layers }: DecoderConfig): string {
+  const number = (value: number): string => String(value).padStart(5, '0');
+  return `model-${number(index + 1)}-of-${number(layers + 1)}`;
+}
+
+/** Errors: UNSUPPORTED for a model that spikes already. */
+function floatConfig({ path, config }: ModelFolder): DecoderConfig {
+  if (config.quantization_config != null) {
+    throw new SpikeError('UNSUPPORTED', {
+      where: path,
+      expected: 'a float model',
+      received: 'one with a quantization_config',
+      remedy: 'quantize the model that it was made from',
+    });
+  }
+  return parseDecoderConfig(config);
+}
+
+function checkWindows(windows: readonly (readonly number[])[], config: DecoderConfig): void {
+  const length = windows[0]?.length ?? 0;
+  const equal = windows.every((window) => window.length === length);
+  if (length === 0 || !equal || length > config.contextLength) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'calibration windows',
+      expected: `windows of one length from 1 to ${config.contextLength} tokens, the context of the model`,
+      received: equal ? `${windows.length} windows of ${length}` : 'windows of several lengths',
+    });
+  }
+  for (const window of windows) checkIds(window, config.vocabularySize);
+}
+
+async function globalTensors({ tensors }: ModelFolder, config: DecoderConfig) {
+  return Promise.all(
+    globalWeights(config).map(
+      async ({ name }) => [name, await tensors.read(name, { as: 'stored' })] as const,
+    ),
+  );
+}
+
+/**
+ * Reads every weight once before anything is written: a missing, misshapen, truncated or non-finite one stops here.
+ *
+ * @returns a text that is equal for runs that write the same bytes: of settings, config, windows and all weights
+ */
+async function checkModel(options: QuantizeOptions, config: DecoderConfig): Promise<string> {
+  const { model, settings, windows, signal, onProgress } = options;
+  const { tensors } = model;
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([settings, config, windows]));
+  const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));
+  for (const { name, shape } of [globalWeights(config), ...layers].flat()) checkWeight(tensors, name, shape);
+  for (const [done, entries] of [globalWeights(config), ...layers].entries()) {
+    for (const { name } of entries) {
+      signal?.throwIfAborted();
+      hash.update((await tensors.read(name, { as: 'stored' })).data as Uint8Array);
+    }
+    onProgress?.({ phase: 'check', done, total: config.layers });
+  }
+  return `${settings.pipeline} W${settings.weightBits}A${settings.activationBits} ${hash.digest('hex').slice(0, 16)}`;
+}
+
+/** Statistics as notes of the unfinished checkpoint. */
+function noteStore(writer: CheckpointWriter): StatisticsStore {
+  const note = (layer: number): string => `statistics-${layer}`;
+  type Plain = { [Name in keyof LayerStatistics]: Record<string, number[]> };
+  const plain = (record: object): Record<string, number[]> =>
+    Object.fromEntries(Object.entries(record).map(([name, values]) => [name, [...(values as Float64Array)]]));
+  const typed = (record: Record<string, number[]>): never =>
+    Object.fromEntries(Object.entries(record).map(([name, values]) => [name, Float64Array.from(values)])) as never;
+  return {
+    async load(layer) {
+      const found = (await writer.readNote(note(layer))) as Plain | undefined;
+      return found && { channels: typed(found.channels), absmax: typed(found.absmax), kv: typed(found.kv) };
+    },
+    save: (layer, { channels, absmax, kv }) =>
+      writer.writeNote(note(layer), { channels: plain(channels), absmax: plain(absmax), kv: plain(kv) }),
+  };
+}

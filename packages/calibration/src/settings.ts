@@ -1,0 +1,113 @@
+import { SpikeError, type GifRange } from '@spikellm/backend';
+import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser, type SpikingConfig } from '@spikellm/graph';
+
+export const PIPELINES = ['rtn', 'smoothquant'] as const;
+export const SALIENCY_METRICS = ['published', 'random'] as const;
+
+/** Everything that decides what a quantised model is, but for the model and the calibration text. */
+export interface QuantizeSettings {
+  readonly pipeline: (typeof PIPELINES)[number];
+  /** 2 to 8. */
+  readonly weightBits: number;
+  /** Bits of one spike, 2 to 8; 16 leaves activations and the KV cache in float. */
+  readonly activationBits: number;
+  /** Spike steps of salient channels: 1, 2 or 4; 1 is plain quantisation. */
+  readonly steps: number;
+  /** Share of the channels of each linear, and of the cached channels of each layer, that are salient: 0 to 1. */
+  readonly salient: number;
+  readonly saliency: (typeof SALIENCY_METRICS)[number];
+  readonly range: GifRange;
+  readonly key: KeyQuantiser;
+  /** One set of salient channels for linears that share an input, or one for each linear as published. */
+  readonly mask: 'shared' | 'own';
+  /** Draws the calibration windows and the random control. */
+  readonly seed: number;
+}
+
+/** W4A4 with two steps for one channel in ten. */
+export const DEFAULT_SETTINGS: QuantizeSettings = {
+  pipeline: 'rtn',
+  weightBits: 4,
+  activationBits: 4,
+  steps: 2,
+  salient: 0.1,
+  saliency: 'published',
+  range: 'lossless',
+  key: 'block',
+  mask: 'shared',
+  seed: 0,
+};
+
+/** Tokens in a block of the `block` key quantiser. */
+export const KEY_BLOCK = 32;
+
+const among = (values: readonly unknown[]) => (value: unknown): boolean => values.includes(value);
+const whole = (least: number, most: number) => (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+const DOMAINS: Record<keyof QuantizeSettings, readonly [expected: string, holds: (value: unknown) => boolean]> = {
+  pipeline: [PIPELINES.join(' or '), among(PIPELINES)],
+  weightBits: ['a whole number from 2 to 8', whole(2, 8)],
+  activationBits: [
+    `a whole number from 2 to 8, or ${FLOAT_BITS} for float`,
+    (value) => whole(2, 8)(value) || value === FLOAT_BITS,
+  ],
+  steps: ['1, 2 or 4', among([1, 2, 4])],
+  salient: ['a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
+  saliency: [SALIENCY_METRICS.join(' or '), among(SALIENCY_METRICS)],
+  range: ['lossless or published', among(['lossless', 'published'])],
+  key: [KEY_QUANTISERS.join(', '), among(KEY_QUANTISERS)],
+  mask: ['shared or own', among(['shared', 'own'])],
+  seed: ['a whole number from 0 to 2^32 - 1', whole(0, 2 ** 32 - 1)],
+};
+
+/** Errors: INVALID_ARGUMENT for the first setting outside its domain. */
+export function checkSettings(settings: QuantizeSettings): void {
+  for (const [name, [expected, holds]] of Object.entries(DOMAINS)) {
+    const value = settings[name as keyof QuantizeSettings];
+    if (!holds(value)) {
+      throw new SpikeError('INVALID_ARGUMENT', { where: name, expected, received: String(value) });
+    }
+  }
+}
+
+/** Whether salient channels are wanted, so that calibration has to look at activations. */
+export const hasSalience = ({ activationBits, steps, salient }: QuantizeSettings): boolean =>
+  activationBits < FLOAT_BITS && steps > 1 && salient > 0;
+
+/** Whether the KV cache spikes. */
+export const spikesInCache = ({ activationBits, key }: QuantizeSettings): boolean =>
+  activationBits < FLOAT_BITS && key !== 'float';
+
+/**
+ * Steps of salient cached channels. The research code gives the KV cache one extra bit whatever the linears have, so
+ * two steps is all there is in the published range.
+ */
+export const cacheSteps = ({ range, steps }: QuantizeSettings): number =>
+  range === 'published' ? Math.min(steps, 2) : steps;
+
+/** The `quantization_config` of a model with these settings. */
+export function spikingConfig(settings: QuantizeSettings): SpikingConfig {
+  const salience = hasSalience(settings);
+  const { activationBits } = settings;
+  return {
+    quant_method: 'spikellm',
+    format_version: 1,
+    pipeline: settings.pipeline,
+    weights: { bits: settings.weightBits, symmetric: false },
+    activations: {
+      bits: activationBits,
+      steps: salience ? settings.steps : 1,
+      range: settings.range,
+      saliency: salience ? settings.saliency : 'none',
+      salient_fraction: salience ? settings.salient : 0,
+      mask: settings.mask,
+    },
+    kv: {
+      key: spikesInCache(settings) ? settings.key : 'float',
+      bits: activationBits,
+      steps: salience ? cacheSteps(settings) : 1,
+      block: KEY_BLOCK,
+    },
+  };
+}

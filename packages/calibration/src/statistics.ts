@@ -1,0 +1,154 @@
+import { createRunner, type Backend, type DeviceTensor } from '@spikellm/backend';
+import {
+  createCache,
+  EMBEDDING,
+  hostTensor,
+  layerLinears,
+  prepareLayer,
+  readLayer,
+  readWeight,
+  type DecoderConfig,
+  type DecoderLayer,
+  type KvCache,
+  type LinearGroup,
+  type Taps,
+  type TensorSource,
+} from '@spikellm/graph';
+import { createAbsmaxProbe, createChannelProbe, createKvProbe, type KvScores } from '@spikellm/saliency';
+
+/** What the float model's activations say about one layer. */
+export interface LayerStatistics {
+  /** Signed activation saliency per input channel, by name of the linear. */
+  readonly channels: Readonly<Record<string, Float64Array>>;
+  /** Largest |x| per channel, by group of linears. */
+  readonly absmax: Readonly<Record<LinearGroup, Float64Array>>;
+  readonly kv: KvScores;
+}
+
+/** Keeps the statistics of finished layers, so that a run can be resumed. */
+export interface StatisticsStore {
+  load(layer: number): Promise<LayerStatistics | undefined>;
+  save(layer: number, statistics: LayerStatistics): Promise<void>;
+}
+
+export interface CollectOptions {
+  readonly config: DecoderConfig;
+  readonly tensors: TensorSource;
+  readonly backend: Backend;
+  /** Token ids, windows of one length. */
+  readonly windows: readonly (readonly number[])[];
+  readonly store?: StatisticsStore;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each window of each layer. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Runs the float model over the calibration windows, one layer in memory at a time, and gathers what the pipelines need.
+ * The streams between layers, [windows, length, hidden] float32, stay on the device.
+ */
+export async function collectStatistics(options: CollectOptions): Promise<LayerStatistics[]> {
+  const { config, backend, windows, store, signal, onProgress } = options;
+  const statistics: LayerStatistics[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const known = await store?.load(layer);
+    if (known === undefined) break;
+    statistics.push(known);
+  }
+  const total = config.layers * windows.length;
+  if (statistics.length === config.layers) return statistics;
+
+  let streams = await embedWindows(options);
+  const advance = (layer: number, window: number): void => onProgress?.(layer * windows.length + window + 1, total);
+  try {
+    for (let layer = 0; layer < config.layers; layer++) {
+      const observed = layer >= statistics.length;
+      const result = await runLayer(options, layer, streams, observed, (window) => advance(layer, window));
+      streams = result.streams;
+      if (result.statistics === undefined) continue;
+      statistics.push(result.statistics);
+      await store?.save(layer, result.statistics);
+      signal?.throwIfAborted();
+    }
+  } finally {
+    for (const x of streams) x.dispose();
+    await backend.synchronize();
+  }
+  return statistics;
+}
+
+async function embedWindows({ config, tensors, backend, windows }: CollectOptions): Promise<DeviceTensor[]> {
+  using runner = createRunner(backend);
+  const shape = [config.vocabularySize, config.hiddenSize];
+  const table = runner.upload(await readWeight(tensors, EMBEDDING, shape));
+  return windows.map((window) => {
+    using ids = backend.upload(hostTensor('int32', Int32Array.from(window)));
+    return runner.run('embedding_f32', { ids, table }).y;
+  });
+}
+
+/** Moves every stream through one layer, in place of the old ones, and reads what was observed. */
+async function runLayer(
+  { config, tensors, backend, windows, signal }: CollectOptions,
+  index: number,
+  streams: readonly DeviceTensor[],
+  observed: boolean,
+  onWindow: (window: number) => void,
+): Promise<{ streams: DeviceTensor[]; statistics: LayerStatistics | undefined }> {
+  using runner = createRunner(backend);
+  const layer = prepareLayer(runner, config, index, await readLayer(tensors, config, index, undefined, signal));
+  using cache: KvCache = createCache(backend, config, [layer.attention], windows[0].length);
+  using watch = observed ? watchLayer(backend, config, index, layer) : undefined;
+  const next: DeviceTensor[] = [];
+  try {
+    for (const [window, x] of streams.entries()) {
+      signal?.throwIfAborted();
+      const place = { position: 0, rope: cache.rope };
+      next.push(runner.scope(() => layer.forward(x, cache.layers[0], place, watch?.taps)));
+      x.dispose();
+      await backend.synchronize();
+      onWindow(window);
+    }
+    return { streams: next, statistics: await watch?.read() };
+  } catch (error) {
+    for (const x of next) x.dispose();
+    throw error;
+  }
+}
+
+/** Probes for everything that `LayerStatistics` holds, fed by the layer's taps. */
+function watchLayer(backend: Backend, config: DecoderConfig, index: number, layer: DecoderLayer) {
+  const { heads: H, kvHeads: K, headSize: D } = config;
+  const linears = layerLinears(config, index).map((entry) => ({
+    entry,
+    probe: createChannelProbe(backend, entry.inputs),
+  }));
+  const absmax = new Map(
+    linears.map(({ entry }) => [entry.group, createAbsmaxProbe(backend, entry.inputs)] as const),
+  );
+  const kv = createKvProbe(backend, { H, K, D });
+  const taps: Taps = {
+    linearInput(_, group, x) {
+      absmax.get(group)!.observe(x);
+      for (const { entry, probe } of linears) {
+        if (entry.group === group) probe.observe(x, layer.weights.get(entry.name)!);
+      }
+    },
+    attention: (_, q, k, v) => kv.observe(q, k, v),
+  };
+  return {
+    taps,
+    async read(): Promise<LayerStatistics> {
+      const channels: Record<string, Float64Array> = {};
+      for (const { entry, probe } of linears) channels[entry.name] = await probe.read();
+      const largest: Partial<Record<LinearGroup, Float64Array>> = {};
+      for (const [group, probe] of absmax) largest[group] = await probe.read();
+      return { channels, absmax: largest as LayerStatistics['absmax'], kv: await kv.read() };
+    },
+    [Symbol.dispose]() {
+      for (const { probe } of linears) probe.dispose();
+      for (const probe of absmax.values()) probe.dispose();
+      kv.dispose();
+    },
+  };
+}
