@@ -19,7 +19,7 @@ export const F32_SUM: Tolerance = { absolute: 1e-7, relative: 2e-6, ofLargest: 4
 /** An exact integer sum, then one float32 product per class of steps. */
 export const INTEGER_SUM: Tolerance = { absolute: 1e-7, relative: 1e-6, ofLargest: 1e-6 };
 
-/** The first element out of tolerance, or undefined. NaN matches only NaN. */
+/** The first element out of tolerance, or undefined. NaN and infinities match only themselves. */
 export function firstDifference(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -31,7 +31,7 @@ export function firstDifference(
     if (size > largest && size < Infinity) largest = size;
   }
   for (let i = 0; i < want.length; i++) {
-    const allowed = absolute + relative * Math.abs(want[i]) + ofLargest * largest;
+    const allowed = Number.isFinite(want[i]) ? absolute + relative * Math.abs(want[i]) + ofLargest * largest : 0;
     if (!(Math.abs(got[i] - want[i]) <= allowed) && !Object.is(got[i], want[i])) {
       return { index: i, got: got[i], want: want[i], allowed };
     }

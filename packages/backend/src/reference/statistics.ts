@@ -47,15 +47,17 @@ export function kvSaliency(
       keyScore[h * D + d] += score;
     }
     // sum_n v[n] ((P^T P) v)[n] = sum_n ((P v)[n])^2, one channel at a time.
+    const squares = new Float64Array(D);
     for (let n = 0; n < N; n++) {
       const weights = new Float64Array(n + 1);
       softmaxScores(q, (n * H + h) * D, k, weights, K * D, column, D, 1 / Math.sqrt(D));
       for (let d = 0; d < D; d++) {
         let context = 0;
         for (let t = 0, j = column + d; t <= n; t++, j += K * D) context += weights[t] * v[j];
-        valueScore[h * D + d] += context ** 2;
+        squares[d] += context ** 2;
       }
     }
+    for (let d = 0; d < D; d++) valueScore[h * D + d] += squares[d];
   }
 }
 
