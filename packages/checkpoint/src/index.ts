@@ -1,0 +1,13 @@
+/**
+ * Model files: safetensors, Hugging Face model folders, SpikeLLM checkpoints, tokenizers and downloads.
+ *
+ * @module
+ */
+export type { SafetensorsDtype } from './dtype.ts';
+export type { TensorInfo } from './header.ts';
+export { openSafetensors, type SafetensorsFile, type TensorSource } from './safetensors.ts';
+export { writeSafetensors } from './write-safetensors.ts';
+export { openModelFolder, type ModelFolder } from './folder.ts';
+export type { TextStream, TextTokenizer } from './tokenizer.ts';
+export { createCheckpoint, type CheckpointWriter } from './writer.ts';
+export { resolveModel, type DownloadProgress, type ResolveModelOptions } from './hub.ts';

@@ -1,0 +1,114 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { SpikeError } from '@spikellm/backend';
+import type { Tensor } from 'onnxruntime-common';
+import { checkFinite, tensorFrom } from './dtype.ts';
+import { fileError, readAt } from './files.ts';
+import { headerLength, LENGTH_BYTES, parseHeader, type Header, type TensorInfo } from './header.ts';
+
+/** Named tensors that are read when asked for. */
+export interface TensorSource {
+  names(): Iterable<string>;
+  info(name: string): TensorInfo | undefined;
+  /**
+   * Reads one tensor; nothing else is held in memory.
+   *
+   * `as: 'float32'` (the default) gives F16, BF16 and F64 as float32. `as: 'stored'` gives F16 as float16 and F64 as
+   * float64; BF16 is float32 even so, for there is no tensor type for it. Integers and BOOL are what they are.
+   *
+   * Errors: MISSING, NOT_FINITE (a float tensor with NaN or infinity), CORRUPT_FILE (the file became shorter),
+   * DISPOSED (after close), OUT_OF_MEMORY; rejects with the signal's reason when aborted.
+   */
+  read(
+    name: string,
+    options?: { readonly as?: 'float32' | 'stored'; readonly signal?: AbortSignal },
+  ): Promise<Tensor>;
+}
+
+/** One open safetensors file. */
+export interface SafetensorsFile extends TensorSource, AsyncDisposable {
+  readonly path: string;
+  /** The file's `__metadata__`; empty where it has none. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Closes the file once the reads under way are done. A second call does nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a safetensors file and checks its whole header. Tensors stay on disk until they are read.
+ * Errors: MISSING, CORRUPT_FILE, UNSUPPORTED (dtype).
+ *
+ * @example
+ * await using file = await openSafetensors('model.safetensors');
+ * for (const name of file.names()) console.log(name, file.info(name)?.shape);
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    throw fileError(path, error);
+  });
+  try {
+    const { header, dataStart } = await readHeader(path, handle);
+    return createFile(path, handle, header, dataStart);
+  } catch (error) {
+    await handle.close();
+    throw fileError(path, error);
+  }
+}
+
+async function readHeader(path: string, handle: FileHandle): Promise<{ header: Header; dataStart: number }> {
+  const { size } = await handle.stat();
+  const start = new Uint8Array(Math.min(size, LENGTH_BYTES));
+  await readAt(handle, start, 0);
+  const bytes = new Uint8Array(headerLength(path, start, size));
+  await readAt(handle, bytes, LENGTH_BYTES);
+  return { header: parseHeader(path, bytes, size), dataStart: LENGTH_BYTES + bytes.length };
+}
+
+function createFile(path: string, handle: FileHandle, header: Header, dataStart: number): SafetensorsFile {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= handle.close());
+  return {
+    path,
+    metadata: header.metadata,
+    names: () => header.tensors.keys(),
+    info: (name) => header.tensors.get(name),
+    async read(name, { as = 'float32', signal } = {}) {
+      const place = header.tensors.get(name);
+      if (place === undefined) throw missingTensor(path, name);
+      if (closing !== undefined) {
+        throw new SpikeError('DISPOSED', { where: path, expected: 'an open file', received: 'a closed one' });
+      }
+      const bytes = allocate(path, name, place.bytes);
+      const found = await readAt(handle, bytes, dataStart + place.begin, signal);
+      if (found < place.bytes) {
+        throw new SpikeError('CORRUPT_FILE', {
+          where: `${path}: tensor ${name}`,
+          expected: `${place.bytes} bytes`,
+          received: `${found} bytes`,
+          remedy: 'the file changed after it was opened',
+        });
+      }
+      const tensor = tensorFrom(place.dtype, place.shape, bytes.buffer, as);
+      checkFinite(path, name, tensor);
+      return tensor;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function allocate(path: string, name: string, bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    throw new SpikeError('OUT_OF_MEMORY', {
+      where: `${path}: tensor ${name}`,
+      expected: `${bytes} bytes of memory`,
+      received: (error as Error).message,
+      cause: error,
+    });
+  }
+}
+
+/** The error of a tensor that `where`, a file or folder, should hold. */
+export const missingTensor = (where: string, name: string): SpikeError =>
+  new SpikeError('MISSING', { where, expected: `tensor ${name}`, received: 'a file without it' });

@@ -1,0 +1,217 @@
+import { packedBytes } from '@spikellm/backend';
+import {
+  checkWeight,
+  EMBEDDING,
+  FINAL_NORM,
+  FLOAT_BITS,
+  globalWeights,
+  HEAD,
+  inputNormName,
+  kvPrefixes,
+  layerLinears,
+  mlpNormName,
+  packedNames,
+  parseDecoderConfig,
+  parseSpikingConfig,
+  readSteps,
+  salientNames,
+  type DecoderConfig,
+  type LinearEntry,
+  type SpikingConfig,
+  type TensorSource,
+} from '@spikellm/graph';
+import { describeKv, type KvReport } from './kv-cost.ts';
+
+/** Tensors by name with the bytes they take in their file. The tensors of a `ModelFolder` are one. */
+export interface TensorIndex extends TensorSource {
+  names(): Iterable<string>;
+  info(
+    name: string,
+  ): { readonly dtype: string; readonly shape: readonly number[]; readonly bytes: number } | undefined;
+}
+
+/** What the activations at the inputs of linears cost, as means over their channels. */
+export interface ActivationBits {
+  /** Channels with more than one step. */
+  readonly salientChannels: number;
+  /** Mean steps of a channel; null where activations are float. */
+  readonly averageSteps: number | null;
+  /** n * mean T, that is n ((1 - p) + p T): bits of the spikes sent; 32 where activations are float. */
+  readonly transmittedBits: number;
+  /** n + mean log2 T, that is n + p log2 T: bits of the codes the spikes carry; 32 where activations are float. */
+  readonly informationBits: number;
+}
+
+export interface LinearReport extends ActivationBits {
+  readonly layer: number;
+  /** Such as `self_attn.q_proj`. */
+  readonly name: string;
+  readonly outputs: number;
+  readonly inputs: number;
+  /** Codes, scales, zero points, salient channels and their steps; or the float weight. Without the bias. */
+  readonly bytes: number;
+  readonly biasBytes: number;
+  /** 8 bytes / (O C). */
+  readonly bitsPerWeight: number;
+}
+
+/** Bytes in the files of a model. */
+export interface ModelBytes {
+  /** As `LinearReport.bytes`. */
+  readonly linears: number;
+  readonly biases: number;
+  /** Lists of salient cached channels and their steps. */
+  readonly kvLists: number;
+  /** Token embedding and head. */
+  readonly embeddings: number;
+  readonly norms: number;
+  /** Tensors that the decoder does not read. */
+  readonly other: number;
+  readonly total: number;
+}
+
+export interface ModelReport {
+  readonly config: DecoderConfig;
+  /** Null for a model that does not spike. */
+  readonly spiking: SpikingConfig | null;
+  readonly linears: readonly LinearReport[];
+  /** All linears together; the activations as means over the input channels of every linear. */
+  readonly total: ActivationBits & {
+    readonly weights: number;
+    readonly inputChannels: number;
+    readonly bitsPerWeight: number;
+  };
+  readonly kv: KvReport;
+  readonly bytes: ModelBytes;
+}
+
+const FLOAT32_BITS = 32;
+
+/**
+ * Counts a model: true bits per weight with everything that a linear stores, steps and bits of activations and of the
+ * KV cache, bytes by kind. Only headers and salient lists are read.
+ * Errors: those of the config; MISSING, SHAPE.
+ *
+ * @param config - parsed config.json
+ */
+export async function describeModel(
+  config: Readonly<Record<string, unknown>>,
+  tensors: TensorIndex,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<ModelReport> {
+  const decoder = parseDecoderConfig(config);
+  const spiking = parseSpikingConfig(config);
+  const linears: LinearReport[] = [];
+  const steps: Uint8Array[] = [];
+  for (let layer = 0; layer < decoder.layers; layer++) {
+    for (const entry of layerLinears(decoder, layer)) {
+      const own = await readSteps(tensors, entry.prefix, entry.inputs, signal);
+      steps.push(own);
+      linears.push(describeLinear(tensors, layer, entry, own, spiking));
+    }
+  }
+  const weights = sum(linears, ({ outputs, inputs }) => outputs * inputs);
+  const bytes = countBytes(decoder, tensors, linears);
+  return {
+    config: decoder,
+    spiking: spiking ?? null,
+    linears,
+    total: {
+      weights,
+      inputChannels: sum(linears, ({ inputs }) => inputs),
+      bitsPerWeight: (8 * bytes.linears) / weights,
+      ...activationBits(steps, spiking),
+    },
+    kv: await describeKv(decoder, spiking, tensors, signal),
+    bytes,
+  };
+}
+
+function describeLinear(
+  tensors: TensorIndex,
+  layer: number,
+  { prefix, name, outputs, inputs, bias }: LinearEntry,
+  steps: Uint8Array,
+  spiking: SpikingConfig | undefined,
+): LinearReport {
+  const names = packedNames(prefix);
+  const stored: [string, number[]][] =
+    spiking === undefined
+      ? [[`${prefix}.weight`, [outputs, inputs]]]
+      : [
+          [names.codes, [outputs, packedBytes(inputs, spiking.weights.bits)]],
+          [names.scale, [outputs]],
+          [names.zero, [outputs]],
+        ];
+  for (const [tensor, shape] of stored) checkWeight(tensors, tensor, shape);
+  if (bias) checkWeight(tensors, `${prefix}.bias`, [outputs]);
+  const bytes = bytesOf(tensors, [
+    ...stored.map(([tensor]) => tensor),
+    ...Object.values(salientNames(prefix)),
+  ]);
+  return {
+    layer,
+    name,
+    outputs,
+    inputs,
+    bytes,
+    biasBytes: bias ? bytesOf(tensors, [`${prefix}.bias`]) : 0,
+    bitsPerWeight: (8 * bytes) / (outputs * inputs),
+    ...activationBits([steps], spiking),
+  };
+}
+
+/** Means over the channels of all the inputs given, each a list of steps. */
+function activationBits(inputs: readonly Uint8Array[], spiking: SpikingConfig | undefined): ActivationBits {
+  const bits = spiking?.activations.bits ?? FLOAT_BITS;
+  if (bits >= FLOAT_BITS) {
+    return {
+      salientChannels: 0,
+      averageSteps: null,
+      transmittedBits: FLOAT32_BITS,
+      informationBits: FLOAT32_BITS,
+    };
+  }
+  const channels = sum(inputs, (steps) => steps.length);
+  const mean = (of: (T: number) => number): number => sum(inputs, (steps) => sum(steps, of)) / channels;
+  const averageSteps = mean((T) => T);
+  return {
+    salientChannels: sum(inputs, (steps) => steps.filter((T) => T > 1).length),
+    averageSteps,
+    transmittedBits: bits * averageSteps,
+    informationBits: bits + mean(Math.log2),
+  };
+}
+
+function countBytes(
+  config: DecoderConfig,
+  tensors: TensorIndex,
+  linears: readonly LinearReport[],
+): ModelBytes {
+  for (const { name, shape } of globalWeights(config)) checkWeight(tensors, name, shape);
+  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
+  const norms = [FINAL_NORM, ...layers.flatMap((layer) => [inputNormName(layer), mlpNormName(layer)])];
+  for (const name of norms) checkWeight(tensors, name, [config.hiddenSize]);
+  const kvLists = layers.flatMap((layer) =>
+    Object.values(kvPrefixes(layer)).flatMap((prefix) => Object.values(salientNames(prefix))),
+  );
+  const counted = {
+    linears: sum(linears, ({ bytes }) => bytes),
+    biases: sum(linears, ({ biasBytes }) => biasBytes),
+    kvLists: bytesOf(tensors, kvLists),
+    embeddings: bytesOf(tensors, config.tiedEmbeddings ? [EMBEDDING] : [EMBEDDING, HEAD]),
+    norms: bytesOf(tensors, norms),
+  };
+  const total = bytesOf(tensors, tensors.names());
+  return { ...counted, other: total - sum(Object.values(counted), (bytes) => bytes), total };
+}
+
+function bytesOf(tensors: TensorIndex, names: Iterable<string>): number {
+  return sum(names, (name) => tensors.info(name)?.bytes ?? 0);
+}
+
+function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
+}

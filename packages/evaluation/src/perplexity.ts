@@ -1,0 +1,87 @@
+import { createRunner, SpikeError, type Runner } from '@spikellm/backend';
+import type { Decoder, KvCache } from '@spikellm/graph';
+import { cutWindows, type WindowOptions } from './windows.ts';
+
+/** How every perplexity of this package is measured. */
+export const PERPLEXITY_PROTOCOL =
+  'token perplexity; windows do not overlap and the tail is dropped; each window starts without context and its ' +
+  'first token is not predicted; exp of the mean negative log likelihood over windows * (window - 1) tokens';
+
+export interface PerplexityOptions extends WindowOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each window. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Perplexity {
+  /** exp(nll). */
+  readonly perplexity: number;
+  /** Mean negative log likelihood of a predicted token, in nats. */
+  readonly nll: number;
+  /** Tokens predicted. */
+  readonly tokens: number;
+  readonly windows: number;
+  readonly window: number;
+  readonly protocol: string;
+}
+
+/**
+ * Perplexity of a text, see {@link PERPLEXITY_PROTOCOL}. The text is tokenised by the caller, once and as a whole.
+ * Errors: INVALID_ARGUMENT (options, a text shorter than a window, a window longer than the context), NOT_FINITE;
+ * rejects with the signal's reason when aborted.
+ *
+ * @param ids - token ids of the text
+ * @example
+ * const { perplexity: value } = await perplexity(decoder, ids, { window: 256, maxWindows: 64 });
+ */
+export async function perplexity(
+  decoder: Decoder,
+  ids: readonly number[],
+  { signal, onProgress, ...options }: PerplexityOptions,
+): Promise<Perplexity> {
+  const windows = cutWindows(ids, options);
+  const { window } = options;
+  using runner = createRunner(decoder.backend);
+  using cache = decoder.createCache(window);
+  let sum = 0;
+  for (const [index, tokens] of windows.entries()) {
+    signal?.throwIfAborted();
+    const losses = await windowLosses(decoder, runner, cache, tokens);
+    for (let n = 0; n < window - 1; n++) sum += losses[n];
+    if (!Number.isFinite(sum)) {
+      throw new SpikeError('NOT_FINITE', {
+        where: 'perplexity',
+        expected: 'finite logits',
+        received: `NaN or infinity in window ${index + 1}`,
+        remedy: 'inspect the weights of the model',
+      });
+    }
+    onProgress?.(index + 1, windows.length);
+  }
+  const tokens = windows.length * (window - 1);
+  const nll = sum / tokens;
+  return {
+    perplexity: Math.exp(nll),
+    nll,
+    tokens,
+    windows: windows.length,
+    window,
+    protocol: PERPLEXITY_PROTOCOL,
+  };
+}
+
+/** Negative log likelihoods [N] of the token after each; the last row has no token after it and is to be ignored. */
+async function windowLosses(
+  decoder: Decoder,
+  runner: Runner,
+  cache: KvCache,
+  tokens: readonly number[],
+): Promise<Float32Array> {
+  const { backend } = decoder;
+  cache.reset();
+  using logits = decoder.forward(tokens, cache, { logits: 'all' });
+  const next = Int32Array.from(tokens, (_, n) => tokens[n + 1] ?? 0);
+  using targets = backend.upload({ type: 'int32', data: next, dims: [next.length] });
+  using losses = runner.run('cross_entropy_f32', { logits, targets }).y;
+  return (await backend.read(losses)).data as Float32Array;
+}

@@ -1,0 +1,45 @@
+import { SpikeError } from '@spikellm/backend';
+
+/** Which part of a text is looked at. */
+export interface WindowOptions {
+  /** Tokens in a window. */
+  readonly window: number;
+  /** Windows at most; the default is all that fit. */
+  readonly maxWindows?: number | undefined;
+  /** Windows to leave out at the beginning of the text. */
+  readonly skipWindows?: number | undefined;
+}
+
+/**
+ * Cuts a tokenised text into windows that do not overlap; the tail that fills no window is dropped.
+ * Errors: INVALID_ARGUMENT for an option outside its domain or a text without a window to return.
+ */
+export function cutWindows(
+  ids: readonly number[],
+  { window, maxWindows = Infinity, skipWindows = 0 }: WindowOptions,
+): number[][] {
+  const must = (holds: boolean, where: string, expected: string, received: unknown): void => {
+    if (!holds) throw new SpikeError('INVALID_ARGUMENT', { where, expected, received: String(received) });
+  };
+  must(Number.isSafeInteger(window) && window >= 2, 'window', 'a whole number of 2 or more tokens', window);
+  must(Number.isSafeInteger(skipWindows) && skipWindows >= 0, 'skipWindows', 'a whole number', skipWindows);
+  must(
+    maxWindows === Infinity || (Number.isSafeInteger(maxWindows) && maxWindows >= 1),
+    'maxWindows',
+    'a whole number above 0',
+    maxWindows,
+  );
+  const found = Math.floor(ids.length / window);
+  if (found <= skipWindows) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'text',
+      expected: `at least ${(skipWindows + 1) * window} tokens (${skipWindows + 1} windows of ${window})`,
+      received: String(ids.length),
+      remedy: 'take a longer text or a smaller window',
+    });
+  }
+  const count = Math.min(found - skipWindows, maxWindows);
+  return Array.from({ length: count }, (_, i) =>
+    ids.slice((skipWindows + i) * window, (skipWindows + i + 1) * window),
+  );
+}

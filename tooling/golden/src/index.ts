@@ -1,0 +1,21 @@
+/**
+ * Reference numbers of the published research code and of two trained checkpoints, for tests only.
+ *
+ * @module
+ */
+export { readGolden, sharedDirectory } from './read.ts';
+export type {
+  ActivationQuantizerCase,
+  GoldenFiles,
+  GoldenPrompt,
+  GoldenTensor,
+  GptqCase,
+  KernelsGolden,
+  OmniquantCase,
+  OmniquantLayerGolden,
+  SpikeLinearCase,
+  SpikeMatmulCase,
+  Stories260kGolden,
+  TalesGolden,
+  WeightQuantizerCase,
+} from './types.ts';
