@@ -73,7 +73,7 @@ export interface Backend extends Disposable {
    * Enqueues one run and returns at once. Runs execute in the order of dispatch: each sees everything that the runs
    * before it wrote. Shapes are checked here; a fault of the device itself shows at the next `read`.
    * An output may not be an input of the same call.
-   * Errors: SHAPE, DTYPE, DISPOSED, INVALID_ARGUMENT (scalars).
+   * Errors: SHAPE, DTYPE, DISPOSED, INVALID_ARGUMENT (scalars, a tensor or kernel of another backend).
    */
   dispatch<Name extends KernelName>(
     prepared: PreparedKernel<Name>,
@@ -87,9 +87,9 @@ export interface Backend extends Disposable {
    */
   synchronize(): Promise<void>;
 
-  /** As `synchronize`, then copies the tensor to the host. */
+  /** As `synchronize`, then copies the tensor to the host, as it was before any run that is dispatched later. */
   read(tensor: DeviceTensor): Promise<Tensor>;
 
-  /** Frees everything that is still alive. */
+  /** Frees everything that is still alive. A second call does nothing. */
   dispose(): void;
 }

@@ -2,52 +2,42 @@
  * Default bodies of composite kernels, made of other kernels: a new backend is correct without them, and replaces them
  * one by one where fusing pays. The reference backend computes them itself, as their definition.
  */
-import type { Backend, DeviceTensor, HostTensor } from './backend.ts';
+import type { DeviceTensor, HostTensor } from './backend.ts';
 import type { GifFormat } from './codes.ts';
-import { createRunner } from './runner.ts';
+import type { Runner } from './runner.ts';
 import type { KernelName } from './table/index.ts';
 
 type Tensors = Readonly<Record<string, DeviceTensor>>;
 
-export interface CompositeBody {
-  run(operands: Tensors, scalars: Readonly<Record<string, number>>): void;
-  dispose(): void;
-}
+/**
+ * Prepares what the body needs with a runner of its own, which lives as long as the composite kernel; returns one run.
+ * The run is called in a scope, so what it allocates is freed after it.
+ */
 export type Composite = (
-  backend: Backend,
+  runner: Runner,
   attributes: object,
   constants: Readonly<Record<string, DeviceTensor | HostTensor | undefined>>,
-) => CompositeBody;
+) => (operands: Tensors, scalars: Readonly<Record<string, number>>) => void;
 
 type GifAttributes = GifFormat & { readonly classes: readonly number[]; readonly weightBits: number };
 
-const linearGif: Composite = (backend, attributes, constants) => {
-  const runner = createRunner(backend);
+const linearGif: Composite = (runner, attributes, constants) => {
   const { weightBits, ...gif } = attributes as GifAttributes;
   const encode = runner.prepare('gif_encode_f32', gif, { steps: constants.steps! });
   const linear = runner.prepare('linear_codes_f32', { ...gif, weightBits }, constants as never);
-  return {
-    run: ({ x, y }) =>
-      runner.scope(() => {
-        const { codes, scale, zero } = runner.apply(encode, { x });
-        backend.dispatch(linear, { codes, scale, zero, y }, {});
-      }),
-    dispose: () => runner.dispose(),
+  return ({ x, y }) => {
+    const { codes, scale, zero } = runner.apply(encode, { x });
+    runner.backend.dispatch(linear, { codes, scale, zero, y }, {});
   };
 };
 
-const channelSaliency: Composite = (backend) => {
-  const runner = createRunner(backend);
-  return {
-    run: ({ x, weight, score }) =>
-      runner.scope(() => {
-        const { y: a } = runner.run('linear_f32', { x, weight });
-        const { y: b } = runner.run('matmul_f32', { a, b: weight });
-        runner.run('column_dot_f32', { a: x, b, sum: score });
-      }),
-    dispose: () => runner.dispose(),
+const channelSaliency: Composite =
+  (runner) =>
+  ({ x, weight, score }) => {
+    const { y: a } = runner.run('linear_f32', { x, weight });
+    const { y: b } = runner.run('matmul_f32', { a, b: weight });
+    runner.run('column_dot_f32', { a: x, b, sum: score });
   };
-};
 
 export const composites: Partial<
   Record<KernelName, { readonly needs: readonly KernelName[]; readonly body: Composite }>

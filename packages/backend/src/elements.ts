@@ -22,7 +22,10 @@ export function newElements(type: ElementType, length: number): ElementArray {
 
 export const bytesPerElement = (type: ElementType): number => CONSTRUCTORS[type].BYTES_PER_ELEMENT;
 
-export const isElementType = (type: string): type is ElementType => type in CONSTRUCTORS;
+export const isElementType = (type: string): type is ElementType => Object.hasOwn(CONSTRUCTORS, type);
+
+/** The name of the typed array that holds this type on the host. */
+export const arrayName = (type: ElementType): string => CONSTRUCTORS[type].name;
 
 /** Number of elements of a tensor with these dimensions. */
 export const sizeOf = (dims: readonly number[]): number => dims.reduce((size, dim) => size * dim, 1);

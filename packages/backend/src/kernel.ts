@@ -1,6 +1,7 @@
 import type { ElementType } from './elements.ts';
 import type { Tolerance } from './tolerance.ts';
 import type { DeviceTensor, HostTensor } from './backend.ts';
+import type { SpikeErrorParts } from './errors.ts';
 
 /**
  * Letters of the symbolic shapes, the same in every row, docstring and error:
@@ -29,6 +30,8 @@ export interface Operand<R extends Role = Role, Optional extends boolean = boole
   readonly type: OperandType;
   readonly dims: readonly Dimension[];
   readonly optional: Optional;
+  /** Throws for values outside the operand's domain. Called for constants that come from the host. */
+  readonly checkValues?: (values: ArrayLike<number>, attributes: never, where: string) => void;
 }
 
 type Make<R extends Role> = (type: OperandType, dims: readonly Dimension[]) => Operand<R, false>;
@@ -45,6 +48,9 @@ export const optional = <R extends Role>(operand: Operand<R, false>): Operand<R,
   optional: true,
 });
 
+/** What is wrong with a call: the two halves of its error sentence. */
+export type Complaint = Pick<SpikeErrorParts, 'expected' | 'received'>;
+
 /** The domain of an attribute: what is accepted, and how the error names it. */
 export interface Domain<T> {
   readonly expected: string;
@@ -58,7 +64,7 @@ export interface Domain<T> {
  * - `attributes`: fixed at `prepare`. An attribute that is named like a letter binds that letter; `letters` may
  *   derive more.
  * - `scalars`: whole numbers >= 0 given at each dispatch.
- * - `check`: what shapes alone cannot say; returns the complaint.
+ * - `check`: what shapes alone cannot say.
  * - `tolerance`: how far another backend may be from the reference. Integer outputs are always compared for equality.
  */
 export interface KernelRow {
@@ -69,7 +75,7 @@ export interface KernelRow {
   readonly scalars: readonly string[];
   readonly tolerance: Tolerance;
   readonly letters?: (attributes: never) => Letters;
-  readonly check?: (letters: Letters, attributes: never, scalars: Letters) => string | undefined;
+  readonly check?: (letters: Letters, attributes: never, scalars: Letters) => Complaint | undefined;
 }
 
 /** Keeps the literal types of a row, so that operand and attribute names are checked wherever it is used. */

@@ -4,10 +4,11 @@
  */
 import type { Backend, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
 import type { Attributes, Constants, Inputs, KernelRow, Outputs, Scalars } from './kernel.ts';
-import { bindOperand, operandDims, resolveType } from './shapes.ts';
+import { bindOperands, operandDims, operandsOf, resolveType } from './shapes.ts';
 import { kernels, type KernelName, type KernelTable } from './table/index.ts';
 
 type Row<Name extends KernelName> = KernelTable[Name];
+type Given = Readonly<Record<string, DeviceTensor | undefined>>;
 
 export interface Runner extends Disposable {
   readonly backend: Backend;
@@ -47,13 +48,6 @@ export function createRunner(backend: Backend): Runner {
     return resource;
   }
 
-  function allocate(row: KernelRow, name: string, attributes: object, letters: Record<string, number>) {
-    const operand = row.operands[name];
-    const tensor = backend.allocate(resolveType(operand.type, attributes), operandDims(operand, letters));
-    scoped?.push(tensor);
-    return tensor;
-  }
-
   const runner: Runner = {
     backend,
     upload: (tensor) => keep(backend.upload(tensor)),
@@ -62,17 +56,21 @@ export function createRunner(backend: Backend): Runner {
 
     apply(ready, inputs, scalars) {
       const row: KernelRow = kernels[ready.kernel];
+      const { kernel: where, attributes } = ready;
       const letters: Record<string, number> = { ...ready.letters };
-      const given = inputs as Readonly<Record<string, DeviceTensor | undefined>>;
-      for (const [name, operand] of Object.entries(row.operands)) {
-        const tensor = given[name];
-        if (tensor !== undefined) bindOperand(ready.kernel, name, operand, tensor, ready.attributes, letters);
-      }
+      bindOperands(where, operandsOf(row, ['input', 'state']), inputs as Given, attributes, letters);
       const outputs: Record<string, DeviceTensor> = {};
-      for (const [name, operand] of Object.entries(row.operands)) {
-        if (operand.role === 'output') outputs[name] = allocate(row, name, ready.attributes, letters);
+      try {
+        for (const [name, operand] of operandsOf(row, ['output'])) {
+          const dims = operandDims(operand, letters);
+          outputs[name] = backend.allocate(resolveType(operand.type, attributes), dims);
+        }
+        backend.dispatch(ready, { ...inputs, ...outputs } as never, (scalars ?? {}) as never);
+      } catch (error) {
+        for (const tensor of Object.values(outputs)) tensor.dispose();
+        throw error;
       }
-      backend.dispatch(ready, { ...inputs, ...outputs } as never, (scalars ?? {}) as never);
+      scoped?.push(...Object.values(outputs));
       return outputs as never;
     },
 

@@ -1,6 +1,6 @@
 import { showDims, type ElementType } from './elements.ts';
 import { SpikeError } from './errors.ts';
-import type { Dimension, KernelRow, Letters, Operand, OperandType } from './kernel.ts';
+import type { Dimension, KernelRow, Letters, Operand, OperandType, Role } from './kernel.ts';
 
 interface Shaped {
   readonly type: string;
@@ -35,7 +35,7 @@ export function attributeLetters(row: KernelRow, attributes: object): Bound {
 }
 
 /** Checks one operand against its row and binds the letters that it is the first to show. */
-export function bindOperand(
+function bindOperand(
   where: string,
   name: string,
   operand: Operand,
@@ -68,6 +68,34 @@ export function bindOperand(
   }
 }
 
+/** Checks the operands of one call against the row's and binds their letters; refuses missing and unknown ones. */
+export function bindOperands(
+  where: string,
+  declared: readonly [string, Operand][],
+  given: Readonly<Record<string, Shaped | undefined>>,
+  attributes: object,
+  letters: Bound,
+): void {
+  const names = Object.keys(given).filter((name) => given[name] !== undefined);
+  refuseUnknown(
+    where,
+    'operand',
+    names,
+    declared.map(([name]) => name),
+  );
+  for (const [name, operand] of declared) {
+    const tensor = given[name];
+    if (tensor !== undefined) bindOperand(where, name, operand, tensor, attributes, letters);
+    else if (!operand.optional) {
+      throw new SpikeError('INVALID_ARGUMENT', { where, expected: `operand ${name}`, received: 'nothing' });
+    }
+  }
+}
+
+/** The operands of a row that have one of these roles, in the row's order. */
+export const operandsOf = (row: KernelRow, roles: readonly Role[]): [string, Operand][] =>
+  Object.entries(row.operands).filter(([, operand]) => roles.includes(operand.role));
+
 /** The dims of an operand whose letters are all bound. */
 export const operandDims = (operand: Operand, letters: Letters): number[] =>
   operand.dims.map((dimension) => {
@@ -84,7 +112,7 @@ export function checkAttributes(where: string, row: KernelRow, attributes: objec
       throw new SpikeError('INVALID_ARGUMENT', {
         where,
         expected: `attribute ${name} to be ${domain.expected}`,
-        received: JSON.stringify(value) ?? 'nothing',
+        received: typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing'),
       });
     }
   }

@@ -6,11 +6,12 @@
 import { Tensor } from 'onnxruntime-common';
 import type { Backend, BackendReport, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
 import { composites, type Composite } from './composites.ts';
-import { bytesPerElement, isElementType, showDims, sizeOf } from './elements.ts';
-import type { ElementArray, ElementType } from './elements.ts';
+import { bytesPerElement, sizeOf, type ElementArray, type ElementType } from './elements.ts';
 import { SpikeError } from './errors.ts';
-import type { KernelRow, Letters, Operand, Role } from './kernel.ts';
-import { attributeLetters, bindOperand, checkAttributes, checkScalars, refuseUnknown } from './shapes.ts';
+import { checkTensor, hostElements } from './host.ts';
+import type { KernelRow, Letters, Operand } from './kernel.ts';
+import { createRunner } from './runner.ts';
+import { attributeLetters, bindOperands, checkAttributes, checkScalars, operandsOf } from './shapes.ts';
 import { kernels, type KernelName } from './table/index.ts';
 
 /** One run of a kernel, checked: storages by operand name, letters, attributes and scalars by name. */
@@ -52,18 +53,26 @@ interface OwnedTensor<Storage> extends DeviceTensor {
   readonly storage: Storage;
 }
 
+type Run<Storage> = (
+  operands: Record<string, OwnedTensor<Storage>>,
+  call: Omit<Call<Storage>, 'operands' | 'packed'>,
+) => void;
+
+interface Prepared<Storage> {
+  readonly run: Run<Storage>;
+  readonly bytes: number;
+  readonly release: () => void;
+}
+
 interface Ready<Storage> extends PreparedKernel {
   readonly owner: object;
   readonly disposed: boolean;
-  readonly run: (operands: Record<string, OwnedTensor<Storage>>, call: Omit<Call<Storage>, 'packed'>) => void;
+  readonly run: Run<Storage>;
 }
 
 type Anything = Readonly<Record<string, DeviceTensor | HostTensor | undefined>>;
 
 const isDeviceTensor = (tensor: HostTensor | DeviceTensor): tensor is DeviceTensor => 'disposed' in tensor;
-
-const operandsOf = (row: KernelRow, roles: readonly Role[]): [string, Operand][] =>
-  Object.entries(row.operands).filter(([, operand]) => roles.includes(operand.role));
 
 /** A backend from a driver. */
 export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
@@ -115,63 +124,36 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     return candidate;
   }
 
-  function bindAll(
+  /** Constants as a driver gets them: host memory, its values checked, or the storage of a device tensor. */
+  function constantElements(
     where: string,
     declared: readonly [string, Operand][],
-    given: Anything,
+    constants: Anything,
     attributes: object,
-    letters: Record<string, number>,
-  ): void {
-    refuseUnknown(
-      where,
-      'operand',
-      Object.keys(given).filter((name) => given[name] !== undefined),
-      declared.map(([name]) => name),
-    );
+  ): Record<string, ElementArray | Storage> {
+    const elements: Record<string, ElementArray | Storage> = {};
     for (const [name, operand] of declared) {
-      const tensor = given[name];
-      if (tensor !== undefined) bindOperand(where, name, operand, tensor, attributes, letters);
-      else if (!operand.optional) {
-        throw new SpikeError('INVALID_ARGUMENT', { where, expected: `operand ${name}`, received: 'nothing' });
+      const tensor = constants[name];
+      if (tensor === undefined) continue;
+      if (isDeviceTensor(tensor)) {
+        elements[name] = owned(where, name, tensor).storage;
+      } else {
+        const values = hostElements(`${where}, ${name}`, tensor);
+        operand.checkValues?.(values, attributes as never, where);
+        elements[name] = values;
       }
     }
-  }
-
-  function hostElements(where: string, tensor: HostTensor): ElementArray {
-    if (!isElementType(tensor.type)) {
-      throw new SpikeError('DTYPE', {
-        where,
-        expected: 'float32, int32, uint8 or uint16',
-        received: tensor.type,
-      });
-    }
-    const data = tensor.data as ElementArray;
-    if (data.length !== sizeOf(tensor.dims)) {
-      throw new SpikeError('SHAPE', {
-        where,
-        expected: `${sizeOf(tensor.dims)} elements for dims ${showDims(tensor.dims)}`,
-        received: `${data.length}`,
-      });
-    }
-    return data;
+    return elements;
   }
 
   /** The driver's own kernel: constants are handed over once, then each run gets storages. */
   function prepareOwn(
     implementation: Implementation<Storage>,
-    constants: Anything,
+    constants: Readonly<Record<string, ElementArray | Storage>>,
     letters: Letters,
     attributes: object,
-    where: string,
-  ): { run: Ready<Storage>['run']; bytes: number; release: () => void } {
-    const given: Record<string, ElementArray | Storage> = {};
-    for (const [name, tensor] of Object.entries(constants)) {
-      if (tensor === undefined) continue;
-      given[name] = isDeviceTensor(tensor)
-        ? owned(where, name, tensor).storage
-        : hostElements(`${where}, ${name}`, tensor);
-    }
-    const packed = implementation.prepare?.(given, letters, attributes);
+  ): Prepared<Storage> {
+    const packed = implementation.prepare?.(constants, letters, attributes);
     return {
       run: (operands, call) => {
         const storages = Object.fromEntries(
@@ -185,14 +167,23 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
   }
 
   /** The default body of a composite kernel, run on this backend. */
-  function prepareComposite(composite: Composite, constants: Anything, attributes: object) {
-    const body = composite(backend, attributes, constants);
-    return {
-      run: (operands: Record<string, OwnedTensor<Storage>>, call: Omit<Call<Storage>, 'packed'>) =>
-        body.run(operands, call.scalars),
-      bytes: 0,
-      release: body.dispose,
-    };
+  function prepareComposite(
+    composite: Composite,
+    constants: Anything,
+    attributes: object,
+  ): Prepared<Storage> {
+    const runner = createRunner(backend);
+    try {
+      const body = composite(runner, attributes, constants);
+      return {
+        run: (operands, { scalars }) => runner.scope(() => body(operands, scalars)),
+        bytes: 0,
+        release: () => runner.dispose(),
+      };
+    } catch (error) {
+      runner.dispose();
+      throw error;
+    }
   }
 
   const backend: Backend = {
@@ -216,6 +207,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
 
     allocate(type, dims) {
       if (closed) refuse('allocate', 'backend');
+      checkTensor('allocate', type, dims);
       return adopt(type, dims, driver.allocate(type, sizeOf(dims)));
     },
 
@@ -235,11 +227,13 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       }
       checkAttributes(where, row, attributes);
       const letters = attributeLetters(row, attributes);
-      bindAll(where, operandsOf(row, ['constant']), constants as Anything, attributes, letters);
+      const declared = operandsOf(row, ['constant']);
+      bindOperands(where, declared, constants as Anything, attributes, letters);
+      const elements = constantElements(where, declared, constants as Anything, attributes);
       const { run, bytes, release } =
         implementation === undefined
           ? prepareComposite(composite!.body, constants as Anything, attributes)
-          : prepareOwn(implementation, constants as Anything, letters, attributes, where);
+          : prepareOwn(implementation, elements, letters, attributes);
       const ready: Ready<Storage> = {
         owner,
         kernel: name,
@@ -258,32 +252,36 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     dispatch(prepared, operands, scalars) {
       const ready = prepared as unknown as Ready<Storage>;
       const where = prepared.kernel;
+      if (ready.owner !== owner) {
+        throw new SpikeError('INVALID_ARGUMENT', {
+          where,
+          expected: `a kernel that this backend (${driver.name}) prepared`,
+          received: 'a kernel from elsewhere',
+          remedy: 'prepare it here',
+        });
+      }
       if (ready.disposed) refuse(where, 'kernel');
       const row: KernelRow = kernels[prepared.kernel];
       const given = operands as Anything;
       checkScalars(where, row, scalars);
       const letters: Record<string, number> = { ...ready.letters };
       const declared = operandsOf(row, ['input', 'state', 'output']);
-      bindAll(where, declared, given, ready.attributes, letters);
+      bindOperands(where, declared, given, ready.attributes, letters);
       const complaint = row.check?.(letters, ready.attributes as never, scalars);
-      if (complaint !== undefined) {
-        throw new SpikeError('INVALID_ARGUMENT', { where, expected: complaint, received: 'that' });
-      }
+      if (complaint !== undefined) throw new SpikeError('INVALID_ARGUMENT', { where, ...complaint });
       const tensors: Record<string, OwnedTensor<Storage>> = {};
       for (const [name] of declared) {
         const tensor = given[name];
         if (tensor !== undefined) tensors[name] = owned(where, name, tensor);
       }
       refuseAliases(where, row, tensors);
-      ready.run(tensors, {
-        operands: {},
-        letters,
-        attributes: ready.attributes,
-        scalars,
-      });
+      ready.run(tensors, { letters, attributes: ready.attributes, scalars });
     },
 
-    synchronize: () => driver.synchronize(),
+    async synchronize() {
+      if (closed) refuse('synchronize', 'backend');
+      await driver.synchronize();
+    },
 
     async read(tensor) {
       const { storage, type, dims } = owned('read', 'tensor', tensor);
@@ -292,6 +290,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     },
 
     dispose() {
+      if (closed) return;
       closed = true;
       for (const resource of [...live]) resource.dispose();
       driver.dispose?.();

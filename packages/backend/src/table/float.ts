@@ -1,16 +1,19 @@
-import { input, kernel, optional, output, state, type Letters } from '../kernel.ts';
+import { input, kernel, optional, output, state, type Complaint, type Letters } from '../kernel.ts';
 import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
 import { count, positive } from './domains.ts';
 
 /** The letters and the check that every attention kernel shares. */
 export const heads = { H: count, K: count, D: count };
-export const checkHeads = ({ H, K }: Letters): string | undefined =>
-  H % K === 0 ? undefined : `query heads H to be a multiple of key/value heads K, not ${H} and ${K}`;
-export const checkCached = (letters: Letters, _: never, scalars: Letters): string | undefined =>
-  checkHeads(letters) ??
-  (scalars.position + letters.N <= letters.P
+export const checkHeads = ({ H, K }: Letters): Complaint | undefined =>
+  H % K === 0
     ? undefined
-    : `position + N to be at most the ${letters.P} positions of the cache, not ${scalars.position} + ${letters.N}`);
+    : { expected: 'query heads H to be a multiple of key/value heads K', received: `${H} and ${K}` };
+const checkRoom = ({ N, P }: Letters, { position }: Letters, what: string): Complaint | undefined =>
+  position + N <= P
+    ? undefined
+    : { expected: `position + N to be at most the ${P} ${what}`, received: `${position} + ${N}` };
+export const checkCached = (letters: Letters, _: never, scalars: Letters): Complaint | undefined =>
+  checkHeads(letters) ?? checkRoom(letters, scalars, 'positions of the cache');
 
 /** Kernels on float32 activations: what a decoder computes where nothing spikes. */
 export const floatKernels = {
@@ -100,12 +103,10 @@ export const floatKernels = {
     attributes: { H: count, D: count },
     scalars: ['position'],
     tolerance: F32_ELEMENT,
-    check: ({ D, R, N, P }: Letters, _: never, { position }: Letters) =>
-      D !== 2 * R
-        ? `tables of D/2 = ${D / 2} columns, not ${R}`
-        : position + N > P
-          ? `position + N to be at most the ${P} rows of the tables, not ${position} + ${N}`
-          : undefined,
+    check: (letters: Letters, _: never, scalars: Letters) =>
+      letters.D === 2 * letters.R
+        ? checkRoom(letters, scalars, 'rows of the tables')
+        : { expected: `tables of D/2 = ${letters.D / 2} columns`, received: `${letters.R}` },
   }),
   attend_f32: kernel({
     formula:

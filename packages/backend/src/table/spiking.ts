@@ -1,5 +1,5 @@
-import { codeType, packedBytes, type GifFormat } from '../codes.ts';
-import { constant, input, kernel, optional, output, state, type Letters } from '../kernel.ts';
+import { classCounts, codeType, packedBytes, type GifFormat } from '../codes.ts';
+import { constant, input, kernel, optional, output, state, type Letters, type Operand } from '../kernel.ts';
 import { F32_SUM, INTEGER_SUM } from '../tolerance.ts';
 import { count, gifRange, spikeBits, stepClasses, weightBits } from './domains.ts';
 import { checkCached, checkHeads, heads } from './float.ts';
@@ -11,6 +11,12 @@ type WithWeightBits = { readonly weightBits: number };
 const gif = { bits: spikeBits, range: gifRange, classes: stepClasses };
 const codes = (attributes: GifFormat & Classes): ReturnType<typeof codeType> => codeType(attributes);
 const classLetters = ({ classes }: Classes): Letters => ({ S: classes.length });
+
+/** Steps of each channel, among the classes. */
+const stepsOf = (channels: string): Operand<'constant', false> => ({
+  ...constant('uint8', [channels]),
+  checkValues: (steps, { classes }: Classes, where) => void classCounts(steps, classes, where),
+});
 
 /** Packed weights of a linear layer: codes as in `packCodes`, w[o,c] = (code[o,c] - weightZero[o]) weightScale[o]. */
 const packedWeight = {
@@ -28,7 +34,7 @@ const attentionInputs = {
 };
 /** Cached values: codes per channel; scale and zero point per token, head and class. */
 const cachedValues = {
-  valueSteps: constant('uint8', ['K*D']),
+  valueSteps: stepsOf('K*D'),
   valueCodes: state(codes, ['P', 'K*D']),
   valueScale: state('float32', ['P', 'K*S']),
   valueZero: state('int32', ['P', 'K*S']),
@@ -40,13 +46,13 @@ const cachedValues = {
  */
 export const spikingKernels = {
   gif_encode_f32: kernel({
-    formula: `per token and class T, over the FULL row: S = max((max x - min x) / maxCode(T), 1e-5), for the lossless range S(T) = S(1) / T;
+    formula: `per token and class T, over the FULL row: S = clamp((max x - min x) / maxCode(T), 1e-5, 1e4), for the lossless range S(T) = S(1) / T;
 zero = rint(clamp(-min x / S, -1e4, 1e4)); code = clamp(rint(x / S) + zero, 0, maxCode(T)), rint half to even, all in float32.
 A constant row c of the lossless range: S(T) = |c| / T (1 / T for c = 0), code = T for c > 0 else 0, zero = T for c < 0 else 0, so that it decodes to c.`,
     source: 'GIF neuron with dynamic per-token threshold, arXiv 2407.04752',
     operands: {
       x: input('float32', ['N', 'C']),
-      steps: constant('uint8', ['C']),
+      steps: stepsOf('C'),
       codes: output(codes, ['N', 'C']),
       scale: output('float32', ['N', 'S']),
       zero: output('int32', ['N', 'S']),
@@ -63,7 +69,7 @@ A constant row c of the lossless range: S(T) = |c| / T (1 / T for c = 0), code =
       codes: input(codes, ['N', 'C']),
       scale: input('float32', ['N', 'S']),
       zero: input('int32', ['N', 'S']),
-      steps: constant('uint8', ['C']),
+      steps: stepsOf('C'),
       y: output('float32', ['N', 'C']),
     },
     attributes: gif,
@@ -79,7 +85,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
       codes: input(codes, ['N', 'C']),
       scale: input('float32', ['N', 'S']),
       zero: input('int32', ['N', 'S']),
-      steps: constant('uint8', ['C']),
+      steps: stepsOf('C'),
       ...packedWeight,
       y: output('float32', ['N', 'O']),
     },
@@ -93,7 +99,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
     source: 'a linear layer that is the only reader of its input',
     operands: {
       x: input('float32', ['N', 'C']),
-      steps: constant('uint8', ['C']),
+      steps: stepsOf('C'),
       ...packedWeight,
       y: output('float32', ['N', 'O']),
     },
@@ -115,7 +121,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
     source: 'spiking KV cache, arXiv 2407.04752; K per token and head, as OmniQuant has it',
     operands: {
       ...attentionInputs,
-      keySteps: constant('uint8', ['K*D']),
+      keySteps: stepsOf('K*D'),
       keyCodes: state(codes, ['P', 'K*D']),
       keyScale: state('float32', ['P', 'K*S']),
       keyZero: state('int32', ['P', 'K*S']),
@@ -133,7 +139,7 @@ append k to the open block in float; attend to closed blocks decoded and to the 
     source: 'causal form of the per-channel K quantiser of arXiv 2407.04752: no range depends on a later token',
     operands: {
       ...attentionInputs,
-      keySteps: constant('uint8', ['K*D']),
+      keySteps: stepsOf('K*D'),
       openKeys: state('float32', ['block', 'K*D']),
       keyCodes: state(codes, ['P', 'K*D']),
       keyScale: state('float32', [({ P, block }: Letters) => Math.ceil(P / block), 'K*D']),
@@ -152,8 +158,8 @@ append k to the open block in float; attend to closed blocks decoded and to the 
       'the research code of arXiv 2407.04752. NOT causal: the range of k sees later tokens. For comparison with published perplexities only',
     operands: {
       ...attentionInputs,
-      keySteps: constant('uint8', ['H*D']),
-      valueSteps: constant('uint8', ['H*D']),
+      keySteps: stepsOf('H*D'),
+      valueSteps: stepsOf('H*D'),
     },
     attributes: { ...heads, ...gif },
     scalars: [],
