@@ -1,14 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { readGolden, sharedDirectory, type GoldenTensor } from '../src/index.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'spikellm-golden-'));
 
 afterEach(() => {
   vi.unstubAllEnvs();
-  rmSync(join(scratch, 'tales.json'), { force: true });
+});
+
+afterAll(() => {
+  rmSync(scratch, { recursive: true });
 });
 
 function tensorsIn(value: unknown): GoldenTensor[] {
