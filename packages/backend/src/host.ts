@@ -1,10 +1,21 @@
 /** What comes from the caller's memory, checked before a driver sees it. */
 import type { HostTensor } from './backend.ts';
-import { arrayName, isElementType, showDims, sizeOf, type ElementArray, type ElementType } from './elements.ts';
+import {
+  arrayName,
+  isElementType,
+  showDims,
+  sizeOf,
+  type ElementArray,
+  type ElementType,
+} from './elements.ts';
 import { SpikeError } from './errors.ts';
 
 /** Refuses element types and dims that no device tensor can have. Errors: DTYPE, SHAPE. */
-export function checkTensor(where: string, type: string, dims: readonly number[]): asserts type is ElementType {
+export function checkTensor(
+  where: string,
+  type: string,
+  dims: readonly number[],
+): asserts type is ElementType {
   if (!isElementType(type)) {
     throw new SpikeError('DTYPE', { where, expected: 'float32, int32, uint8 or uint16', received: type });
   }

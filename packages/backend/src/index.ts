@@ -33,6 +33,7 @@ export { firstDifference, type Tolerance } from './tolerance.ts';
 export { attributeLetters, operandDims, resolveType } from './shapes.ts';
 export { composites } from './composites.ts';
 export { createRunner, type Runner } from './runner.ts';
-export { createTableBackend, type Call, type Driver, type Implementation } from './table-backend.ts';
+export type { Call, Driver, Implementation } from './driver.ts';
+export { createTableBackend } from './table-backend.ts';
 export { createReferenceBackend } from './reference/index.ts';
 export { rint } from './reference/gif.ts';

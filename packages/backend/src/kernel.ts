@@ -88,9 +88,9 @@ export type Attributes<Row extends KernelRow = KernelRow> = {
 export type Scalars<Row extends KernelRow = KernelRow> = Readonly<Record<Row['scalars'][number], number>>;
 
 type Named<Row extends KernelRow, R extends Role, Optional extends boolean, T> = {
-  readonly [Name in keyof Row['operands'] as Row['operands'][Name] extends Operand<R, Optional>
-    ? Name
-    : never]: T;
+  readonly [
+    Name in keyof Row['operands'] as Row['operands'][Name] extends Operand<R, Optional> ? Name : never
+  ]: T;
 };
 type Given<Row extends KernelRow, R extends Role, T> = Named<Row, R, false, T> &
   Partial<Named<Row, R, true, T | undefined>>;

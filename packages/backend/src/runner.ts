@@ -90,7 +90,9 @@ export function createRunner(backend: Backend): Runner {
       scoped = inner;
       try {
         const result = body();
-        const kept = new Set(result !== null && typeof result === 'object' ? [result, ...Object.values(result)] : []);
+        const kept = new Set(
+          result !== null && typeof result === 'object' ? [result, ...Object.values(result)] : [],
+        );
         for (const tensor of inner) {
           if (kept.has(tensor)) outer?.push(tensor);
           else tensor.dispose();

@@ -4,49 +4,16 @@
  * kernels, with nothing left to check.
  */
 import { Tensor } from 'onnxruntime-common';
-import type { Backend, BackendReport, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
+import type { Backend, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
 import { composites, type Composite } from './composites.ts';
+import type { Call, Driver, Implementation } from './driver.ts';
 import { bytesPerElement, sizeOf, type ElementArray, type ElementType } from './elements.ts';
 import { SpikeError } from './errors.ts';
 import { checkTensor, hostElements } from './host.ts';
 import type { KernelRow, Letters, Operand } from './kernel.ts';
 import { createRunner } from './runner.ts';
 import { attributeLetters, bindOperands, checkAttributes, checkScalars, operandsOf } from './shapes.ts';
-import { kernels, type KernelName } from './table/index.ts';
-
-/** One run of a kernel, checked: storages by operand name, letters, attributes and scalars by name. */
-export interface Call<Storage, Packed = unknown> {
-  readonly operands: Readonly<Record<string, Storage>>;
-  readonly letters: Letters;
-  readonly attributes: object;
-  readonly scalars: Readonly<Record<string, number>>;
-  /** What `prepare` of the implementation returned. */
-  readonly packed: Packed;
-}
-
-/** How a driver computes one kernel. */
-export interface Implementation<Storage, Packed = unknown> {
-  /** Packs the constants, which arrive in host memory or as the storage of a device tensor. */
-  prepare?(constants: Readonly<Record<string, ElementArray | Storage>>, letters: Letters, attributes: object): Packed;
-  /** Enqueues the run. */
-  run(call: Call<Storage, Packed>): void;
-  /** Bytes that `prepare` keeps on the device, and how to give them back. */
-  packedBytes?(packed: Packed): number;
-  release?(packed: Packed): void;
-}
-
-/** Memory and kernels of one device. */
-export interface Driver<Storage> {
-  readonly name: string;
-  readonly report: BackendReport;
-  readonly kernels: Partial<Record<KernelName, Implementation<Storage>>>;
-  allocate(type: ElementType, length: number): Storage;
-  write(storage: Storage, data: ElementArray): void;
-  synchronize(): Promise<void>;
-  read(storage: Storage, type: ElementType, length: number): Promise<ElementArray>;
-  release(storage: Storage): void;
-  dispose?(): void;
-}
+import { kernels } from './table/index.ts';
 
 interface OwnedTensor<Storage> extends DeviceTensor {
   readonly owner: object;

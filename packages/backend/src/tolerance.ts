@@ -24,14 +24,18 @@ export function firstDifference(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
   { absolute, relative, ofLargest }: Tolerance,
-): { readonly index: number; readonly got: number; readonly want: number; readonly allowed: number } | undefined {
+):
+  | { readonly index: number; readonly got: number; readonly want: number; readonly allowed: number }
+  | undefined {
   let largest = 0;
   for (let i = 0; i < want.length; i++) {
     const size = Math.abs(want[i]);
     if (size > largest && size < Infinity) largest = size;
   }
   for (let i = 0; i < want.length; i++) {
-    const allowed = Number.isFinite(want[i]) ? absolute + relative * Math.abs(want[i]) + ofLargest * largest : 0;
+    const allowed = Number.isFinite(want[i])
+      ? absolute + relative * Math.abs(want[i]) + ofLargest * largest
+      : 0;
     if (!(Math.abs(got[i] - want[i]) <= allowed) && !Object.is(got[i], want[i])) {
       return { index: i, got: got[i], want: want[i], allowed };
     }

@@ -19,7 +19,11 @@ export function embedding({ ids, table, y }: { ids: I32; table: F32; y: F32 }, {
 
 function checkId(where: string, id: number, V: number): void {
   if (id >= 0 && id < V) return;
-  throw new SpikeError('INVALID_ARGUMENT', { where, expected: `token ids from 0 to ${V - 1}`, received: String(id) });
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where,
+    expected: `token ids from 0 to ${V - 1}`,
+    received: String(id),
+  });
 }
 
 /** y = a + b. */
@@ -28,7 +32,11 @@ export function add({ a, b, y }: { a: F32; b: F32; y: F32 }): void {
 }
 
 /** y = x / sqrt(mean x^2 + eps) * weight, a row at a time. */
-export function rmsnorm({ x, weight, y }: Rows & { weight: F32 }, { N, C }: Letters, { eps }: { eps: number }): void {
+export function rmsnorm(
+  { x, weight, y }: Rows & { weight: F32 },
+  { N, C }: Letters,
+  { eps }: { eps: number },
+): void {
   for (let n = 0; n < N; n++) {
     let squares = 0;
     for (let c = 0; c < C; c++) squares += x[n * C + c] ** 2;
@@ -38,7 +46,10 @@ export function rmsnorm({ x, weight, y }: Rows & { weight: F32 }, { N, C }: Lett
 }
 
 /** y = x W^T + bias. */
-export function linear({ x, weight, bias, y }: Rows & { weight: F32; bias?: F32 }, { N, O, C }: Letters): void {
+export function linear(
+  { x, weight, bias, y }: Rows & { weight: F32; bias?: F32 },
+  { N, O, C }: Letters,
+): void {
   matmulTransposed(x, weight, y, N, O, C);
   if (bias) addBias(y, bias);
 }

@@ -4,7 +4,8 @@
  */
 import type { Backend } from '../backend.ts';
 import { newElements, type ElementArray } from '../elements.ts';
-import { createTableBackend, type Driver, type Implementation } from '../table-backend.ts';
+import type { Driver, Implementation } from '../driver.ts';
+import { createTableBackend } from '../table-backend.ts';
 import type { KernelName } from '../table/index.ts';
 import { attend } from './attention.ts';
 import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';

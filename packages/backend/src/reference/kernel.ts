@@ -1,6 +1,6 @@
 import type { ElementArray, ElementArrays } from '../elements.ts';
 import type { Letters } from '../kernel.ts';
-import type { Implementation } from '../table-backend.ts';
+import type { Implementation } from '../driver.ts';
 
 export type F32 = ElementArrays['float32'];
 export type I32 = ElementArrays['int32'];
@@ -10,7 +10,12 @@ export type Codes = ElementArrays['uint8'] | ElementArrays['uint16'];
  * A reference kernel is one plain function of its operands (typed arrays by name, constants among them), letters,
  * attributes and scalars; the row has checked that they are what the function declares.
  */
-export type ReferenceKernel = (operands: never, letters: Letters, attributes: never, scalars: Letters) => void;
+export type ReferenceKernel = (
+  operands: never,
+  letters: Letters,
+  attributes: never,
+  scalars: Letters,
+) => void;
 
 /** A kernel whose constants need no packing: they join the operands as they are, copied. */
 export const plain = (body: ReferenceKernel): Implementation<ElementArray, Record<string, ElementArray>> => ({

@@ -81,7 +81,8 @@ function dot(x: Float32Array, atX: number, w: Float32Array, atW: number, from: n
 export function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(matrix.length);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column];
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = matrix[row * columns + column];
   }
   return result;
 }

@@ -2,7 +2,7 @@
 import { classCounts, gatherOrder, maxCode, unpackCodes } from '../codes.ts';
 import type { ElementArray } from '../elements.ts';
 import type { Letters } from '../kernel.ts';
-import type { Implementation } from '../table-backend.ts';
+import type { Implementation } from '../driver.ts';
 import type { GifAttributes } from './attention.ts';
 import { addBias } from './float.ts';
 import { extent, gifCode, gifParameters } from './gif.ts';
@@ -104,11 +104,14 @@ export const linearCodes: Implementation<ElementArray, PackedLinear> = {
   prepare: (constants, letters, attributes) =>
     packLinear(constants, letters, attributes as LinearAttributes, 'linear_codes_f32'),
   packedBytes: bytesOf,
-  run: ({ operands, letters, packed }) =>
-    runLinear(operands as never, letters, packed),
+  run: ({ operands, letters, packed }) => runLinear(operands as never, letters, packed),
 };
 
-function runLinear({ codes, scale, zero, y }: Coded & { y: F32 }, { N, O, C, S }: Letters, packed: PackedLinear): void {
+function runLinear(
+  { codes, scale, zero, y }: Coded & { y: F32 },
+  { N, O, C, S }: Letters,
+  packed: PackedLinear,
+): void {
   const { weight, weightScale, counts, sums, bias } = packed;
   const x = Float32Array.from(codes);
   const products = new Float64Array(N * O);

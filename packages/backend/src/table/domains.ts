@@ -10,8 +10,8 @@ const whole = (least: number, most: number): Domain<number> => ({
 });
 
 export const count = whole(1, 2 ** 31 - 1);
-/** Bits of an activation spike: a step emits 0..2^bits - 1. */
-export const spikeBits = whole(1, 14);
+/** Bits of an activation spike: a step emits 0..2^bits - 1. With 16 steps a code of 12 bits still fits 16. */
+export const spikeBits = whole(1, 12);
 export const weightBits = whole(1, 8);
 
 export const positive: Domain<number> = {

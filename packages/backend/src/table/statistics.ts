@@ -39,7 +39,8 @@ export const statisticsKernels = {
   kv_saliency_f32: kernel({
     formula: `with P = causal softmax(q k^T / sqrt(D)) per query head and k, v repeated over the query heads:
 keyScore[h,d] += sum_n k[n,d] ((q^T q) k^T)[d,n];  valueScore[h,d] += sum_n v[n,d] ((P^T P) v)[n,d]`,
-    source: 'KV saliency of Optimal Brain Spiking, arXiv 2407.04752, times the number of tokens; q and k after RoPE',
+    source:
+      'KV saliency of Optimal Brain Spiking, arXiv 2407.04752, times the number of tokens; q and k after RoPE',
     operands: {
       q: input('float32', ['N', 'H*D']),
       k: input('float32', ['N', 'K*D']),
