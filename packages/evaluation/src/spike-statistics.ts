@@ -160,7 +160,7 @@ async function prepareEncodings(
         { bits, range, classes },
         { steps: hostTensor('uint8', steps) },
       );
-      const gatheredSteps = Uint8Array.from(steps).sort();
+      const gatheredSteps = steps.toSorted();
       encodings.set(key, { layer, group, linears: [name], kernel, gatheredSteps, counts: noCounts() });
     }
   }
