@@ -26,7 +26,7 @@ export const codeType = (format: GifFormat & { readonly classes: readonly number
 /** The order in which codes are stored: channels sorted by their steps, stable, so that a class is contiguous. */
 export function gatherOrder(steps: ArrayLike<number>): Int32Array {
   const order = Int32Array.from(steps, (_, channel) => channel);
-  return order.sort((a, b) => steps[a] - steps[b] || a - b);
+  return order.toSorted((a, b) => steps[a] - steps[b] || a - b);
 }
 
 /** The number of channels of each class, in the order of `classes`. */

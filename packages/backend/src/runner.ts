@@ -8,7 +8,6 @@ import { bindOperands, operandDims, operandsOf, resolveType } from './shapes.ts'
 import { kernels, type KernelName, type KernelTable } from './table/index.ts';
 
 type Row<Name extends KernelName> = KernelTable[Name];
-type Given = Readonly<Record<string, DeviceTensor | undefined>>;
 
 export interface Runner extends Disposable {
   readonly backend: Backend;
@@ -58,7 +57,7 @@ export function createRunner(backend: Backend): Runner {
       const row: KernelRow = kernels[ready.kernel];
       const { kernel: where, attributes } = ready;
       const letters: Record<string, number> = { ...ready.letters };
-      bindOperands(where, operandsOf(row, ['input', 'state']), inputs as Given, attributes, letters);
+      bindOperands(where, operandsOf(row, ['input', 'state']), inputs, attributes, letters);
       const outputs: Record<string, DeviceTensor> = {};
       try {
         for (const [name, operand] of operandsOf(row, ['output'])) {
@@ -76,12 +75,9 @@ export function createRunner(backend: Backend): Runner {
 
     run(kernel, inputs, attributes, scalars) {
       const key = `${kernel} ${JSON.stringify(attributes ?? {})}`;
-      let ready = prepared.get(key);
-      if (ready === undefined) {
-        ready = runner.prepare(kernel, (attributes ?? {}) as never, {} as never) as unknown as PreparedKernel;
-        prepared.set(key, ready);
-      }
-      return runner.apply(ready, inputs as never, scalars as never) as never;
+      const ready = prepared.get(key) ?? runner.prepare(kernel, (attributes ?? {}) as never, {} as never);
+      prepared.set(key, ready);
+      return runner.apply(ready as PreparedKernel<typeof kernel>, inputs, scalars);
     },
 
     scope(body) {

@@ -195,11 +195,11 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       checkAttributes(where, row, attributes);
       const letters = attributeLetters(row, attributes);
       const declared = operandsOf(row, ['constant']);
-      bindOperands(where, declared, constants as Anything, attributes, letters);
-      const elements = constantElements(where, declared, constants as Anything, attributes);
+      bindOperands(where, declared, constants, attributes, letters);
+      const elements = constantElements(where, declared, constants, attributes);
       const { run, bytes, release } =
         implementation === undefined
-          ? prepareComposite(composite!.body, constants as Anything, attributes)
+          ? prepareComposite(composite!.body, constants, attributes)
           : prepareOwn(implementation, elements, letters, attributes);
       const ready: Ready<Storage> = {
         owner,
@@ -259,7 +259,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     dispose() {
       if (closed) return;
       closed = true;
-      for (const resource of [...live]) resource.dispose();
+      for (const resource of live) resource.dispose();
       driver.dispose?.();
     },
     [Symbol.dispose]: () => backend.dispose(),
