@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { checkSettings, DEFAULT_SETTINGS, sampleWindows, spikingConfig } from '../src/index.ts';
+
+describe('settings', () => {
+  it.each([
+    [{ salient: 1.5 }, 'salient: expected a number from 0 to 1, received 1.5.'],
+    [{ weightBits: 5.5 }, 'weightBits: expected a whole number from 2 to 8, received 5.5.'],
+    [{ activationBits: 12 }, 'activationBits: expected a whole number from 2 to 8, or 16 for float, received 12.'],
+    [{ steps: 3 }, 'steps: expected 1, 2 or 4, received 3.'],
+    [{ key: 'channel' }, 'key: expected block, token, published, float, received channel.'],
+  ])('refuses %o', (change, message) => {
+    expect(() => checkSettings({ ...DEFAULT_SETTINGS, ...change } as never)).toThrow(message);
+  });
+
+  it('gives the published KV cache two steps at most', () => {
+    const published = { ...DEFAULT_SETTINGS, steps: 4, range: 'published', key: 'published' } as const;
+    expect(spikingConfig(published).kv.steps).toBe(2);
+    expect(spikingConfig({ ...DEFAULT_SETTINGS, steps: 4 }).kv.steps).toBe(4);
+  });
+
+  it('leaves activations and cache in float at 16 bits', () => {
+    const { activations, kv } = spikingConfig({ ...DEFAULT_SETTINGS, activationBits: 16 });
+    expect(activations).toMatchObject({ bits: 16, steps: 1, saliency: 'none', salient_fraction: 0 });
+    expect(kv).toMatchObject({ key: 'float', steps: 1 });
+  });
+});
+
+describe('calibration windows', () => {
+  const ids = Array.from({ length: 339420 + 2049 }, (_, i) => i);
+
+  it('are those that Python draws', () => {
+    const windows = sampleWindows(ids, { samples: 4, length: 2048, seed: 2 });
+    expect(windows.map(([first]) => first)).toEqual([29649, 48016, 44497, 189298]);
+    expect(windows.every(({ length }) => length === 2048)).toBe(true);
+  });
+
+  it('need a text that is longer than one', () => {
+    expect(() => sampleWindows(ids.slice(0, 256), { samples: 1, length: 256, seed: 0 })).toThrow(
+      'calibration text: expected at least 257 tokens for windows of 256, received 256; give a longer text or a smaller --seqlen.',
+    );
+  });
+});

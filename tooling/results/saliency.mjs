@@ -1,0 +1,105 @@
+/**
+ * Published saliency against random channels at equal average steps: perplexity of W4A4 round-to-nearest weights with
+ * 10 % of the channels at two steps, linears only and with the KV cache in each key mode, over calibration seeds.
+ * Prints one Markdown table a model; docs/results.md keeps the last run.
+ *
+ *   node tooling/results/saliency.mjs <shared folder> [model] [seeds]
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createReferenceBackend } from '@spikellm/backend';
+import { collectStatistics, DEFAULT_SETTINGS, quantize, sampleWindows } from '@spikellm/calibration';
+import { openModelFolder } from '@spikellm/checkpoint';
+import { perplexity } from '@spikellm/evaluation';
+import { loadDecoder, parseDecoderConfig } from '@spikellm/graph';
+
+const WINDOW = 256;
+const SAMPLES = 16;
+
+/** What is calibrated on and what is evaluated, in tokens of windows that do not overlap. */
+const MODELS = {
+  stories260k: {
+    calibration: { text: 'tinystories-excerpt.txt', from: 0, windows: 17 },
+    evaluation: { text: 'tinystories-excerpt.txt', from: 17, windows: 34 },
+  },
+  tales: {
+    calibration: { text: 'tales-calibration.txt', from: 0, windows: 300 },
+    evaluation: { text: 'tales-heldout.txt', from: 0, windows: 24 },
+  },
+};
+const KEYS = [
+  ['linears only', 'float'],
+  ['and KV, --kv block', 'block'],
+  ['and KV, --kv token', 'token'],
+  ['and KV, --kv published', 'published'],
+];
+
+const [shared, only, seedCount = '5'] = process.argv.slice(2);
+if (shared === undefined) {
+  console.error('usage: node tooling/results/saliency.mjs <shared folder> [model] [seeds]');
+  process.exit(1);
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const deviation = (values) =>
+  Math.sqrt(values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1));
+const spread = (values) => `${mean(values).toFixed(2)} ± ${deviation(values).toFixed(2)}`;
+
+async function measureModel(name) {
+  const backend = createReferenceBackend();
+  const folder = await mkdtemp(join(tmpdir(), 'spikellm-results-'));
+  const model = await openModelFolder(join(shared, 'models', name));
+  const tokenizer = await model.tokenizer();
+  const idsOf = async ({ text, from, windows }) => {
+    const content = await readFile(join(shared, 'text', text), 'utf8');
+    return tokenizer.encode(content.replaceAll(/\r\n?/g, '\n')).slice(from * WINDOW, (from + windows) * WINDOW);
+  };
+  const calibrationIds = await idsOf(MODELS[name].calibration);
+  const evaluationIds = await idsOf(MODELS[name].evaluation);
+
+  const evaluate = async (path) => {
+    await using opened = await openModelFolder(path);
+    using decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
+    return (await perplexity(decoder, evaluationIds, { window: WINDOW })).perplexity;
+  };
+  const spiking = async (settings, windows, statistics) => {
+    const out = join(folder, 'model');
+    await quantize({ model, out, backend, settings: { ...DEFAULT_SETTINGS, ...settings }, windows, statistics });
+    const result = await evaluate(out);
+    await rm(out, { recursive: true });
+    return result;
+  };
+
+  console.log(`\n**${name}**, float ${(await evaluate(model.path)).toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`);
+  console.log('| what spikes | T = 1 | random | published | published below random in |');
+  console.log('|---|---|---|---|---|');
+  const seeds = Array.from({ length: Number(seedCount) }, (_, seed) => seed);
+  const config = parseDecoderConfig(model.config);
+  const draws = [];
+  for (const seed of seeds) {
+    const windows = sampleWindows(calibrationIds, { samples: SAMPLES, length: WINDOW, seed });
+    draws.push({
+      seed,
+      windows,
+      statistics: await collectStatistics({ config, tensors: model.tensors, backend, windows }),
+    });
+  }
+  for (const [label, key] of KEYS) {
+    const plain = await spiking({ key, steps: 1 }, draws[0].windows);
+    const results = { random: [], published: [] };
+    for (const { seed, windows, statistics } of draws) {
+      for (const saliency of ['random', 'published']) {
+        results[saliency].push(await spiking({ key, seed, saliency }, windows, statistics));
+      }
+    }
+    const better = seeds.filter((seed) => results.published[seed] < results.random[seed]).length;
+    console.log(
+      `| ${label} | ${plain.toFixed(2)} | ${spread(results.random)} | ${spread(results.published)} | ${better} of ${seeds.length} seeds |`,
+    );
+  }
+  await model.close();
+  await rm(folder, { recursive: true });
+}
+
+for (const name of only === undefined ? Object.keys(MODELS) : [only]) await measureModel(name);
