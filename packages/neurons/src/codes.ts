@@ -39,12 +39,14 @@ export interface GifParameters {
 /**
  * The code of values in [min, max] (asymmetric min/max quantiser of the research code):
  *
- *     S = clamp((max - min) / maxCode, 1e-5, 1e4)    z = rint(clamp(-min / S, -1e4, 1e4))
+ *     S = clamp((max - min) / (2^n - 1), 1e-5, 1e4) / T     lossless
+ *     S = clamp((max - min) / (2^n T - 1), 1e-5, 1e4)       published
+ *     z = rint(clamp(-min / S, -1e4, 1e4))
  *
  * A constant c = min = max: in the lossless range S = |c| / T (1 / T for c = 0), and c itself comes back where T is a
  * power of two; in the published range |x| > 0.1 comes back as about 0.1, as in the research code.
  *
- * Errors: INVALID_ARGUMENT (bits, steps, min above max), NOT_FINITE (min, max, as float32).
+ * Errors: INVALID_ARGUMENT (bits, steps, range, min above max), NOT_FINITE (min, max, as float32).
  *
  * @example
  * gifParameters(-1.03, 1.97, { bits: 4, steps: 2 }); // { scale: 0.1 as float32, zeroPoint: 10, maxCode: 30 }
@@ -53,6 +55,10 @@ export function gifParameters(min: number, max: number, options: GifOptions): Gi
   const { bits, steps = 1, range = 'lossless' } = options;
   checkWhole('gifParameters', 'bits', bits, 1, 14);
   checkWhole('gifParameters', 'steps', steps, 1, 256);
+  if (range !== 'lossless' && range !== 'published') {
+    const expected = "range to be 'lossless' or 'published'";
+    throw new SpikeError('INVALID_ARGUMENT', { where: 'gifParameters', expected, received: String(range) });
+  }
   if (range === 'published' && !Number.isInteger(Math.log2(steps))) {
     const expected = 'steps to be a power of two in the published range';
     throw new SpikeError('INVALID_ARGUMENT', { where: 'gifParameters', expected, received: String(steps) });

@@ -1,3 +1,4 @@
+import type { GifRange } from '@spikellm/backend';
 import { describe, expect, it } from 'vitest';
 import {
   count,
@@ -120,6 +121,22 @@ describe('the lossless range', () => {
   });
 });
 
+describe('the arithmetic of codes', () => {
+  // Each case tells float32 from float64 in one operation; expected values from NumPy's float32.
+  it.each([
+    { operation: 'max - min', min: -2.55, max: 1.08, steps: 1, scale: 0.242000013589859, zeroPoint: 11 },
+    { operation: 'S / T', min: -2.55, max: 1.08, steps: 3, scale: 0.0806666687130928, zeroPoint: 32 },
+    { operation: '-min / S', min: -0.27, max: 0.27, steps: 1, scale: 0.036000002175569534, zeroPoint: 8 },
+    { operation: '-min / S', min: -3.71, max: 3.71, steps: 3, scale: 0.1648888885974884, zeroPoint: 22 },
+  ])('rounds $operation to float32', ({ min, max, steps, scale, zeroPoint }) => {
+    expect(gifParameters(min, max, { bits: 4, steps })).toEqual({ scale, zeroPoint, maxCode: 15 * steps });
+  });
+
+  it('rounds x / S to float32', () => {
+    expect(encode(1.67, { scale: 0.2226666659116745, zeroPoint: 11, maxCode: 31 })).toBe(19);
+  });
+});
+
 describe('the published range', () => {
   it.each(FORMATS)(
     'saturates on its top T - 1 codes alone: $bits bits, $steps steps',
@@ -208,6 +225,10 @@ describe('bad arguments', () => {
     [
       () => gifParameters(0, 1, { bits: 4, steps: 3, range: 'published' }),
       'gifParameters: expected steps to be a power of two in the published range, received 3.',
+    ],
+    [
+      () => gifParameters(0, 1, { bits: 4, range: 'exact' as GifRange }),
+      "gifParameters: expected range to be 'lossless' or 'published', received exact.",
     ],
     [
       () => gifParameters(2, 1, { bits: 4 }),

@@ -9,6 +9,7 @@ it('the example of the README prints what the README says', () => {
   const body = code.replace(/^import \{.*\} from '@spikellm\/neurons';\n/, '');
   let printed = '';
   const console = { log: (...values: unknown[]) => (printed += `${format(...values)}\n`) };
+  // oxlint-disable-next-line typescript/no-implied-eval -- the README is our own text
   new Function('console', ...Object.keys(neurons), body)(console, ...Object.values(neurons));
   expect(printed).toBe(output);
 });

@@ -99,6 +99,11 @@ describe('ties at the threshold', () => {
     expect([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5].map(fired)).toEqual([0, 0, 0, 1, 2, 3]);
   });
 
+  it('ternary GIF fires at half a threshold, below zero only beyond it', () => {
+    const fired = (x: number) => ternaryStep(x, atRest(), ternaryNeuron({ threshold: 3 }))[0];
+    expect([-1.75, -1.5, -1.25, 1.25, 1.5, 1.75].map(fired)).toEqual([-1, 0, 0, 0, 1, 1]);
+  });
+
   it('ternary GIF sends ±0.5, ±1.5, ±2.5 up, and comes to rest', () => {
     const fired = (x: number) => ternarySequence([x, 0, 0, 0], ternaryNeuron());
     expect(fired(-2.5).spikes).toEqual([-1, -1, 0, 0]);
