@@ -123,9 +123,8 @@ function watchLayer(backend: Backend, config: DecoderConfig, index: number, laye
     entry,
     probe: createChannelProbe(backend, entry.inputs),
   }));
-  const absmax = new Map(
-    linears.map(({ entry }) => [entry.group, createAbsmaxProbe(backend, entry.inputs)] as const),
-  );
+  const inputs = new Map(linears.map(({ entry }) => [entry.group, entry.inputs]));
+  const absmax = new Map([...inputs].map(([group, channels]) => [group, createAbsmaxProbe(backend, channels)]));
   const kv = createKvProbe(backend, { H, K, D });
   const taps: Taps = {
     linearInput(_, group, x) {

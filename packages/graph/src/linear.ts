@@ -147,7 +147,7 @@ export function prepareGroup(
       weights.set(entry.name, w);
       return prepareFloat(runner, linear, w);
     }
-    if (steps === undefined || spiking === undefined) return preparePacked(runner, weight, bias);
+    if (steps === undefined || spiking === undefined) return preparePacked(runner, entry.inputs, weight, bias);
     const key = steps.join();
     const encoding = encodings.get(key) ?? prepareEncoding(runner, steps, spiking);
     encodings.set(key, encoding);
@@ -178,8 +178,8 @@ function prepareFloat(runner: Runner, { entry, bias, steps }: LinearWeights, wei
   return (x) => runner.run('linear_f32', { x, weight, bias: b }).y;
 }
 
-function preparePacked(runner: Runner, weight: PackedWeight, bias: HostTensor | undefined): Apply {
-  const linear = runner.prepare('linear_packed_f32', { weightBits: weight.bits }, packedConstants(weight, bias));
+function preparePacked(runner: Runner, C: number, weight: PackedWeight, bias: HostTensor | undefined): Apply {
+  const linear = runner.prepare('linear_packed_f32', { weightBits: weight.bits, C }, packedConstants(weight, bias));
   return (x) => runner.apply(linear, { x }).y;
 }
 

@@ -1,0 +1,215 @@
+import { spawnSync } from 'node:child_process';
+import { access, cp, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createReferenceBackend } from '@spikellm/backend';
+import { openModelFolder } from '@spikellm/checkpoint';
+import { perplexity } from '@spikellm/evaluation';
+import { loadDecoder } from '@spikellm/graph';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_SETTINGS, quantize, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
+import { TINY_CONFIG, tinyTensors, tinyWindows, writeTinyModel } from './tiny-model.ts';
+
+let folder: string;
+let source: string;
+const backend = createReferenceBackend();
+const windows = tinyWindows(4, 40);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spikellm-quantize-'));
+  source = await writeTinyModel(join(folder, 'source'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+  backend.dispose();
+});
+
+async function run(out: string, changes: Partial<QuantizeSettings> = {}, options: Partial<QuantizeOptions> = {}) {
+  await using model = await openModelFolder(source);
+  await quantize({
+    model,
+    out: join(folder, out),
+    backend,
+    settings: { ...DEFAULT_SETTINGS, ...changes },
+    windows,
+    ...options,
+  });
+  return join(folder, out);
+}
+
+async function contents(path: string): Promise<Record<string, string>> {
+  const files = (await readdir(path)).toSorted();
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [file, (await readFile(join(path, file))).toString('base64')])),
+  );
+}
+
+async function measure(path: string): Promise<number> {
+  await using opened = await openModelFolder(path);
+  using decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
+  return (await perplexity(decoder, windows.flat(), { window: 40 })).perplexity;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+describe('quantize', () => {
+  it('writes one shard a layer and one for the rest', async () => {
+    expect(Object.keys(await contents(await run('plain')))).toEqual([
+      'config.json',
+      'model-00001-of-00004.safetensors',
+      'model-00002-of-00004.safetensors',
+      'model-00003-of-00004.safetensors',
+      'model-00004-of-00004.safetensors',
+      'model.safetensors.index.json',
+    ]);
+  });
+
+  it('writes the same bytes again', async () => {
+    expect(await contents(await run('again'))).toEqual(await contents(await run('once more')));
+  });
+
+  it('gives a folder that loads after a copy, with the same perplexity', async () => {
+    const path = await run('original');
+    await cp(path, join(folder, 'copy'), { recursive: true });
+    expect(await measure(join(folder, 'copy'))).toBe(await measure(path));
+  });
+
+  it('frees what it took from the backend', async () => {
+    const before = backend.liveBytes;
+    await run('frees');
+    expect(backend.liveBytes).toBe(before);
+  });
+
+  it.each([
+    { pipeline: 'smoothquant' },
+    { key: 'token', steps: 4 },
+    { key: 'published', range: 'published', mask: 'own' },
+    { key: 'float', saliency: 'random' },
+    { activationBits: 16, weightBits: 8 },
+    { activationBits: 8, weightBits: 3, steps: 4 },
+    { weightBits: 2, salient: 1 },
+  ] as const)('makes a model that can be evaluated with %o', async (changes) => {
+    const value = await measure(await run(`case ${Object.values(changes).join(' ')}`, changes));
+    expect(value).toBeGreaterThan(1);
+    expect(Number.isFinite(value)).toBe(true);
+  });
+
+  it('is close to the float model at 8 bits', async () => {
+    const path = await run('eight', { weightBits: 8, activationBits: 8 });
+    expect(Math.abs((await measure(path)) / (await measure(source)) - 1)).toBeLessThan(0.02);
+  });
+});
+
+describe('a killed run', () => {
+  const script = (out: string, phase: string, done: number): string => `
+    import { createReferenceBackend } from '@spikellm/backend';
+    import { openModelFolder } from '@spikellm/checkpoint';
+    import { DEFAULT_SETTINGS, quantize } from '@spikellm/calibration';
+    await quantize({
+      model: await openModelFolder(${JSON.stringify(source)}),
+      out: ${JSON.stringify(join(folder, out))},
+      backend: createReferenceBackend(),
+      settings: { ...DEFAULT_SETTINGS, pipeline: 'smoothquant' },
+      windows: ${JSON.stringify(windows)},
+      onProgress: (p) => { if (p.phase === '${phase}' && p.done === ${done}) process.kill(process.pid, 'SIGKILL'); },
+    });`;
+
+  it.each([
+    ['calibrate', 2],
+    ['calibrate', 7],
+    ['calibrate', 12],
+    ['encode', 1],
+    ['encode', 3],
+  ])('in phase %s at %i resumes to the same bytes', async (phase, done) => {
+    const out = `killed ${phase} ${done}`;
+    const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script(out, phase, done)], {
+      cwd: import.meta.dirname,
+    });
+    expect(signal).toBe('SIGKILL');
+    expect(await exists(join(folder, out))).toBe(false);
+    const resumed = await run(out, { pipeline: 'smoothquant' }, { resume: true });
+    const whole = await run(`whole ${phase} ${done}`, { pipeline: 'smoothquant' });
+    expect(await contents(resumed)).toEqual(await contents(whole));
+  });
+
+  it('is not continued with other settings, nor without being asked', async () => {
+    const aborted = new AbortController();
+    const stop = { signal: aborted.signal, onProgress: () => aborted.abort(new Error('stopped')) };
+    await expect(run('refuses', {}, { signal: aborted.signal, onProgress: (p) => {
+      if (p.phase === 'calibrate') stop.onProgress();
+    } })).rejects.toThrow('stopped');
+    await expect(run('refuses')).rejects.toThrow('--resume to continue it or delete the folder');
+    await expect(run('refuses', { weightBits: 3 }, { resume: true })).rejects.toThrow('expected the run that began it');
+    await run('refuses', {}, { resume: true });
+  });
+});
+
+describe('bad input leaves nothing behind', () => {
+  const nothingWritten = async (out: string): Promise<void> => {
+    expect(await exists(join(folder, out))).toBe(false);
+    expect(await exists(join(folder, `${out}.partial`))).toBe(false);
+  };
+  const refuses = async (name: string, path: string, message: string): Promise<void> => {
+    await using model = await openModelFolder(path);
+    const out = `refused ${name}`;
+    const settings = DEFAULT_SETTINGS;
+    await expect(quantize({ model, out: join(folder, out), backend, settings, windows })).rejects.toThrow(message);
+    await nothingWritten(out);
+  };
+
+  it('a missing tensor', async () => {
+    const tensors = tinyTensors();
+    tensors.delete('model.layers.2.mlp.up_proj.weight');
+    const path = await writeTinyModel(join(folder, 'missing'), { tensors });
+    await refuses('missing', path, 'expected tensor model.layers.2.mlp.up_proj.weight');
+  });
+
+  it('a shape that contradicts the config', async () => {
+    const path = await writeTinyModel(join(folder, 'shape'), {
+      config: { ...TINY_CONFIG, intermediate_size: 25 },
+      tensors: tinyTensors(),
+    });
+    await refuses(
+      'shape',
+      path,
+      'model.layers.0.mlp.gate_proj.weight: expected [25, 16] as config.json has it, received [24, 16].',
+    );
+  });
+
+  it.each([Number.NaN, Number.NEGATIVE_INFINITY])('a weight of %d in the last layer', async (value) => {
+    const path = await writeTinyModel(join(folder, `weight ${value}`));
+    const name = 'model.layers.2.mlp.down_proj.weight';
+    const file = await open(join(path, 'model.safetensors'), 'r+');
+    const bytes = await file.readFile();
+    const headerBytes = Number(bytes.readBigUInt64LE(0));
+    const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes));
+    await file.write(Float32Array.of(value), 0, 4, 8 + headerBytes + header[name].data_offsets[0] + 4 * 5);
+    await file.close();
+    await refuses(`weight ${value}`, path, `tensor ${name}: expected finite numbers, received NaN or infinity at flat index 5`);
+  });
+
+  it('an unknown architecture', async () => {
+    const path = await writeTinyModel(join(folder, 'bert'), {
+      config: { ...TINY_CONFIG, model_type: 'bert' },
+      tensors: tinyTensors(),
+    });
+    await refuses('bert', path, 'config.json: expected model_type among llama, received "bert"');
+  });
+
+  it('a token id outside the vocabulary', async () => {
+    await expect(run('ids', {}, { windows: [[1, 2, 31]] })).rejects.toThrow('expected token ids from 0 to 30, received 31');
+    await nothingWritten('ids');
+  });
+
+  it('a model that spikes already', async () => {
+    await refuses('twice', await run('first'), 'expected a float model, received one with a quantization_config');
+  });
+
+  it('an output that exists', async () => {
+    await expect(run('source')).rejects.toThrow('expected a path that is free');
+  });
+});
