@@ -53,25 +53,39 @@ async function measureModel(name) {
   const tokenizer = await model.tokenizer();
   const idsOf = async ({ text, from, windows }) => {
     const content = await readFile(join(shared, 'text', text), 'utf8');
-    return tokenizer.encode(content.replaceAll(/\r\n?/g, '\n')).slice(from * WINDOW, (from + windows) * WINDOW);
+    return tokenizer
+      .encode(content.replaceAll(/\r\n?/g, '\n'))
+      .slice(from * WINDOW, (from + windows) * WINDOW);
   };
   const calibrationIds = await idsOf(MODELS[name].calibration);
   const evaluationIds = await idsOf(MODELS[name].evaluation);
 
   const evaluate = async (path) => {
-    await using opened = await openModelFolder(path);
-    using decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
-    return (await perplexity(decoder, evaluationIds, { window: WINDOW })).perplexity;
+    const opened = await openModelFolder(path);
+    const decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
+    const measured = await perplexity(decoder, evaluationIds, { window: WINDOW });
+    decoder.dispose();
+    await opened.close();
+    return measured.perplexity;
   };
   const spiking = async (settings, windows, statistics) => {
     const out = join(folder, 'model');
-    await quantize({ model, out, backend, settings: { ...DEFAULT_SETTINGS, ...settings }, windows, statistics });
+    await quantize({
+      model,
+      out,
+      backend,
+      settings: { ...DEFAULT_SETTINGS, ...settings },
+      windows,
+      statistics,
+    });
     const result = await evaluate(out);
     await rm(out, { recursive: true });
     return result;
   };
 
-  console.log(`\n**${name}**, float ${(await evaluate(model.path)).toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`);
+  console.log(
+    `\n**${name}**, float ${(await evaluate(model.path)).toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`,
+  );
   console.log('| what spikes | T = 1 | random | published | published below random in |');
   console.log('|---|---|---|---|---|');
   const seeds = Array.from({ length: Number(seedCount) }, (_, seed) => seed);

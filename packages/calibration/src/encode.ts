@@ -27,9 +27,14 @@ export function encodeLayer(
     ...weights.linears.flatMap((linear) =>
       encodeLinear(linear, steps.linears.get(linear.entry.name), weightBits),
     ),
-    ...(steps.kv ? [...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values)] : []),
+    ...(steps.kv
+      ? [...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values)]
+      : []),
   ];
-  return tensors.map(([name, { type, data, dims }]) => [name, new Tensor(type as 'uint8', data as Uint8Array, dims)]);
+  return tensors.map(([name, { type, data, dims }]) => [
+    name,
+    new Tensor(type as 'uint8', data as Uint8Array, dims),
+  ]);
 }
 
 function encodeLinear(

@@ -22,7 +22,12 @@ export {
   type QuantisedRows,
   type WeightFormat,
 } from './weight-quantiser.ts';
-export { collectStatistics, type CollectOptions, type LayerStatistics, type StatisticsStore } from './statistics.ts';
+export {
+  collectStatistics,
+  type CollectOptions,
+  type LayerStatistics,
+  type StatisticsStore,
+} from './statistics.ts';
 export { chooseSteps, type LayerSteps } from './steps.ts';
 export { smoothLayer } from './smoothing.ts';
 export { quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';

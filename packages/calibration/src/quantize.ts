@@ -72,7 +72,8 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
     const shard = shardName(index, config);
     if (!writer.finished.has(shard)) {
       const weights = await readLayer(model.tensors, config, index, undefined, signal);
-      const smoothed = settings.pipeline === 'smoothquant' ? smoothLayer(weights, statistics![index]) : weights;
+      const smoothed =
+        settings.pipeline === 'smoothquant' ? smoothLayer(weights, statistics![index]) : weights;
       await writer.writeShard(shard, encodeLayer(index, smoothed, steps[index], settings.weightBits));
     }
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
@@ -153,7 +154,9 @@ function noteStore(writer: CheckpointWriter): StatisticsStore {
   const plain = (record: object): Record<string, number[]> =>
     Object.fromEntries(Object.entries(record).map(([name, values]) => [name, [...(values as Float64Array)]]));
   const typed = (record: Record<string, number[]>): never =>
-    Object.fromEntries(Object.entries(record).map(([name, values]) => [name, Float64Array.from(values)])) as never;
+    Object.fromEntries(
+      Object.entries(record).map(([name, values]) => [name, Float64Array.from(values)]),
+    ) as never;
   return {
     async load(layer) {
       const found = (await writer.readNote(note(layer))) as Plain | undefined;

@@ -41,11 +41,19 @@ export const DEFAULT_SETTINGS: QuantizeSettings = {
 /** Tokens in a block of the `block` key quantiser. */
 export const KEY_BLOCK = 32;
 
-const among = (values: readonly unknown[]) => (value: unknown): boolean => values.includes(value);
-const whole = (least: number, most: number) => (value: unknown): boolean =>
-  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const among =
+  (values: readonly unknown[]) =>
+  (value: unknown): boolean =>
+    values.includes(value);
+const whole =
+  (least: number, most: number) =>
+  (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
-const DOMAINS: Record<keyof QuantizeSettings, readonly [expected: string, holds: (value: unknown) => boolean]> = {
+const DOMAINS: Record<
+  keyof QuantizeSettings,
+  readonly [expected: string, holds: (value: unknown) => boolean]
+> = {
   pipeline: [PIPELINES.join(' or '), among(PIPELINES)],
   weightBits: ['a whole number from 2 to 8', whole(2, 8)],
   activationBits: [

@@ -22,7 +22,10 @@ export function smoothLayer(weights: LayerWeights, { absmax }: LayerStatistics):
       const scales = scalesOf[linear.entry.group];
       if (scales === undefined) return linear;
       const { inputs } = linear.entry;
-      return { ...linear, weight: mapTensor(linear.weight as HostTensor, (value, i) => value * scales[i % inputs]) };
+      return {
+        ...linear,
+        weight: mapTensor(linear.weight as HostTensor, (value, i) => value * scales[i % inputs]),
+      };
     }),
   };
 }

@@ -59,7 +59,8 @@ export async function collectStatistics(options: CollectOptions): Promise<LayerS
   if (statistics.length === config.layers) return statistics;
 
   let streams = await embedWindows(options);
-  const advance = (layer: number, window: number): void => onProgress?.(layer * windows.length + window + 1, total);
+  const advance = (layer: number, window: number): void =>
+    onProgress?.(layer * windows.length + window + 1, total);
   try {
     for (let layer = 0; layer < config.layers; layer++) {
       const observed = layer >= statistics.length;
@@ -96,7 +97,12 @@ async function runLayer(
   onWindow: (window: number) => void,
 ): Promise<{ streams: DeviceTensor[]; statistics: LayerStatistics | undefined }> {
   using runner = createRunner(backend);
-  const layer = prepareLayer(runner, config, index, await readLayer(tensors, config, index, undefined, signal));
+  const layer = prepareLayer(
+    runner,
+    config,
+    index,
+    await readLayer(tensors, config, index, undefined, signal),
+  );
   using cache: KvCache = createCache(backend, config, [layer.attention], windows[0].length);
   using watch = observed ? watchLayer(backend, config, index, layer) : undefined;
   const next: DeviceTensor[] = [];
@@ -124,7 +130,9 @@ function watchLayer(backend: Backend, config: DecoderConfig, index: number, laye
     probe: createChannelProbe(backend, entry.inputs),
   }));
   const inputs = new Map(linears.map(({ entry }) => [entry.group, entry.inputs]));
-  const absmax = new Map([...inputs].map(([group, channels]) => [group, createAbsmaxProbe(backend, channels)]));
+  const absmax = new Map(
+    [...inputs].map(([group, channels]) => [group, createAbsmaxProbe(backend, channels)]),
+  );
   const kv = createKvProbe(backend, { H, K, D });
   const taps: Taps = {
     linearInput(_, group, x) {

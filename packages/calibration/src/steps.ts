@@ -62,7 +62,8 @@ function scoreSource(
   const { heads, kvHeads, headSize } = config;
   const perQueryHead = settings.key === 'published';
   if (settings.saliency === 'random') {
-    const { real } = createRandom(settings.seed);
+    const random = createRandom(settings.seed);
+    const real = (): number => random.real();
     const draw = () => randomScores((perQueryHead ? heads : kvHeads) * headSize, real);
     return {
       linear: (_, __, channels) => randomScores(channels, real),
@@ -70,7 +71,8 @@ function scoreSource(
     };
   }
   if (statistics === undefined) throw new Error('internal: saliency without statistics');
-  const grouped = (scores: Scores): Scores => (perQueryHead ? scores : sumQueryGroups(scores, heads, kvHeads));
+  const grouped = (scores: Scores): Scores =>
+    perQueryHead ? scores : sumQueryGroups(scores, heads, kvHeads);
   return {
     linear: (layer, name) => statistics[layer].channels[name],
     kv: (layer) => {

@@ -146,7 +146,11 @@ export function clippingGradients(
 }
 
 /** dS/dhigh and dS/dlow; none where S is clamped. */
-function scaleGradients({ low, high }: RowRange, scale: number, { bits, symmetric }: WeightFormat): [number, number] {
+function scaleGradients(
+  { low, high }: RowRange,
+  scale: number,
+  { bits, symmetric }: WeightFormat,
+): [number, number] {
   if (low === high || scale <= f32(1e-5) || scale >= 1e4) return [0, 0];
   if (!symmetric) return [1 / (2 ** bits - 1), -1 / (2 ** bits - 1)];
   const half = 2 ** (bits - 1) - 1;

@@ -7,10 +7,21 @@ import { perplexity } from '@spikellm/evaluation';
 import { readGolden, sharedDirectory } from '@spikellm/golden';
 import { loadDecoder, parseDecoderConfig } from '@spikellm/graph';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { collectStatistics, DEFAULT_SETTINGS, quantize, type LayerStatistics, type QuantizeSettings } from '../src/index.ts';
+import {
+  collectStatistics,
+  DEFAULT_SETTINGS,
+  quantize,
+  type LayerStatistics,
+  type QuantizeSettings,
+} from '../src/index.ts';
 
 /** Everything as the research code has it. */
-const PUBLISHED: QuantizeSettings = { ...DEFAULT_SETTINGS, range: 'published', key: 'published', mask: 'own' };
+const PUBLISHED: QuantizeSettings = {
+  ...DEFAULT_SETTINGS,
+  range: 'published',
+  key: 'published',
+  mask: 'own',
+};
 
 /** The settings that a golden's name spells, such as `W4A4 spiking T=2 low_p=0.9, KV in float`. */
 function settingsOf(name: string): QuantizeSettings {
@@ -30,49 +41,52 @@ function settingsOf(name: string): QuantizeSettings {
 const golden = readGolden('stories260k');
 const shared = sharedDirectory();
 
-describe.skipIf(shared === undefined)('published perplexities of stories260k (needs the shared models)', () => {
-  const backend = createReferenceBackend();
-  let model: ModelFolder;
-  let folder: string;
-  let ids: number[];
-  let windows: number[][];
-  let statistics: LayerStatistics[];
+describe.skipIf(shared === undefined)(
+  'published perplexities of stories260k (needs the shared models)',
+  () => {
+    const backend = createReferenceBackend();
+    let model: ModelFolder;
+    let folder: string;
+    let ids: number[];
+    let windows: number[][];
+    let statistics: LayerStatistics[];
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'spikellm-published-'));
-    model = await openModelFolder(join(shared!, 'models', 'stories260k'));
-    const text = await readFile(join(shared!, 'text', 'tinystories-excerpt.txt'), 'utf8');
-    // The goldens were made from text with line feeds only.
-    ids = (await model.tokenizer()).encode(text.replaceAll(/\r\n?/g, '\n').slice(0, 26000));
-    const cut = (window: number) => ids.slice(window * golden.window, (window + 1) * golden.window);
-    windows = Array.from({ length: golden.calibration_windows }, (_, window) => cut(window));
-    const config = parseDecoderConfig(model.config);
-    statistics = await collectStatistics({ config, tensors: model.tensors, backend, windows });
-  });
-  afterAll(async () => {
-    await model?.close();
-    backend.dispose();
-    await rm(folder, { recursive: true });
-  });
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'spikellm-published-'));
+      model = await openModelFolder(join(shared!, 'models', 'stories260k'));
+      const text = await readFile(join(shared!, 'text', 'tinystories-excerpt.txt'), 'utf8');
+      // The goldens were made from text with line feeds only.
+      ids = (await model.tokenizer()).encode(text.replaceAll(/\r\n?/g, '\n').slice(0, 26000));
+      const cut = (window: number) => ids.slice(window * golden.window, (window + 1) * golden.window);
+      windows = Array.from({ length: golden.calibration_windows }, (_, window) => cut(window));
+      const config = parseDecoderConfig(model.config);
+      statistics = await collectStatistics({ config, tensors: model.tensors, backend, windows });
+    });
+    afterAll(async () => {
+      await model?.close();
+      backend.dispose();
+      await rm(folder, { recursive: true });
+    });
 
-  async function measure(path: string): Promise<number> {
-    await using opened = await openModelFolder(path);
-    using decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
-    const evaluated = ids.slice(golden.calibration_windows * golden.window, golden.windows * golden.window);
-    return (await perplexity(decoder, evaluated, { window: golden.window })).perplexity;
-  }
-
-  it('reads the text as the goldens do', () => {
-    expect(ids.slice(0, 32)).toEqual(golden.first_32_ids);
-    expect(ids.length).toBe(golden.token_count);
-  });
-
-  it.each(Object.entries(golden.perplexity))('%s within 0.5 %%', async (name, want) => {
-    const path = name === 'fp32' ? model.path : join(folder, name.replaceAll(/\W+/g, '-'));
-    if (name !== 'fp32') {
-      await quantize({ model, out: path, backend, settings: settingsOf(name), windows, statistics });
+    async function measure(path: string): Promise<number> {
+      await using opened = await openModelFolder(path);
+      using decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
+      const evaluated = ids.slice(golden.calibration_windows * golden.window, golden.windows * golden.window);
+      return (await perplexity(decoder, evaluated, { window: golden.window })).perplexity;
     }
-    const got = await measure(path);
-    expect(Math.abs(got / want - 1), `${got} against ${want}`).toBeLessThan(0.005);
-  });
-});
+
+    it('reads the text as the goldens do', () => {
+      expect(ids.slice(0, 32)).toEqual(golden.first_32_ids);
+      expect(ids.length).toBe(golden.token_count);
+    });
+
+    it.each(Object.entries(golden.perplexity))('%s within 0.5 %%', async (name, want) => {
+      const path = name === 'fp32' ? model.path : join(folder, name.replaceAll(/\W+/g, '-'));
+      if (name !== 'fp32') {
+        await quantize({ model, out: path, backend, settings: settingsOf(name), windows, statistics });
+      }
+      const got = await measure(path);
+      expect(Math.abs(got / want - 1), `${got} against ${want}`).toBeLessThan(0.005);
+    });
+  },
+);

@@ -24,7 +24,11 @@ afterAll(async () => {
   backend.dispose();
 });
 
-async function run(out: string, changes: Partial<QuantizeSettings> = {}, options: Partial<QuantizeOptions> = {}) {
+async function run(
+  out: string,
+  changes: Partial<QuantizeSettings> = {},
+  options: Partial<QuantizeOptions> = {},
+) {
   await using model = await openModelFolder(source);
   await quantize({
     model,
@@ -40,7 +44,9 @@ async function run(out: string, changes: Partial<QuantizeSettings> = {}, options
 async function contents(path: string): Promise<Record<string, string>> {
   const files = (await readdir(path)).toSorted();
   return Object.fromEntries(
-    await Promise.all(files.map(async (file) => [file, (await readFile(join(path, file))).toString('base64')])),
+    await Promise.all(
+      files.map(async (file) => [file, (await readFile(join(path, file))).toString('base64')]),
+    ),
   );
 }
 
@@ -139,11 +145,22 @@ describe('a killed run', () => {
   it('is not continued with other settings, nor without being asked', async () => {
     const aborted = new AbortController();
     const stop = { signal: aborted.signal, onProgress: () => aborted.abort(new Error('stopped')) };
-    await expect(run('refuses', {}, { signal: aborted.signal, onProgress: (p) => {
-      if (p.phase === 'calibrate') stop.onProgress();
-    } })).rejects.toThrow('stopped');
+    await expect(
+      run(
+        'refuses',
+        {},
+        {
+          signal: aborted.signal,
+          onProgress: (p) => {
+            if (p.phase === 'calibrate') stop.onProgress();
+          },
+        },
+      ),
+    ).rejects.toThrow('stopped');
     await expect(run('refuses')).rejects.toThrow('--resume to continue it or delete the folder');
-    await expect(run('refuses', { weightBits: 3 }, { resume: true })).rejects.toThrow('expected the run that began it');
+    await expect(run('refuses', { weightBits: 3 }, { resume: true })).rejects.toThrow(
+      'expected the run that began it',
+    );
     await run('refuses', {}, { resume: true });
   });
 });
@@ -153,11 +170,13 @@ describe('bad input leaves nothing behind', () => {
     expect(await exists(join(folder, out))).toBe(false);
     expect(await exists(join(folder, `${out}.partial`))).toBe(false);
   };
-  const refuses = async (name: string, path: string, message: string): Promise<void> => {
+  const expectRefusal = async (name: string, path: string, message: string): Promise<void> => {
     await using model = await openModelFolder(path);
     const out = `refused ${name}`;
     const settings = DEFAULT_SETTINGS;
-    await expect(quantize({ model, out: join(folder, out), backend, settings, windows })).rejects.toThrow(message);
+    await expect(quantize({ model, out: join(folder, out), backend, settings, windows })).rejects.toThrow(
+      message,
+    );
     await nothingWritten(out);
   };
 
@@ -165,7 +184,7 @@ describe('bad input leaves nothing behind', () => {
     const tensors = tinyTensors();
     tensors.delete('model.layers.2.mlp.up_proj.weight');
     const path = await writeTinyModel(join(folder, 'missing'), { tensors });
-    await refuses('missing', path, 'expected tensor model.layers.2.mlp.up_proj.weight');
+    await expectRefusal('missing', path, 'expected tensor model.layers.2.mlp.up_proj.weight');
   });
 
   it('a shape that contradicts the config', async () => {
@@ -173,7 +192,7 @@ describe('bad input leaves nothing behind', () => {
       config: { ...TINY_CONFIG, intermediate_size: 25 },
       tensors: tinyTensors(),
     });
-    await refuses(
+    await expectRefusal(
       'shape',
       path,
       'model.layers.0.mlp.gate_proj.weight: expected [25, 16] as config.json has it, received [24, 16].',
@@ -189,7 +208,11 @@ describe('bad input leaves nothing behind', () => {
     const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes));
     await file.write(Float32Array.of(value), 0, 4, 8 + headerBytes + header[name].data_offsets[0] + 4 * 5);
     await file.close();
-    await refuses(`weight ${value}`, path, `tensor ${name}: expected finite numbers, received NaN or infinity at flat index 5`);
+    await expectRefusal(
+      `weight ${value}`,
+      path,
+      `tensor ${name}: expected finite numbers, received NaN or infinity at flat index 5`,
+    );
   });
 
   it('an unknown architecture', async () => {
@@ -197,16 +220,22 @@ describe('bad input leaves nothing behind', () => {
       config: { ...TINY_CONFIG, model_type: 'bert' },
       tensors: tinyTensors(),
     });
-    await refuses('bert', path, 'config.json: expected model_type among llama, received "bert"');
+    await expectRefusal('bert', path, 'config.json: expected model_type among llama, received "bert"');
   });
 
   it('a token id outside the vocabulary', async () => {
-    await expect(run('ids', {}, { windows: [[1, 2, 31]] })).rejects.toThrow('expected token ids from 0 to 30, received 31');
+    await expect(run('ids', {}, { windows: [[1, 2, 31]] })).rejects.toThrow(
+      'expected token ids from 0 to 30, received 31',
+    );
     await nothingWritten('ids');
   });
 
   it('a model that spikes already', async () => {
-    await refuses('twice', await run('first'), 'expected a float model, received one with a quantization_config');
+    await expectRefusal(
+      'twice',
+      await run('first'),
+      'expected a float model, received one with a quantization_config',
+    );
   });
 
   it('an output that exists', async () => {

@@ -5,7 +5,10 @@ describe('settings', () => {
   it.each([
     [{ salient: 1.5 }, 'salient: expected a number from 0 to 1, received 1.5.'],
     [{ weightBits: 5.5 }, 'weightBits: expected a whole number from 2 to 8, received 5.5.'],
-    [{ activationBits: 12 }, 'activationBits: expected a whole number from 2 to 8, or 16 for float, received 12.'],
+    [
+      { activationBits: 12 },
+      'activationBits: expected a whole number from 2 to 8, or 16 for float, received 12.',
+    ],
     [{ steps: 3 }, 'steps: expected 1, 2 or 4, received 3.'],
     [{ key: 'channel' }, 'key: expected block, token, published, float, received channel.'],
   ])('refuses %o', (change, message) => {

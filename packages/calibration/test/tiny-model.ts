@@ -34,7 +34,10 @@ export function tinyTensors(config = TINY_CONFIG, seed = 7): Map<string, Tensor>
 /** A model folder with those weights. */
 export async function writeTinyModel(
   folder: string,
-  { config = TINY_CONFIG, tensors = tinyTensors(config) }: { config?: object; tensors?: Map<string, Tensor> } = {},
+  {
+    config = TINY_CONFIG,
+    tensors = tinyTensors(config),
+  }: { config?: object; tensors?: Map<string, Tensor> } = {},
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));

@@ -7,7 +7,9 @@ const floats = ({ data }: GoldenTensor): Float32Array => Float32Array.from(data)
 function expectClose(got: ArrayLike<number>, want: ArrayLike<number>, relative: number, absolute = 0): void {
   expect(got.length).toBe(want.length);
   for (let i = 0; i < want.length; i++) {
-    expect(Math.abs(got[i] - want[i]), `element ${i}`).toBeLessThanOrEqual(absolute + relative * Math.abs(want[i]));
+    expect(Math.abs(got[i] - want[i]), `element ${i}`).toBeLessThanOrEqual(
+      absolute + relative * Math.abs(want[i]),
+    );
   }
 }
 
@@ -77,7 +79,8 @@ describe('weight quantiser', () => {
       return sum + gradient[i] * (codes[i] - zero[0] - (free ? value / scale[0] : 0));
     }, 0);
     const step = 1e-3;
-    const scaleAt = (factor: number) => quantiseRows(w, 6, format, { upper: [factor], lower: [0.7] }).scale[0];
+    const scaleAt = (factor: number) =>
+      quantiseRows(w, 6, format, { upper: [factor], lower: [0.7] }).scale[0];
     const slope = (scaleAt(1.3 + step) - scaleAt(1.3 - step)) / (2 * step);
     expect(upper[0]).toBeCloseTo(byScale * slope, 3);
   });

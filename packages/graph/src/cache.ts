@@ -52,10 +52,20 @@ export function prepareAttention(
   steps: KvSteps | undefined,
 ): PreparedAttention {
   const width = K * D;
-  if (spiking === undefined || steps === undefined || spiking.kv.key === 'float' || spiking.kv.bits >= FLOAT_BITS) {
+  if (
+    spiking === undefined ||
+    steps === undefined ||
+    spiking.kv.key === 'float' ||
+    spiking.kv.bits >= FLOAT_BITS
+  ) {
     return {
       attend: (q, k, v, cache, position) =>
-        runner.run('attend_f32', { q, k, v, keys: cache.keys, values: cache.values }, { H, K, D }, { position }).y,
+        runner.run(
+          'attend_f32',
+          { q, k, v, keys: cache.keys, values: cache.values },
+          { H, K, D },
+          { position },
+        ).y,
       allocate: (backend, capacity) => ({
         keys: backend.allocate('float32', [capacity, width]),
         values: backend.allocate('float32', [capacity, width]),
@@ -92,11 +102,13 @@ export function prepareAttention(
     [`${name}Scale`]: backend.allocate('float32', [rows, columns]),
     [`${name}Zero`]: backend.allocate('int32', [rows, columns]),
   });
-  const values = (backend: Backend, capacity: number) => coded(backend, 'value', capacity, capacity, perToken);
+  const values = (backend: Backend, capacity: number) =>
+    coded(backend, 'value', capacity, capacity, perToken);
   if (key === 'token') {
     const kernel = runner.prepare('attend_gif_token_f32', gif, constants);
     return {
-      attend: (q, k, v, cache, position) => runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
+      attend: (q, k, v, cache, position) =>
+        runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
       allocate: (backend, capacity) => ({
         ...coded(backend, 'key', capacity, capacity, perToken),
         ...values(backend, capacity),
@@ -105,7 +117,8 @@ export function prepareAttention(
   }
   const kernel = runner.prepare('attend_gif_block_f32', { ...gif, block }, constants);
   return {
-    attend: (q, k, v, cache, position) => runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
+    attend: (q, k, v, cache, position) =>
+      runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
     allocate: (backend, capacity) => ({
       openKeys: backend.allocate('float32', [block, width]),
       ...coded(backend, 'key', capacity, Math.ceil(capacity / block), width),
@@ -120,7 +133,7 @@ function refuseSteps(position: number): void {
     where: "kv.key 'published'",
     expected: 'whole windows, since its key ranges see later tokens',
     received: `a continuation at position ${position}`,
-    remedy: "generate with a model quantised with --kv block or token",
+    remedy: 'generate with a model quantised with --kv block or token',
   });
 }
 

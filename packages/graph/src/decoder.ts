@@ -40,7 +40,13 @@ export interface Decoder extends Disposable {
 }
 
 /** Reads a model and makes it ready on a backend. Errors: those of the config, MISSING, SHAPE, NOT_FINITE. */
-export async function loadDecoder({ config: json, tensors, backend, signal, onProgress }: LoadOptions): Promise<Decoder> {
+export async function loadDecoder({
+  config: json,
+  tensors,
+  backend,
+  signal,
+  onProgress,
+}: LoadOptions): Promise<Decoder> {
   const config = parseDecoderConfig(json);
   const spiking = parseSpikingConfig(json);
   const runner = createRunner(backend);
@@ -52,7 +58,15 @@ export async function loadDecoder({ config: json, tensors, backend, signal, onPr
     const layers: DecoderLayer[] = [];
     for (let index = 0; index < config.layers; index++) {
       signal?.throwIfAborted();
-      layers.push(prepareLayer(runner, config, index, await readLayer(tensors, config, index, spiking, signal), spiking));
+      layers.push(
+        prepareLayer(
+          runner,
+          config,
+          index,
+          await readLayer(tensors, config, index, spiking, signal),
+          spiking,
+        ),
+      );
       onProgress?.(index + 1, config.layers);
     }
     return assemble(backend, runner, config, spiking, globals, layers);
@@ -106,7 +120,11 @@ function assemble(
         });
         cache.position += ids.length;
         const last = logits === 'last' ? gather([ids.length - 1], x) : x;
-        const normed = runner.run('rmsnorm_f32', { x: last, weight: finalNorm }, { eps: config.normEpsilon }).y;
+        const normed = runner.run(
+          'rmsnorm_f32',
+          { x: last, weight: finalNorm },
+          { eps: config.normEpsilon },
+        ).y;
         return runner.run('linear_f32', { x: normed, weight: head }).y;
       });
     },

@@ -55,11 +55,15 @@ export async function* generateTokens(
   }
 }
 
-function checkPrompt({ config, spiking }: Decoder, prompt: readonly number[], maxTokens: number | undefined): void {
+function checkPrompt(
+  { config, spiking }: Decoder,
+  prompt: readonly number[],
+  maxTokens: number | undefined,
+): void {
   if (!isCausal(spiking)) {
     throw new SpikeError('UNSUPPORTED', {
       where: 'generate',
-      expected: "a causal model, quantised with --kv block, token or float",
+      expected: 'a causal model, quantised with --kv block, token or float',
       received: "kv.key 'published', whose key ranges see later tokens",
     });
   }
@@ -114,7 +118,11 @@ function firstStop(text: string, stop: readonly string[]): number {
 
 /** Length of the longest end of `text` that may be the beginning of a stop text. */
 function heldBack(text: string, stop: readonly string[]): number {
-  for (let length = Math.min(text.length, Math.max(0, ...stop.map((s) => s.length - 1))); length > 0; length--) {
+  for (
+    let length = Math.min(text.length, Math.max(0, ...stop.map((s) => s.length - 1)));
+    length > 0;
+    length--
+  ) {
     if (stop.some((s) => s.startsWith(text.slice(-length)))) return length;
   }
   return 0;

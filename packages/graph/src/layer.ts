@@ -63,12 +63,16 @@ export async function readLayer(
 ): Promise<LayerWeights> {
   const norm = (name: string) => readWeight(source, name, [config.hiddenSize], signal);
   const linears: LinearWeights[] = [];
-  for (const entry of layerLinears(config, index)) linears.push(await readLinear(source, entry, spiking, signal));
+  for (const entry of layerLinears(config, index))
+    linears.push(await readLinear(source, entry, spiking, signal));
   return {
     inputNorm: await norm(inputNormName(index)),
     mlpNorm: await norm(mlpNormName(index)),
     linears,
-    kvSteps: spiking && spiking.kv.key !== 'float' ? await readKvSteps(source, config, index, spiking, signal) : undefined,
+    kvSteps:
+      spiking && spiking.kv.key !== 'float'
+        ? await readKvSteps(source, config, index, spiking, signal)
+        : undefined,
   };
 }
 

@@ -32,7 +32,7 @@ export const isPacked = (weight: HostTensor | PackedWeight): weight is PackedWei
 export function stepClasses(...all: readonly Uint8Array[]): number[] {
   const found = new Set([1]);
   for (const steps of all) for (const T of steps) found.add(T);
-  return [...found].sort((a, b) => a - b);
+  return [...found].toSorted((a, b) => a - b);
 }
 
 /** A host tensor of whole numbers or float32. */
@@ -78,7 +78,8 @@ export async function readLinear(
       scale: await readWeight(source, names.scale, [outputs], signal),
       zero: hostTensor('int32', Int32Array.from(zero.data as Int16Array)),
     },
-    steps: spiking.activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined,
+    steps:
+      spiking.activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined,
   };
 }
 
@@ -111,12 +112,18 @@ export async function readSteps(
 /** The salient channels of `steps` as the two tensors of a checkpoint; empty where no channel is salient. */
 export function salientTensors(prefix: string, steps: Uint8Array): [string, HostTensor][] {
   const order = gatherOrder(steps);
-  const channels = order.filter((channel) => steps[channel] > 1).sort();
+  const channels = order.filter((channel) => steps[channel] > 1).toSorted();
   if (channels.length === 0) return [];
   const names = salientNames(prefix);
   return [
     [names.channels, hostTensor('int32', channels)],
-    [names.steps, hostTensor('uint8', Uint8Array.from(channels, (channel) => steps[channel]))],
+    [
+      names.steps,
+      hostTensor(
+        'uint8',
+        Uint8Array.from(channels, (channel) => steps[channel]),
+      ),
+    ],
   ];
 }
 
@@ -147,7 +154,8 @@ export function prepareGroup(
       weights.set(entry.name, w);
       return prepareFloat(runner, linear, w);
     }
-    if (steps === undefined || spiking === undefined) return preparePacked(runner, entry.inputs, weight, bias);
+    if (steps === undefined || spiking === undefined)
+      return preparePacked(runner, entry.inputs, weight, bias);
     const key = steps.join();
     const encoding = encodings.get(key) ?? prepareEncoding(runner, steps, spiking);
     encodings.set(key, encoding);
@@ -179,7 +187,11 @@ function prepareFloat(runner: Runner, { entry, bias, steps }: LinearWeights, wei
 }
 
 function preparePacked(runner: Runner, C: number, weight: PackedWeight, bias: HostTensor | undefined): Apply {
-  const linear = runner.prepare('linear_packed_f32', { weightBits: weight.bits, C }, packedConstants(weight, bias));
+  const linear = runner.prepare(
+    'linear_packed_f32',
+    { weightBits: weight.bits, C },
+    packedConstants(weight, bias),
+  );
   return (x) => runner.apply(linear, { x }).y;
 }
 

@@ -75,9 +75,11 @@ export function layerWeights(config: DecoderConfig, index: number): WeightEntry[
     { name: `${prefix}.weight`, shape: [outputs, inputs], lowestPrecision: 'packed' },
     ...(bias ? [{ name: `${prefix}.bias`, shape: [outputs], lowestPrecision: 'float32' } as const] : []),
   ]);
-  const norms = [inputNormName(index), mlpNormName(index)].map(
-    (name): WeightEntry => ({ name, shape: [config.hiddenSize], lowestPrecision: 'float32' }),
-  );
+  const norms = [inputNormName(index), mlpNormName(index)].map((name): WeightEntry => ({
+    name,
+    shape: [config.hiddenSize],
+    lowestPrecision: 'float32',
+  }));
   return [...norms, ...linears];
 }
 

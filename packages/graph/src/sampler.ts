@@ -18,17 +18,25 @@ function must(holds: boolean, name: string, expected: string, received: unknown)
 }
 
 /** A function from logits [V] to a token id. Errors: INVALID_ARGUMENT for an option outside its domain. */
-export function createSampler({ temperature = 0, topK, topP, seed = 0 }: SamplingOptions): (
-  logits: Float32Array,
-) => number {
+export function createSampler({
+  temperature = 0,
+  topK,
+  topP,
+  seed = 0,
+}: SamplingOptions): (logits: Float32Array) => number {
   must(Number.isFinite(temperature) && temperature >= 0, 'temperature', 'a number of 0 or more', temperature);
   must(topK === undefined || (Number.isInteger(topK) && topK > 0), 'top-k', 'a whole number above 0', topK);
   must(topP === undefined || (topP > 0 && topP <= 1), 'top-p', 'a number above 0 and at most 1', topP);
-  must(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32, 'seed', 'a whole number from 0 to 2^32 - 1', seed);
+  must(
+    Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32,
+    'seed',
+    'a whole number from 0 to 2^32 - 1',
+    seed,
+  );
   if (temperature === 0) return likeliest;
   const random = createRandom(seed);
   return (logits) => {
-    const ranked = Uint32Array.from(logits, (_, id) => id).sort((a, b) => logits[b] - logits[a] || a - b);
+    const ranked = Uint32Array.from(logits, (_, id) => id).toSorted((a, b) => logits[b] - logits[a] || a - b);
     const kept = ranked.subarray(0, topK);
     const weights = Float64Array.from(kept, (id) => Math.exp((logits[id] - logits[kept[0]]) / temperature));
     const nucleus = nucleusSize(weights, topP);
@@ -41,7 +49,8 @@ export function createSampler({ temperature = 0, topK, topP, seed = 0 }: Samplin
   };
 }
 
-const sum = (weights: Float64Array, count: number): number => weights.subarray(0, count).reduce((a, b) => a + b, 0);
+const sum = (weights: Float64Array, count: number): number =>
+  weights.subarray(0, count).reduce((a, b) => a + b, 0);
 
 /** How many of the falling weights it takes to reach the share p. */
 function nucleusSize(weights: Float64Array, p: number | undefined): number {

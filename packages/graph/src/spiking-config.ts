@@ -48,7 +48,12 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   const found = json.quantization_config;
   if (found == null) return undefined;
   const config = found as SpikingConfig;
-  const must = (holds: boolean, expected: string, received: unknown, code: 'UNSUPPORTED' | 'INVALID_ARGUMENT'): void => {
+  const must = (
+    holds: boolean,
+    expected: string,
+    received: unknown,
+    code: 'UNSUPPORTED' | 'INVALID_ARGUMENT',
+  ): void => {
     if (holds) return;
     throw new SpikeError(code, {
       where: 'config.json, quantization_config',
@@ -62,7 +67,12 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   must(config.quant_method === 'spikellm', "quant_method 'spikellm'", config.quant_method, 'UNSUPPORTED');
   must(config.format_version === 1, 'format_version 1', config.format_version, 'UNSUPPORTED');
   must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
-  must(whole(activations?.bits, 1, 16), 'activations.bits from 1 to 16', activations?.bits, 'INVALID_ARGUMENT');
+  must(
+    whole(activations?.bits, 1, 16),
+    'activations.bits from 1 to 16',
+    activations?.bits,
+    'INVALID_ARGUMENT',
+  );
   must(
     activations.range === 'lossless' || activations.range === 'published',
     "activations.range 'lossless' or 'published'",

@@ -67,7 +67,7 @@ function channelUpgrades({ outputs, gains }: StepGains, linear: number, channel:
   const hull: { steps: number; gain: number }[] = [{ steps: 1, gain: 0 }];
   const slope = (a: { steps: number; gain: number }, b: { steps: number; gain: number }): number =>
     (b.gain - a.gain) / (b.steps - a.steps);
-  for (const T of [...gains.keys()].sort((a, b) => a - b)) {
+  for (const T of [...gains.keys()].toSorted((a, b) => a - b)) {
     const point = { steps: T, gain: gains.get(T)![channel] };
     while (hull.length > 1 && slope(hull.at(-2)!, hull.at(-1)!) <= slope(hull.at(-2)!, point)) hull.pop();
     if (slope(hull.at(-1)!, point) > 0) hull.push(point);

@@ -1,7 +1,8 @@
 /** One score per channel for linears that share their input and shall share one encoding: the sum of theirs. */
 export function sumScores(all: readonly ArrayLike<number>[]): Float64Array {
   const total = new Float64Array(all[0].length);
-  for (const scores of all) for (let channel = 0; channel < total.length; channel++) total[channel] += scores[channel];
+  for (const scores of all)
+    for (let channel = 0; channel < total.length; channel++) total[channel] += scores[channel];
   return total;
 }
 

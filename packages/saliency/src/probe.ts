@@ -65,7 +65,10 @@ export function createKvProbe(
 }
 
 /** Largest |x_j| of each channel over all calls. `observe(x)`: x [N, C]. `read()`: [C]. */
-export function createAbsmaxProbe(backend: Backend, channels: number): Probe<[x: DeviceTensor], Float64Array> {
+export function createAbsmaxProbe(
+  backend: Backend,
+  channels: number,
+): Probe<[x: DeviceTensor], Float64Array> {
   const runner = createRunner(backend);
   const largest = backend.allocate('float32', [channels]);
   return probe(runner, [largest], {

@@ -33,7 +33,7 @@ export function rankChannels(scores: ArrayLike<number>): Int32Array {
       });
     }
   }
-  return Int32Array.from(scores, (_, channel) => channel).sort((a, b) => scores[b] - scores[a] || a - b);
+  return Int32Array.from(scores, (_, channel) => channel).toSorted((a, b) => scores[b] - scores[a] || a - b);
 }
 
 /**
