@@ -1,6 +1,6 @@
 import { classCounts, codeType, packedBytes, type GifFormat } from '../codes.ts';
 import { constant, input, kernel, optional, output, state, type Letters, type Operand } from '../kernel.ts';
-import { F32_SUM, INTEGER_SUM } from '../tolerance.ts';
+import { EXACT, F32_SUM, INTEGER_SUM } from '../tolerance.ts';
 import { count, gifRange, spikeBits, stepClasses, weightBits } from './domains.ts';
 import { checkCached, checkHeads, heads } from './float.ts';
 
@@ -59,7 +59,7 @@ A constant row c of the lossless range: S(T) = |c| / T (1 / T for c = 0), code =
     },
     attributes: gif,
     scalars: [],
-    tolerance: { absolute: 0, relative: 0, ofLargest: 0 },
+    tolerance: EXACT,
     letters: classLetters,
   }),
   gif_decode_f32: kernel({
