@@ -1,0 +1,49 @@
+import { cutWindows } from '@spikellm/evaluation';
+import type { Command } from 'commander';
+import { openBackend, type BackendOptions } from '../backends.ts';
+import { windowsOf } from '../format.ts';
+import { measure } from '../measure.ts';
+import { MODEL_ARGUMENT, openModel } from '../model.ts';
+import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
+import { print, printJson, type Session } from '../session.ts';
+import { readText } from '../text.ts';
+
+interface EvalOptions extends BackendOptions {
+  readonly text: string;
+  readonly window: number;
+  readonly maxWindows?: number;
+  readonly json?: boolean;
+}
+
+export function addEval(program: Command, session: Session): void {
+  const command = program
+    .command('eval')
+    .description('Measure the perplexity of a model, float or spiking, on a text.')
+    .argument('<model>', MODEL_ARGUMENT)
+    .requiredOption('--text <file>', 'UTF-8 text to predict')
+    .addOption(option('--window <n>', 'tokens in a window', wholeAbove(1)).default(256))
+    .addOption(option('--max-windows <n>', 'windows at most (default: all)', wholeAbove(0)))
+    .option('--json', 'print one JSON document');
+  withVerbose(withBackend(command), 'eval ./tales --text story.txt --window 256').action(
+    (model: string, options: EvalOptions) => evaluate(session, model, options),
+  );
+}
+
+async function evaluate(session: Session, name: string, options: EvalOptions): Promise<void> {
+  const { window, maxWindows, json } = options;
+  const text = await readText(options.text);
+  await using model = await openModel(session, name);
+  const ids = (await model.tokenizer()).encode(text);
+  cutWindows(ids, { window, maxWindows }); // a short text is known before the model is loaded
+  using backend = await openBackend(session, options);
+  const result = await measure(session, model, backend, ids, { window, maxWindows });
+  if (json === true) {
+    printJson(session, { model: name, text: options.text, backend: backend.name, ...result });
+    return;
+  }
+  print(session, `perplexity  ${result.perplexity.toFixed(4)}`);
+  print(session, `nll         ${result.nll.toFixed(4)} nats per token`);
+  print(session, `text        ${windowsOf(result)}`);
+  print(session, `protocol    ${result.protocol}`);
+  print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
+}

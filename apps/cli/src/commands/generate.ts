@@ -1,0 +1,91 @@
+import { generateText } from '@spikellm/graph';
+import type { Command } from 'commander';
+import { openBackend, type BackendOptions } from '../backends.ts';
+import { secondsSince } from '../measure.ts';
+import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
+import { numbers, option, seeds, wholeAbove, withBackend, withVerbose } from '../options.ts';
+import { note, print, printJson, type Session } from '../session.ts';
+
+interface GenerateOptions extends BackendOptions {
+  readonly prompt: string;
+  readonly maxTokens?: number;
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly seed: number;
+  readonly stop: readonly string[];
+  readonly json?: boolean;
+}
+
+export function addGenerate(program: Command, session: Session): void {
+  const temperatures = numbers('a number of 0 or more', (value) => value >= 0 && value < Infinity);
+  const shares = numbers('a number above 0 and at most 1', (value) => value > 0 && value <= 1);
+  const command = program
+    .command('generate')
+    .description('Continue a prompt, text as it comes.')
+    .argument('<model>', MODEL_ARGUMENT)
+    .requiredOption('--prompt <text>', 'text to continue')
+    .addOption(
+      option('--max-tokens <n>', "tokens to draw (default: the rest of the model's context)", wholeAbove(0)),
+    )
+    .addOption(option('--temperature <t>', '0 takes the likeliest token', temperatures).default(0))
+    .addOption(option('--top-k <k>', 'draw among the k likeliest tokens', wholeAbove(0)))
+    .addOption(option('--top-p <p>', 'draw among the likeliest tokens of this share', shares))
+    .addOption(option('--seed <n>', 'of the draw', seeds).default(0))
+    .option('--stop <text>', 'end before this text; may be repeated', collect, [])
+    .option('--json', 'print one JSON document');
+  withVerbose(
+    withBackend(command),
+    "generate ./tales --prompt 'Once upon a time' --max-tokens 100 --temperature 0.8 --top-p 0.95",
+  ).action((model: string, options: GenerateOptions) => generate(session, model, options));
+}
+
+const collect = (text: string, before: readonly string[]): string[] => [...before, text];
+
+async function generate(session: Session, name: string, options: GenerateOptions): Promise<void> {
+  const { prompt, json = false } = options;
+  await using model = await openModel(session, name);
+  const tokenizer = await model.tokenizer();
+  using backend = await openBackend(session, options);
+  using decoder = await openDecoder(session, model, backend);
+
+  const promptIds = tokenizer.encode(prompt);
+  const detokenizer = tokenizer.stream();
+  let text = '';
+  const emit = (piece: string): void => {
+    text += piece;
+    if (!json) session.stdout.write(piece);
+  };
+  emit(promptIds.map((id) => detokenizer.push(id)).join(''));
+  const ids: number[] = [];
+  const began = performance.now();
+  for await (const piece of generateText(decoder, promptIds, {
+    ...options,
+    detokenizer,
+    signal: session.signal,
+  })) {
+    if (piece.id !== undefined) ids.push(piece.id);
+    emit(piece.text);
+  }
+  const seconds = secondsSince(began);
+  const tokensPerSecond = ids.length / seconds;
+  if (json) {
+    printJson(session, {
+      model: name,
+      prompt,
+      text,
+      ids: [...promptIds, ...ids],
+      promptTokens: promptIds.length,
+      tokens: ids.length,
+      tokensPerSecond,
+      seconds,
+      backend: backend.name,
+    });
+    return;
+  }
+  print(session, '');
+  note(
+    session,
+    `${ids.length} tokens, ${tokensPerSecond.toFixed(1)} a second on the ${backend.name} backend`,
+  );
+}

@@ -1,0 +1,81 @@
+import { describeModel, type LinearReport, type ModelReport } from '@spikellm/evaluation';
+import type { Command } from 'commander';
+import { bytes, table } from '../format.ts';
+import { MODEL_ARGUMENT, openModel } from '../model.ts';
+import { withVerbose } from '../options.ts';
+import { print, printJson, type Session } from '../session.ts';
+
+export function addInspect(program: Command, session: Session): void {
+  const command = program
+    .command('inspect')
+    .description('Show the layers of a model: true bits, salient channels, spike steps, bytes.')
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('--json', 'print one JSON document');
+  withVerbose(command, 'inspect ./tales-spiking').action((model: string, { json }: { json?: boolean }) =>
+    inspect(session, model, json ?? false),
+  );
+}
+
+async function inspect(session: Session, name: string, json: boolean): Promise<void> {
+  await using model = await openModel(session, name);
+  const report = await describeModel(model.config, model.tensors, { signal: session.signal });
+  if (json) {
+    printJson(session, { model: name, ...report });
+    return;
+  }
+  print(session, `${name}: ${title(report)}`);
+  const layers = Array.from({ length: report.config.layers }, (_, layer) =>
+    report.linears.filter((linear) => linear.layer === layer),
+  );
+  print(
+    session,
+    table(
+      ['layer', 'weights', 'bits per weight', 'salient channels', 'average steps', 'bytes'],
+      [...layers.map((linears, layer) => layerRow(String(layer), linears)), layerRow('all', report.linears)],
+    ),
+  );
+  for (const line of summary(report)) print(session, line);
+}
+
+function title({ config, spiking }: ModelReport): string {
+  const { family, layers, hiddenSize, heads, kvHeads, vocabularySize, contextLength } = config;
+  const shape = `${family}, ${layers} layers of ${hiddenSize}, ${heads} heads (${kvHeads} of keys and values), vocabulary ${vocabularySize}, context ${contextLength}`;
+  if (spiking === null) return `${shape}; float`;
+  const { weights, activations, pipeline } = spiking;
+  return `${shape}; spiking W${weights.bits}A${activations.bits}, ${pipeline}, ${activations.range} range`;
+}
+
+function layerRow(name: string, linears: readonly LinearReport[]): string[] {
+  const sum = (of: (linear: LinearReport) => number): number =>
+    linears.reduce((total, each) => total + of(each), 0);
+  const weights = sum(({ outputs, inputs }) => outputs * inputs);
+  const channels = sum(({ inputs }) => inputs);
+  const stored = sum((linear) => linear.bytes);
+  const float = linears.some(({ averageSteps }) => averageSteps === null);
+  const steps = sum(({ averageSteps, inputs }) => (averageSteps ?? 0) * inputs) / channels;
+  return [
+    name,
+    String(weights),
+    ((8 * stored) / weights).toFixed(3),
+    float ? '-' : `${sum((linear) => linear.salientChannels)} of ${channels}`,
+    float ? 'float' : steps.toFixed(3),
+    bytes(stored),
+  ];
+}
+
+function summary({ total, kv, bytes: parts }: ModelReport): string[] {
+  const activations =
+    total.averageSteps === null
+      ? '32 (float)'
+      : `${total.transmittedBits.toFixed(2)} sent in spikes, ${total.informationBits.toFixed(2)} of code`;
+  const stored =
+    kv.storedBits === null ? 'no cache' : `${kv.storedBits.toFixed(2)} in memory at full context`;
+  const sizes = Object.entries(parts)
+    .filter(([name, count]) => count > 0 && name !== 'total')
+    .map(([name, count]) => `${name === 'kvLists' ? 'KV lists' : name} ${bytes(count)}`);
+  return [
+    `bits per activation  ${activations}`,
+    `bits per KV value    ${kv.informationBits.toFixed(2)} of code (${kv.key}), ${stored}`,
+    `bytes                ${bytes(parts.total)}: ${sizes.join(', ')}`,
+  ];
+}

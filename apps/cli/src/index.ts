@@ -1,0 +1,6 @@
+/**
+ * The `spikellm` command line.
+ *
+ * @module
+ */
+export { main } from './main.ts';

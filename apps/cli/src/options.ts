@@ -1,0 +1,80 @@
+import { SpikeError } from '@spikellm/backend';
+import { Option, type Command } from 'commander';
+import { BACKENDS, PLANNED_BACKENDS } from './backends.ts';
+
+/** What an option takes. */
+export interface Domain<T> {
+  /** How an error names it. */
+  readonly expected: string;
+  /** The value of a text, or undefined where it is none. */
+  parse(text: string): T | undefined;
+  /** Values of the method that this version does not have. */
+  readonly planned?: readonly string[];
+}
+
+/** An option whose value is held against its domain. Errors: INVALID_ARGUMENT. */
+export function option<T>(flags: string, description: string, domain: Domain<T>): Option {
+  const where = /--[\w-]+/.exec(flags)![0];
+  return new Option(flags, description).argParser((text) => {
+    const value = domain.parse(text);
+    if (value !== undefined) return value;
+    const planned = domain.planned?.includes(text) ?? false;
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where,
+      expected: domain.expected,
+      received: text === '' ? 'nothing' : text,
+      ...(planned && { remedy: `${text} is not in this version` }),
+    });
+  });
+}
+
+const toNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
+
+export const numbers = (expected: string, accepts: (value: number) => boolean): Domain<number> => ({
+  expected,
+  parse(text) {
+    const value = toNumber(text);
+    return accepts(value) ? value : undefined;
+  },
+});
+
+export const wholeAbove = (least: number): Domain<number> =>
+  numbers(
+    least === 0 ? 'a whole number above 0' : `a whole number above ${least}`,
+    (value) => Number.isSafeInteger(value) && value > least,
+  );
+
+export const wholeBetween = (least: number, most: number): Domain<number> =>
+  numbers(
+    `a whole number from ${least} to ${most}`,
+    (value) => Number.isInteger(value) && value >= least && value <= most,
+  );
+
+export const seeds: Domain<number> = {
+  ...wholeBetween(0, 2 ** 32 - 1),
+  expected: 'a whole number from 0 to 2^32 - 1',
+};
+
+export function oneOf(values: readonly string[], planned: readonly string[] = []): Domain<string> {
+  const expected = values.length === 1 ? values[0] : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+  return { expected, planned, parse: (text) => (values.includes(text) ? text : undefined) };
+}
+
+/** What every command takes. */
+export function withVerbose(command: Command, example: string): Command {
+  return command
+    .option('--verbose', 'show where an error comes from')
+    .addHelpText('after', `\nExample:\n  $ spikellm ${example}`);
+}
+
+/** What every command that computes takes. */
+export function withBackend(command: Command): Command {
+  const names = BACKENDS.map(({ name }) => name);
+  return command
+    .addOption(
+      option('--backend <name>', 'what computes', oneOf(['auto', ...names], PLANNED_BACKENDS)).default(
+        'auto',
+      ),
+    )
+    .addOption(option('--threads <n>', 'threads of a backend that has them', wholeAbove(0)));
+}

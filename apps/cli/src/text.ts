@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { SpikeError } from '@spikellm/backend';
+
+/** Reads a UTF-8 text file. Errors: MISSING, INVALID_ARGUMENT, CORRUPT_FILE. */
+export async function readText(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw unreadable(path, error);
+  });
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SpikeError('CORRUPT_FILE', {
+      where: '--text',
+      expected: 'UTF-8 text',
+      received: `${path}, whose bytes are not`,
+      remedy: 'convert the file to UTF-8 first',
+      cause,
+    });
+  }
+  if (text.trim() === '') {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: '--text',
+      expected: 'a text',
+      received: `${path}, which is empty`,
+    });
+  }
+  return text;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'which does not exist',
+  EISDIR: 'which is a folder',
+  EACCES: 'which may not be read',
+};
+
+function unreadable(path: string, cause: NodeJS.ErrnoException): SpikeError {
+  return new SpikeError(cause.code === 'ENOENT' ? 'MISSING' : 'INVALID_ARGUMENT', {
+    where: '--text',
+    expected: 'a text file',
+    received: `${path}, ${REASONS[cause.code ?? ''] ?? `which cannot be read (${cause.message})`}`,
+    cause,
+  });
+}
