@@ -22,6 +22,7 @@ interface Upgrade {
  *
  * @param budget - extra operations per token, sum over channels of outputs * (T - 1)
  * @returns steps of each channel of each linear
+ * Errors: INVALID_ARGUMENT (budget), NOT_FINITE (gains)
  */
 export function allocateBudget(linears: readonly StepGains[], budget: number): Uint8Array[] {
   if (!(budget >= 0)) {
@@ -69,6 +70,13 @@ function channelUpgrades({ outputs, gains }: StepGains, linear: number, channel:
     (b.gain - a.gain) / (b.steps - a.steps);
   for (const T of [...gains.keys()].toSorted((a, b) => a - b)) {
     const point = { steps: T, gain: gains.get(T)![channel] };
+    if (!Number.isFinite(point.gain)) {
+      throw new SpikeError('NOT_FINITE', {
+        where: 'step gains',
+        expected: 'finite gains',
+        received: `${point.gain} for ${T} steps of channel ${channel} of linear ${linear}`,
+      });
+    }
     while (hull.length > 1 && slope(hull.at(-2)!, hull.at(-1)!) <= slope(hull.at(-2)!, point)) hull.pop();
     if (slope(hull.at(-1)!, point) > 0) hull.push(point);
   }
