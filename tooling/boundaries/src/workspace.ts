@@ -8,6 +8,7 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** The fields of a package.json that are looked at here. */
 export interface Manifest {
   readonly name: string;
+  readonly version: string;
   readonly private?: boolean;
   readonly description?: string;
   readonly license?: string;

@@ -12,6 +12,7 @@ function member(folder: string, dependencies: string[], source = '', devDependen
     folder,
     manifest: {
       name: `@x/${folder.split('/')[1]}`,
+      version: '0.0.0',
       dependencies: versions(dependencies),
       devDependencies: versions(devDependencies),
     },

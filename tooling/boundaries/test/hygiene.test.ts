@@ -68,7 +68,8 @@ describe('published packages', () => {
   });
 
   test('a manifest without the fields is refused', () => {
-    const bare = { name: 'x', exports: { '.': { default: './dist/index.js', types: './dist/index.d.ts' } } };
+    const exports = { '.': { default: './dist/index.js', types: './dist/index.d.ts' } };
+    const bare = { name: 'x', version: '0.0.0', exports };
     expect(manifestFaults('packages/x', bare, '>=20')).toHaveLength(7);
   });
 });

@@ -24,7 +24,7 @@ function brokenGroups(modules: readonly TestModule[]): number {
 }
 
 function nameOf(test: TestCase): string {
-  return `${test.project.name} > ${test.fullName}`;
+  return [test.project.name, test.fullName].filter((part) => part !== '').join(' > ');
 }
 
 function reasonOf(test: TestCase): string {
