@@ -3,11 +3,19 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { SpikeError } from '@spikellm/backend';
 import { exists, fileError, isRecord, readJsonObject } from './files.ts';
 import { missingTensor, openSafetensors, type SafetensorsFile, type TensorSource } from './safetensors.ts';
-import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+import { loadTokenizer, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type TextTokenizer } from './tokenizer.ts';
 
 export const CONFIG_FILE = 'config.json';
 export const SINGLE_FILE = 'model.safetensors';
 export const INDEX_FILE = 'model.safetensors.index.json';
+
+/** Files beside the weights that a model made from this one keeps. */
+export const KEPT_FILES = [
+  TOKENIZER_FILE,
+  TOKENIZER_CONFIG_FILE,
+  'special_tokens_map.json',
+  'generation_config.json',
+] as const;
 
 /** An open model folder in the Hugging Face layout. */
 export interface ModelFolder extends AsyncDisposable {
@@ -58,13 +66,13 @@ async function checkFolder(path: string): Promise<void> {
 
 interface OpenTensors {
   readonly tensors: TensorSource;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function openTensors(path: string): Promise<OpenTensors> {
   if (await exists(join(path, SINGLE_FILE))) {
     const file = await openSafetensors(join(path, SINGLE_FILE));
-    return { tensors: file, close: file.close };
+    return { tensors: file, close: () => file.close() };
   }
   if (await exists(join(path, INDEX_FILE))) return openShards(path);
   throw new SpikeError('MISSING', {

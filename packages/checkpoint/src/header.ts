@@ -78,7 +78,11 @@ function parseEntry(where: string, entry: unknown): TensorPlace {
   if (!isRecord(entry)) throw corrupt(where, 'dtype, shape and data_offsets', JSON.stringify(entry));
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype === 'string' && !isDtype(dtype)) {
-    throw new SpikeError('UNSUPPORTED', { where, expected: `a dtype of ${dtypeNames.join(', ')}`, received: dtype });
+    throw new SpikeError('UNSUPPORTED', {
+      where,
+      expected: `a dtype of ${dtypeNames.join(', ')}`,
+      received: dtype,
+    });
   }
   if (!isDtype(dtype)) throw corrupt(where, 'a dtype', show(dtype));
   if (!isCounts(shape)) throw corrupt(where, 'a shape of whole numbers from 0 up', show(shape));

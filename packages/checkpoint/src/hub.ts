@@ -1,12 +1,12 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SpikeError } from '@spikellm/backend';
 import type { ListFileEntry } from '@huggingface/hub';
-import { downloadToCache, type HubAccess } from './download.ts';
+import { downloadFile, type HubAccess, type Snapshot } from './download.ts';
 import { fileError, readJsonObject, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, readWeightMap, SINGLE_FILE } from './folder.ts';
 
-/** How far a download is; bytes count all files of the model. */
+/** How far a download is; bytes count all files of the model, those already in the cache among them. */
 export interface DownloadProgress {
   /** The file that is being downloaded. */
   readonly file: string;
@@ -15,13 +15,146 @@ export interface DownloadProgress {
 }
 
 export interface ResolveModelOptions {
-  /** Default: the cache that all Hugging Face libraries share (`HF_HUB_CACHE`, `HF_HOME`, ~/.cache/huggingface/hub). */
+  /** Default: the cache that Hugging Face libraries share (`HF_HUB_CACHE`, `HF_HOME`, ~/.cache/huggingface/hub). */
   readonly cacheDir?: string;
   /** A branch, tag or commit. Default: `main`. */
   readonly revision?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Default: the environment variable `HF_ENDPOINT`, else the public hub. */
+  /** Default: that of @huggingface/hub. */
   readonly hubUrl?: string;
   readonly fetch?: typeof fetch;
+}
+
+/** `owner/name`, neither of which begins with a dot as a path may. */
+const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+
+/**
+ * The folder of a model: a local folder as it is, else that of a Hugging Face hub id `owner/name`, whose config,
+ * safetensors and tokenizer are downloaded into the Hugging Face cache unless they are there. An interrupted
+ * download goes on where it stopped, and each file is held against its hash before it counts as there. For gated
+ * models the access token is read from `HF_TOKEN`.
+ *
+ * Errors: MISSING (no such folder or model, no safetensors, no connection), CORRUPT_FILE (a hash that does not
+ * match), OUT_OF_MEMORY (the disk is full); rejects with the signal's reason when aborted.
+ *
+ * @example
+ * const path = await resolveModel('TinyLlama/TinyLlama-1.1B-Chat-v1.0', { signal: AbortSignal.timeout(600_000) });
+ */
+export async function resolveModel(pathOrHubId: string, options: ResolveModelOptions = {}): Promise<string> {
+  options.signal?.throwIfAborted();
+  const found = await stat(pathOrHubId).catch(() => undefined);
+  if (found?.isDirectory()) return pathOrHubId;
+  if (found !== undefined || !HUB_ID.test(pathOrHubId)) {
+    throw new SpikeError('MISSING', {
+      where: pathOrHubId,
+      expected: 'a model folder, or a Hugging Face id like owner/name',
+      received: found === undefined ? 'neither' : 'a file',
+    });
+  }
+  try {
+    return await downloadModel(pathOrHubId, options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw hubError(pathOrHubId, error);
+  }
+}
+
+async function downloadModel(name: string, options: ResolveModelOptions): Promise<string> {
+  const { getHFHubCachePath, getRepoFolderName, listFiles, modelInfo } = await import('@huggingface/hub');
+  const access = hubAccess(options);
+  const repo = { type: 'model', name } as const;
+  const revision = options.revision ?? 'main';
+  const { sha: commit } = await modelInfo({ name, revision, additionalFields: ['sha'], ...access });
+  const entries = new Map<string, ListFileEntry>();
+  for await (const entry of listFiles({ repo, revision: commit, recursive: true, ...access })) {
+    if (entry.type === 'file') entries.set(entry.path, entry);
+  }
+  const storage = join(options.cacheDir ?? getHFHubCachePath(), getRepoFolderName(repo));
+  const snapshot: Snapshot = { repo, commit, storage, folder: join(storage, 'snapshots', commit) };
+
+  const files = await wantedFiles(snapshot, entries, access, options.signal);
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0);
+  let loadedBytes = 0;
+  for (const entry of files) {
+    await downloadFile(snapshot, entry, access, options.signal, (bytes) => {
+      loadedBytes += bytes;
+      options.onProgress?.({ file: entry.path, loadedBytes, totalBytes });
+    });
+  }
+  if (revision !== commit) await writeRef(join(storage, 'refs', revision), commit);
+  return snapshot.folder;
+}
+
+/** Notes which commit a branch or tag stood for, where the libraries that share the cache look for it. */
+async function writeRef(path: string, commit: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomic(path, [commit]);
+}
+
+/** What is sent with every request: the hub, the token, and a fetch that ends with the signal. */
+function hubAccess({ hubUrl, signal, fetch: send = fetch }: ResolveModelOptions): HubAccess {
+  const { HF_TOKEN: accessToken } = process.env;
+  return {
+    fetch: (input, init) => send(input, signal === undefined ? init : { ...init, signal }),
+    ...(hubUrl !== undefined && { hubUrl }),
+    ...(accessToken !== undefined && { accessToken }),
+  };
+}
+
+/** The files of a repository that make a model folder: the small ones first, then the weights. */
+async function wantedFiles(
+  snapshot: Snapshot,
+  entries: ReadonlyMap<string, ListFileEntry>,
+  access: HubAccess,
+  signal: AbortSignal | undefined,
+): Promise<ListFileEntry[]> {
+  const entryOf = (file: string): ListFileEntry => {
+    const entry = entries.get(file);
+    if (entry !== undefined) return entry;
+    throw new SpikeError('MISSING', {
+      where: snapshot.repo.name,
+      expected: `a repository with ${file}`,
+      received: 'one without it',
+      remedy: 'only LLaMA-like models in safetensors can be used',
+    });
+  };
+  const config = entryOf(CONFIG_FILE);
+  const kept = KEPT_FILES.filter((file) => entries.has(file)).map(entryOf);
+  if (entries.has(SINGLE_FILE) || !entries.has(INDEX_FILE)) return [config, ...kept, entryOf(SINGLE_FILE)];
+  const index = entryOf(INDEX_FILE);
+  const path = await downloadFile(snapshot, index, access, signal, () => {});
+  const shards = new Set(readWeightMap(snapshot.folder, await readJsonObject(path)).values());
+  return [config, ...kept, index, ...Array.from(shards, entryOf)];
+}
+
+/** What went wrong between here and the hub, as one sentence. */
+function hubError(name: string, error: unknown): unknown {
+  const known = fileError(name, error);
+  if (known instanceof SpikeError) return known;
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  if (typeof status !== 'number') {
+    return new SpikeError('MISSING', {
+      where: name,
+      expected: 'a model folder, or a connection to the Hugging Face hub',
+      received: `no such folder, and from the hub: ${reasonOf(error)}`,
+      remedy: 'check the connection, or give the path of a model folder',
+      cause: error,
+    });
+  }
+  return new SpikeError('MISSING', {
+    where: name,
+    expected: 'a model folder, or a model of the Hugging Face hub that may be read',
+    received: `no such folder, and status ${status} from the hub`,
+    remedy: [401, 403, 404].includes(status)
+      ? 'check the name, and set HF_TOKEN where the model is gated'
+      : 'try again later',
+    cause: error,
+  });
+}
+
+/** The innermost message: that of fetch itself says no more than that it failed. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }

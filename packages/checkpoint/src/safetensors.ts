@@ -111,4 +111,4 @@ function allocate(path: string, name: string, bytes: number): Uint8Array<ArrayBu
 
 /** The error of a tensor that `where`, a file or folder, should hold. */
 export const missingTensor = (where: string, name: string): SpikeError =>
-  new SpikeError('MISSING', { where, expected: `tensor ${name}`, received: 'a file without it' });
+  new SpikeError('MISSING', { where, expected: `tensor ${name}`, received: 'none of that name' });

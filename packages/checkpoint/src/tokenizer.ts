@@ -27,6 +27,16 @@ export interface TextStream {
   end(): string;
 }
 
+/** The part of the library's `Tokenizer` that is used; its own declarations do not resolve in ES modules. */
+interface Vocabulary {
+  encode(text: string, options?: { add_special_tokens?: boolean }): { readonly ids: number[] };
+  decode(ids: readonly number[], options: { clean_up_tokenization_spaces: boolean }): string;
+  token_to_id(token: string): number | undefined;
+  id_to_token(id: number): string | undefined;
+  get_vocab(): ReadonlyMap<string, number>;
+  get_added_tokens_decoder(): ReadonlyMap<number, { readonly special: boolean }>;
+}
+
 /**
  * Loads tokenizer.json and, where there is one, tokenizer_config.json of a model folder.
  * Errors: MISSING, CORRUPT_FILE, UNSUPPORTED.
@@ -39,9 +49,9 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const tokenizer = createTokenizer(path, cutAtWords(definition), config);
   const frame = createFrame(path, tokenizer, config);
   const special = new Set(
-    Array.from(tokenizer.get_added_tokens_decoder().values())
-      .filter((token) => token.special)
-      .map((token) => token.id),
+    Array.from(tokenizer.get_added_tokens_decoder())
+      .filter(([, token]) => token.special)
+      .map(([id]) => id),
   );
   const vocabularySize = highestId(tokenizer) + 1;
 
@@ -59,9 +69,9 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   };
 }
 
-function createTokenizer(path: string, definition: object, config: object): Tokenizer {
+function createTokenizer(path: string, definition: object, config: object): Vocabulary {
   try {
-    return new Tokenizer(definition, config);
+    return new Tokenizer(definition, config) as Vocabulary;
   } catch (error) {
     throw new SpikeError('UNSUPPORTED', {
       where: path,
@@ -78,7 +88,7 @@ function createTokenizer(path: string, definition: object, config: object): Toke
  */
 function createFrame(
   path: string,
-  tokenizer: Tokenizer,
+  tokenizer: Vocabulary,
   config: Record<string, unknown>,
 ): (text: string) => number[] {
   const { add_bos_token: addBos, add_eos_token: addEos } = config;
@@ -91,7 +101,7 @@ function createFrame(
 }
 
 /** The id of a token that the config gives as a string or as an object with its `content`. */
-function specialId(path: string, tokenizer: Tokenizer, key: string, token: unknown): number {
+function specialId(path: string, tokenizer: Vocabulary, key: string, token: unknown): number {
   const content = isRecord(token) ? token.content : token;
   const id = typeof content === 'string' ? tokenizer.token_to_id(content) : undefined;
   if (id !== undefined) return id;
@@ -102,13 +112,13 @@ function specialId(path: string, tokenizer: Tokenizer, key: string, token: unkno
   });
 }
 
-function highestId(tokenizer: Tokenizer): number {
+function highestId(tokenizer: Vocabulary): number {
   let highest = -1;
   for (const id of tokenizer.get_vocab().values()) highest = Math.max(highest, id);
   return highest;
 }
 
-function checkId(path: string, tokenizer: Tokenizer, id: number, vocabularySize: number): void {
+function checkId(path: string, tokenizer: Vocabulary, id: number, vocabularySize: number): void {
   if (tokenizer.id_to_token(id) !== undefined) return;
   throw new SpikeError('INVALID_ARGUMENT', {
     where: path,

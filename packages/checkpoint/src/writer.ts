@@ -3,10 +3,9 @@ import { dirname, join, resolve } from 'node:path';
 import { SpikeError } from '@spikellm/backend';
 import type { Tensor } from 'onnxruntime-common';
 import { exists, fileError, isTemporary, jsonText, readJson, syncFolder, writeFileAtomic } from './files.ts';
-import { CONFIG_FILE, INDEX_FILE } from './folder.ts';
+import { CONFIG_FILE, INDEX_FILE, KEPT_FILES } from './folder.ts';
 import { readJournal, writeJournal, type Journal } from './journal.ts';
 import { openSafetensors } from './safetensors.ts';
-import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './tokenizer.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
 /** Writes an output folder that appears only when it is complete. Calls are made one after the other. */
@@ -29,14 +28,6 @@ export interface CheckpointWriter {
    */
   finish(config: Record<string, unknown>, copyFrom: string): Promise<void>;
 }
-
-/** Files of a model folder that a checkpoint made from it keeps. */
-const KEPT_FILES = [
-  TOKENIZER_FILE,
-  TOKENIZER_CONFIG_FILE,
-  'special_tokens_map.json',
-  'generation_config.json',
-] as const;
 
 const SHARD_EXTENSION = '.safetensors';
 
@@ -204,7 +195,10 @@ async function writeIndex(partial: string, names: readonly string[]): Promise<vo
       totalSize += file.info(name)?.bytes ?? 0;
     }
   }
-  const index = { metadata: { total_size: totalSize }, weight_map: Object.fromEntries([...shardOf].toSorted()) };
+  const index = {
+    metadata: { total_size: totalSize },
+    weight_map: Object.fromEntries(shardOf),
+  };
   await writeFileAtomic(join(partial, INDEX_FILE), [jsonText(index)]);
 }
 
