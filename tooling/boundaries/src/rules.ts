@@ -5,13 +5,6 @@ import { runtimeDependencies, shortName, type Member } from './workspace.ts';
 
 const concreteBackends: ReadonlySet<string> = new Set(['backend-cpu', 'backend-wasm', 'backend-webgpu']);
 
-/** Names in the drawing that are no package. */
-export function unknownNames(members: readonly Member[], arrows: Arrows): string[] {
-  const known = new Set(members.map(shortName));
-  const drawn = new Set([...arrows].flatMap(([importer, imported]) => [importer, ...imported]));
-  return [...drawn].filter((name) => !known.has(name)).map((name) => `${name} is drawn but is no package`);
-}
-
 /** Runtime dependencies between workspace packages that no arrow permits. */
 export function undrawnDependencies(members: readonly Member[], arrows: Arrows): string[] {
   const byName = new Map(members.map((member) => [member.manifest.name, member]));
