@@ -1,0 +1,53 @@
+import { matrix, range, sum, type Formula } from './formula.ts';
+
+const embedding: Formula = ({ ids, table }, { N, C }) => ({
+  y: matrix(N, C, (n, c) => table[ids[n] * C + c]),
+});
+
+const add: Formula = ({ a, b }, { N, C }) => ({ y: range(N * C).map((i) => a[i] + b[i]) });
+
+const rmsnorm: Formula = ({ x, weight }, { N, C }, { eps }: { eps: number }) => {
+  const meanSquare = range(N).map((n) => sum(C, (c) => x[n * C + c] ** 2) / C);
+  return { y: matrix(N, C, (n, c) => (x[n * C + c] / Math.sqrt(meanSquare[n] + eps)) * weight[c]) };
+};
+
+const linear: Formula = ({ x, weight, bias }, { N, C, O }) => ({
+  y: matrix(N, O, (n, o) => sum(C, (c) => x[n * C + c] * weight[o * C + c]) + (bias?.[o] ?? 0)),
+});
+
+const matmul: Formula = ({ a, b }, { N, C, O }) => ({
+  y: matrix(N, C, (n, c) => sum(O, (o) => a[n * O + o] * b[o * C + c])),
+});
+
+const swiglu: Formula = ({ gate, up }, { N, C }) => ({
+  y: range(N * C).map((i) => (gate[i] / (1 + Math.exp(-gate[i]))) * up[i]),
+});
+
+const rope: Formula = ({ x, cos, sin }, { N, H, D, R }, _, { position }) => ({
+  y: matrix(N, H * D, (n, column) => {
+    const channel = column % D;
+    const partner = channel < R ? column + R : column - R;
+    const angle = (position + n) * R + (channel % R);
+    const sign = channel < R ? -1 : 1;
+    return x[n * H * D + column] * cos[angle] + sign * x[n * H * D + partner] * sin[angle];
+  }),
+});
+
+const crossEntropy: Formula = ({ logits, targets }, { N, V }) => ({
+  y: range(N).map((n) => {
+    const target = logits[n * V + targets[n]];
+    const largest = Math.max(...range(V).map((v) => logits[n * V + v]));
+    return Math.log(sum(V, (v) => Math.exp(logits[n * V + v] - largest))) + (largest - target);
+  }),
+});
+
+export const floatFormulas = {
+  embedding_f32: embedding,
+  add_f32: add,
+  rmsnorm_f32: rmsnorm,
+  linear_f32: linear,
+  matmul_f32: matmul,
+  swiglu_f32: swiglu,
+  rope_f32: rope,
+  cross_entropy_f32: crossEntropy,
+};

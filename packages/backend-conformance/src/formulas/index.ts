@@ -1,0 +1,13 @@
+import type { KernelName } from '@spikellm/backend';
+import { attentionFormulas } from './attention.ts';
+import { floatFormulas } from './float.ts';
+import type { Formula } from './formula.ts';
+import { spikingFormulas } from './spiking.ts';
+import { statisticsFormulas } from './statistics.ts';
+
+export const formulas: Partial<Record<KernelName, Formula>> = {
+  ...floatFormulas,
+  ...spikingFormulas,
+  ...attentionFormulas,
+  ...statisticsFormulas,
+};

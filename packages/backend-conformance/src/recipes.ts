@@ -1,0 +1,132 @@
+/**
+ * What the kernel table does not say about the data of a case: which values an operand may hold, and which rows of a
+ * state mean something afterwards. Operands are known by their names, so a new kernel that names its operands as the
+ * others do needs nothing here.
+ */
+import {
+  gatherOrder,
+  maxCode,
+  packCodes,
+  type ElementArray,
+  type KernelName,
+  type Letters,
+} from '@spikellm/backend';
+import type { GifFormat } from '@spikellm/backend';
+import { STYLES, type StyleName } from './data.ts';
+import type { Random } from './random.ts';
+
+export interface Blank {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly style: StyleName;
+  readonly letters: Letters;
+  readonly attributes: object;
+  readonly random: Random;
+  /** The operands that were filled before this one, in the row's order. */
+  readonly filled: Readonly<Record<string, ElementArray>>;
+}
+/** The value at each row and column of an operand. */
+export type Fill = (blank: Blank) => (row: number, column: number) => number;
+
+type Gif = GifFormat & { readonly classes: readonly number[]; readonly weightBits: number };
+const gifOf = ({ attributes }: Blank): Gif => attributes as Gif;
+
+/** 0..largest, or only the two ends. */
+const whole = ({ style, random }: Blank, largest: number): number =>
+  style === 'extremes' ? random.pick([0, largest]) : random.below(largest + 1);
+
+const steps: Fill = (blank) => () => blank.random.pick(gifOf(blank).classes);
+
+/** `keyCodes` has the steps `keySteps`; plain `codes` are in gathered order. */
+const codes: Fill = (blank) => {
+  const prefix = blank.name.slice(0, -'codes'.length);
+  const stepsOf = blank.filled[prefix === '' ? 'steps' : `${prefix}Steps`];
+  const order = prefix === '' ? gatherOrder(stepsOf) : stepsOf.map((_, column) => column);
+  return (_, column) => whole(blank, maxCode(gifOf(blank), stepsOf[order[column]]));
+};
+
+const zeroPoints: Fill = (blank) => () =>
+  blank.style === 'offset'
+    ? blank.random.pick([-10000, -300, 10000])
+    : whole(blank, 2 ** gifOf(blank).bits - 1);
+
+/** Such that the largest code stands for about one. */
+const codeScale: Fill = (blank) => {
+  const largest = maxCode(gifOf(blank), gifOf(blank).classes.at(-1)!);
+  return () => (0.5 + blank.random.uniform()) / largest;
+};
+
+/** Packed rows of O weights; what C bits leave of the last byte is zero. */
+const packedWeight: Fill = (blank) => {
+  const { O, C } = blank.letters;
+  const bits = gifOf(blank).weightBits;
+  const packed = packCodes(
+    Uint8Array.from({ length: O * C }, () => whole(blank, 2 ** bits - 1)),
+    O,
+    C,
+    bits,
+  );
+  return (row, column) => packed[row * blank.columns + column];
+};
+
+const id: Fill = (blank) => () => whole(blank, blank.letters.V - 1);
+const angle = (row: number, column: number): number => row / 10 ** column;
+
+const BY_NAME: readonly (readonly [RegExp, Fill])[] = [
+  [/steps$/i, steps],
+  [/codes$/i, codes],
+  [
+    /^weightScale$/,
+    ({ random }) =>
+      () =>
+        0.01 + random.uniform(),
+  ],
+  [/scale$/i, codeScale],
+  [/^weightZero$/, (blank) => () => whole(blank, 2 ** gifOf(blank).weightBits - 1)],
+  [/zero$/i, zeroPoints],
+  [/^(ids|targets)$/, id],
+  [/^cos$/, () => (row, column) => Math.cos(angle(row, column))],
+  [/^sin$/, () => (row, column) => Math.sin(angle(row, column))],
+  // Scores are divided by the size of the keys: a softmax of large scores is no test of arithmetic.
+  [
+    /^q$/,
+    ({ style, random, attributes }) => {
+      const draw = STYLES[style === 'ties' ? 'ties' : 'normal'].matrix(random, attributes);
+      return (row, column) => draw(row, column) / Math.max(1, STYLES[style].magnitude);
+    },
+  ],
+];
+
+const BY_TYPE: Readonly<Record<string, Fill>> = {
+  float32: ({ style, random, attributes }) => STYLES[style].matrix(random, attributes),
+  int32: (blank) => () => whole(blank, 100) - 50,
+  uint8: (blank) => () => whole(blank, 255),
+  uint16: (blank) => () => whole(blank, 65535),
+};
+
+interface Recipe {
+  /** Operands whose values their names and types do not tell. */
+  readonly fills?: Readonly<Record<string, Fill>>;
+  /** How many rows of a state mean something after the call; all, where it is not named. */
+  readonly liveRows?: Readonly<Record<string, (letters: Letters, scalars: Letters) => number>>;
+  /** Values to sweep an attribute or scalar over, where `cases.ts` has none for its name. */
+  readonly axes?: Readonly<Record<string, readonly unknown[]>>;
+}
+
+const packedLinear: Recipe = { fills: { weight: packedWeight } };
+
+const RECIPES: Partial<Record<KernelName, Recipe>> = {
+  linear_codes_f32: packedLinear,
+  linear_gif_f32: packedLinear,
+  linear_packed_f32: packedLinear,
+  attend_gif_block_f32: {
+    liveRows: { openKeys: ({ N, block }, { position }) => (position + N) % block },
+  },
+};
+
+export const recipeOf = (kernel: string): Recipe => RECIPES[kernel as KernelName] ?? {};
+
+/** How to fill an operand: its recipe's way, or that of its name, or that of its type. */
+export const fillOf = (kernel: string, name: string, type: string): Fill =>
+  recipeOf(kernel).fills?.[name] ?? BY_NAME.find(([pattern]) => pattern.test(name))?.[1] ?? BY_TYPE[type];
