@@ -1,3 +1,5 @@
+import { SpikeError } from '@spikellm/backend';
+
 const SIZE = 624;
 
 /**
@@ -9,7 +11,7 @@ export interface Random {
   uint32(): number;
   /** A number in [0, 1) of 53 bits, Python's `random()`. */
   real(): number;
-  /** A whole number from `low` to `high`, both included, Python's `randint`. */
+  /** A whole number from `low` to `high`, both included, Python's `randint`. Errors: INVALID_ARGUMENT for none. */
   integer(low: number, high: number): number;
 }
 
@@ -43,9 +45,16 @@ export function createRandom(seed: number): Random {
     },
     integer(low, high) {
       const count = high - low + 1;
+      if (!(count >= 1 && count < 2 ** 32)) {
+        throw new SpikeError('INVALID_ARGUMENT', {
+          where: 'random',
+          expected: 'a range of 1 to 2^32 - 1 whole numbers',
+          received: `${low} to ${high}`,
+        });
+      }
       const shift = Math.clz32(count);
       let drawn: number;
-      do drawn = shift === 32 ? 0 : uint32() >>> shift;
+      do drawn = uint32() >>> shift;
       while (drawn >= count);
       return low + drawn;
     },

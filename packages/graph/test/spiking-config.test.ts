@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { isCausal, KEY_QUANTISERS, parseSpikingConfig } from '../src/index.ts';
+import { spikingJson } from './tiny.ts';
+
+const valid = spikingJson('block');
+const parse = (quantization_config: unknown) => parseSpikingConfig({ quantization_config });
+
+it('is undefined for a float model', () => {
+  expect(parseSpikingConfig({})).toBeUndefined();
+  expect(parse(null)).toBeUndefined();
+});
+
+it('gives back what it read', () => {
+  expect(parse(valid)).toEqual(valid);
+});
+
+it('knows that all key quantisers but the published one are causal', () => {
+  expect(KEY_QUANTISERS.filter((key) => isCausal(parse(spikingJson(key))))).toEqual([
+    'block',
+    'token',
+    'float',
+  ]);
+  expect(isCausal(undefined)).toBe(true);
+});
+
+it.each([
+  { change: { quant_method: 'gptq' }, message: 'quant_method \'spikellm\', received "gptq"' },
+  { change: { quant_method: undefined }, message: "quant_method 'spikellm', received nothing" },
+  { change: { format_version: 2 }, message: 'format_version 1, received 2' },
+  { change: { format_version: '1' }, message: 'format_version 1, received "1"' },
+])('does not support $change', ({ change, message }) => {
+  expect(() => parse({ ...valid, ...change })).toThrow(
+    expect.objectContaining({
+      code: 'UNSUPPORTED',
+      message: `config.json, quantization_config: expected ${message}.`,
+    }),
+  );
+});
+
+it.each([
+  { change: { weights: { bits: 9 } }, message: 'weights.bits from 1 to 8, received 9' },
+  { change: { weights: undefined }, message: 'weights.bits from 1 to 8, received nothing' },
+  {
+    change: { activations: { ...valid.activations, bits: 0 } },
+    message: 'activations.bits from 1 to 16, received 0',
+  },
+  {
+    change: { activations: { ...valid.activations, range: 'wide' } },
+    message: "activations.range 'lossless' or 'published', received \"wide\"",
+  },
+  {
+    change: { kv: { ...valid.kv, key: 'row' } },
+    message: 'kv.key among block, token, published, float, received "row"',
+  },
+  { change: { kv: { ...valid.kv, bits: 4.5 } }, message: 'kv.bits from 1 to 16, received 4.5' },
+  {
+    change: { kv: { ...valid.kv, block: 0 } },
+    message: 'kv.block to be a whole number of tokens, received 0',
+  },
+])('refuses $change', ({ change, message }) => {
+  expect(() => parse({ ...valid, ...change })).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_ARGUMENT',
+      message: `config.json, quantization_config: expected ${message}.`,
+    }),
+  );
+});
