@@ -88,12 +88,22 @@ async function lastLogits(decoder: Decoder, ids: readonly number[], cache: KvCac
   return (await decoder.backend.read(logits)).data as Float32Array;
 }
 
-/** As `generateTokens`, as text: pieces that are certain, up to the first stop text. */
+/**
+ * As `generateTokens`, as text: pieces that are certain, up to the first stop text.
+ * Errors: as `generateTokens`, and INVALID_ARGUMENT for an empty stop text.
+ */
 export async function* generateText(
   decoder: Decoder,
   prompt: readonly number[],
   { detokenizer, stop = [], ...options }: TextOptions,
 ): AsyncGenerator<{ readonly id: number | undefined; readonly text: string }, void, void> {
+  if (stop.includes('')) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'stop',
+      expected: 'texts of one character or more',
+      received: 'an empty one',
+    });
+  }
   let held = '';
   for await (const id of generateTokens(decoder, prompt, options)) {
     held += detokenizer.push(id);
