@@ -61,3 +61,14 @@ export function manifestFaults(folder: string, manifest: Manifest, nodeRange: st
   ];
   return faults.filter(([lacks]) => lacks).map(([, what]) => `${folder}/package.json lacks ${what}`);
 }
+
+/** What a package's README lacks: its name as the title, a sentence that says what it is, and an example. */
+export function readmeFaults(folder: string, name: string, text: string): string[] {
+  const [title, , sentence = ''] = text.split('\n');
+  const faults: [boolean, string][] = [
+    [title !== `# ${name}`, `the title "# ${name}"`],
+    [!/^\w/.test(sentence), 'a sentence below the title'],
+    [!/^```\w+\n[\s\S]+?^```$/m.test(text), 'an example'],
+  ];
+  return faults.filter(([lacks]) => lacks).map(([, what]) => `${folder}/README.md lacks ${what}`);
+}

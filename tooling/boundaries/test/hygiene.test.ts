@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { foreignNames, longSources, manifestFaults, repositoryFiles } from '../src/hygiene.ts';
+import { foreignNames, longSources, manifestFaults, readmeFaults, repositoryFiles } from '../src/hygiene.ts';
 import { readMembers, root, type Manifest } from '../src/workspace.ts';
 
 const members = readMembers('packages', 'apps');
@@ -71,5 +71,19 @@ describe('published packages', () => {
     const exports = { '.': { default: './dist/index.js', types: './dist/index.d.ts' } };
     const bare = { name: 'x', version: '0.0.0', exports };
     expect(manifestFaults('packages/x', bare, '>=20')).toHaveLength(7);
+  });
+
+  test('say in their README what they are, and show it', () => {
+    const readmes = published.filter(({ folder }) => existsSync(join(root, folder, 'README.md')));
+    expect(readmes).not.toEqual([]);
+    const faults = readmes.flatMap(({ folder, manifest }) =>
+      readmeFaults(folder, manifest.name, readFileSync(join(root, folder, 'README.md'), 'utf8')),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  test('a README without title, sentence and example is refused', () => {
+    expect(readmeFaults('packages/x', '@x/x', '# @x/x\n\nIt does x.\n\n```ts\nx();\n```\n')).toEqual([]);
+    expect(readmeFaults('packages/x', '@x/x', '# x\n\n## Use\n\n```ts\n')).toHaveLength(3);
   });
 });
