@@ -15,18 +15,35 @@ const LOGIT_ERROR = 2e-5;
 
 /** A prompt; `logits_l2` is the norm of the logits of all its tokens. */
 type Prompt = GoldenPrompt & { readonly logits_l2?: number };
+interface Case {
+  readonly name: string;
+  readonly folder: string | undefined;
+  readonly prompts: readonly Prompt[];
+}
 
-function expectGolden(folder: string, prompts: readonly Prompt[]): void {
+const cases: Case[] = [
+  { name: 'tales', folder: demo, prompts: readGolden('tales').prompts },
+  {
+    name: 'stories260k',
+    folder: shared && join(shared, 'models', 'stories260k'),
+    prompts: readGolden('stories260k').prompts,
+  },
+];
+
+describe.each(cases)('$name', ({ folder, prompts }) => {
+  const missing = folder === undefined;
+  const reason = 'the folder of shared models is not there';
   const backend = createReferenceBackend();
   let model: ModelFolder;
   let decoder: Decoder;
   beforeAll(async () => {
+    if (missing) return;
     model = await openModelFolder(folder);
     decoder = await loadDecoder({ backend, config: model.config, tensors: model.tensors });
   });
   afterAll(async () => {
     backend.dispose();
-    await model.close();
+    if (!missing) await model.close();
   });
 
   /** Logits of every token, the ids given one by one. */
@@ -40,30 +57,31 @@ function expectGolden(folder: string, prompts: readonly Prompt[]): void {
     return rows;
   }
 
-  it.each(prompts)('$prompt', async (golden) => {
-    const { prompt, ids, last_logits_top8, greedy_ids } = golden;
+  it.for(prompts)('logits of: $prompt', async ({ prompt, ids, last_logits_top8 }, { skip }) => {
+    skip(missing, reason);
     expect((await model.tokenizer()).encode(prompt)).toEqual(ids);
-
-    const rows = await logitsOneByOne(ids);
-    const logits = rows.at(-1)!;
+    const logits = (await logitsOneByOne(ids)).at(-1)!;
     for (const [id, logit] of last_logits_top8) {
       expect(Math.abs(logits[id] - logit)).toBeLessThanOrEqual(LOGIT_ERROR);
     }
-    if (golden.logits_l2 !== undefined) {
-      expect(Math.abs(Math.hypot(...rows.flat()) / golden.logits_l2 - 1)).toBeLessThan(1e-6);
-    }
     const ranked = logits.map((_, id) => id).toSorted((a, b) => logits[b] - logits[a]);
     expect(ranked.slice(0, 8)).toEqual(last_logits_top8.map(([id]) => id));
+  });
 
+  it.for(prompts.filter(({ logits_l2 }) => logits_l2 !== undefined))(
+    'norm of all logits of: $prompt',
+    async ({ ids, logits_l2 }, { skip }) => {
+      skip(missing, reason);
+      const norm = Math.hypot(...(await logitsOneByOne(ids)).flat());
+      expect(Math.abs(norm / logits_l2! - 1)).toBeLessThan(1e-6);
+    },
+  );
+
+  it.for(prompts)('greedy ids after: $prompt', async ({ ids, greedy_ids }, { skip }) => {
+    skip(missing, reason);
     const drawn = [...ids];
     const maxTokens = greedy_ids.length - ids.length;
     for await (const id of generateTokens(decoder, ids, { maxTokens, endTokens: [] })) drawn.push(id);
     expect(drawn).toEqual(greedy_ids);
   });
-}
-
-describe('tales', () => expectGolden(demo, readGolden('tales').prompts));
-
-describe.skipIf(shared === undefined)('stories260k (needs the shared models)', () => {
-  expectGolden(join(shared ?? '', 'models', 'stories260k'), readGolden('stories260k').prompts);
 });
