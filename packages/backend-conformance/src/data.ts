@@ -10,10 +10,10 @@ export interface Style {
 }
 
 /** The n-th of a sequence of values that are drawn once each, in the order in which they are asked for. */
-function remembered(draw: () => number): (index: number) => number {
-  const values: number[] = [];
+function remembered<T>(draw: (index: number) => T): (index: number) => T {
+  const values: T[] = [];
   return (index) => {
-    while (values.length <= index) values.push(draw());
+    while (values.length <= index) values.push(draw(values.length));
     return values[index];
   };
 }
@@ -37,8 +37,9 @@ const constantAlong = (axis: 'row' | 'column'): Style => ({
 });
 
 /**
- * Values that fall exactly between two codes. A row's range is a power of two times the largest code of one of the
- * classes, so the scale is exact, and its other values are multiples of half a scale.
+ * Values that fall between two codes. A row's range is a scale times the largest code of one of the classes, and its
+ * other values are multiples of half a scale. The scale of even rows is a power of two, so that these are ties exactly;
+ * that of odd rows is any number, so that only a correctly rounded division finds the side on which they fall.
  */
 const ties: Style = {
   magnitude: 1,
@@ -49,17 +50,15 @@ const ties: Style = {
       classes: [1],
       ...attributes,
     };
-    const scale = 2 ** -format.bits;
-    const rows: { readonly lowest: number; readonly span: number; readonly half: number }[] = [];
-    const addRow = (): void => {
+    const rowOf = remembered((index) => {
       const steps = random.pick(format.classes);
       const span = maxCode(format, format.range === 'lossless' ? 1 : steps);
       const half = format.range === 'lossless' ? 0.5 / steps : 0.5;
-      rows.push({ lowest: -0.5 * random.below(2 * span + 2), span, half });
-    };
+      const scale = 2 ** -format.bits * (index % 2 === 0 ? 1 : 0.5 + random.uniform());
+      return { scale, span, half, lowest: -0.5 * random.below(2 * span + 2) };
+    });
     return (row) => {
-      while (rows.length <= row) addRow();
-      const { lowest, span, half } = rows[row];
+      const { scale, span, half, lowest } = rowOf(row);
       const level = random.pick([0, span, half * random.below(span / half)]);
       return scale * (lowest + level);
     };

@@ -42,8 +42,8 @@ const steps: Fill = (blank) => () => blank.random.pick(gifOf(blank).classes);
 const codes: Fill = (blank) => {
   const prefix = blank.name.slice(0, -'codes'.length);
   const stepsOf = blank.filled[prefix === '' ? 'steps' : `${prefix}Steps`];
-  const order = prefix === '' ? gatherOrder(stepsOf) : stepsOf.map((_, column) => column);
-  return (_, column) => whole(blank, maxCode(gifOf(blank), stepsOf[order[column]]));
+  const order = prefix === '' ? gatherOrder(stepsOf) : undefined;
+  return (_, column) => whole(blank, maxCode(gifOf(blank), stepsOf[order?.[column] ?? column]));
 };
 
 const zeroPoints: Fill = (blank) => () =>

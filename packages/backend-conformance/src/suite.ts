@@ -54,7 +54,9 @@ export const unmatched = (skips: readonly Skip[]): Skip[] =>
  * describeConformance({ createBackend: createReferenceBackend, golden: readGolden('kernels') });
  */
 export function describeConformance(options: ConformanceOptions): void {
-  describe('conformance', () => declareTests(options));
+  describe('conformance', () => {
+    declareTests(options);
+  });
 }
 
 function declareTests({ createBackend, golden, skip = [], expectReport }: ConformanceOptions): void {
