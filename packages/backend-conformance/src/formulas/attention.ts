@@ -14,7 +14,8 @@ function probabilities({ q, key }: Seen, { D }: Letters, n: number, h: number, p
   const scores = range(position + n + 1).map(
     (t) => sum(D, (d) => q(n, h, d) * key(n, t, h, d)) / Math.sqrt(D),
   );
-  const weights = scores.map((score) => Math.exp(score - Math.max(...scores)));
+  const largest = Math.max(...scores);
+  const weights = scores.map((score) => Math.exp(score - largest));
   const total = sum(weights.length, (t) => weights[t]);
   return weights.map((weight) => weight / total);
 }
