@@ -1,0 +1,59 @@
+{
+  # Instruction sets are libraries of their own: gyp has no flags for single files.
+  'target_defaults': {
+    'include_dirs': ['native'],
+    'defines': ['NAPI_VERSION=8'],
+    'cflags': ['-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'],
+    'cflags_cc': ['-std=c++17'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
+    'xcode_settings': {
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'GCC_OPTIMIZATION_LEVEL': '3',
+      'MACOSX_DEPLOYMENT_TARGET': '11.0',
+      'OTHER_CFLAGS': ['-ffp-contract=off'],
+    },
+  },
+  'targets': [
+    {
+      'target_name': 'spikellm_cpu',
+      'dependencies': ['scalar'],
+      'sources': [
+        'native/addon.cc',
+        'native/completions.cc',
+        'native/device.cc',
+        'native/instruction_sets.cc',
+        'native/pool.cc',
+      ],
+      'conditions': [['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}]],
+    },
+    {
+      'target_name': 'scalar',
+      'type': 'static_library',
+      'sources': ['native/kernels/scalar.cc'],
+    },
+  ],
+  'conditions': [
+    ['target_arch=="x64"', {
+      'targets': [
+        {
+          'target_name': 'avx2',
+          'type': 'static_library',
+          'sources': ['native/kernels/avx2.cc'],
+          'cflags': ['-mavx2', '-mfma'],
+          'xcode_settings': {'OTHER_CFLAGS': ['-mavx2', '-mfma']},
+        },
+        {
+          'target_name': 'avx512',
+          'type': 'static_library',
+          'sources': ['native/kernels/avx512.cc'],
+          # GCC 12 warns of its own AVX-512 headers.
+          'cflags': ['-mavx2', '-mfma', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-Wno-maybe-uninitialized', '-Wno-uninitialized'],
+          'xcode_settings': {
+            'OTHER_CFLAGS': ['-mavx2', '-mfma', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni'],
+          },
+        },
+      ],
+    }],
+  ],
+}

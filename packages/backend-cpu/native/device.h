@@ -1,0 +1,77 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "pool.h"
+
+namespace spikellm {
+
+/// 64-byte aligned, zero-filled memory. Queued work shares it, so it outlives its release.
+class Buffer {
+ public:
+  /// Null where there is no memory.
+  static std::shared_ptr<Buffer> create(size_t bytes);
+  ~Buffer();
+  uint8_t* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void* block_ = nullptr;
+  uint8_t* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+/// What went wrong in queued work: the first of it since the last look.
+struct Fault {
+  enum Kind { NONE, INDEX, MEMORY } kind = NONE;
+  int kernel = -1;
+  int64_t index = 0, limit = 0;
+};
+
+/// A queue of work and the threads that do it, in order. One thread works off the queue; kernels spread over the pool.
+class Device {
+ public:
+  Device(const KernelEntry* kernels, unsigned threads);
+  ~Device();
+  const KernelEntry* kernels() const { return kernels_; }
+  unsigned threads() const { return pool_.size(); }
+
+  void enqueue(std::function<void()> job);
+  void enqueueKernel(int kernel, std::vector<std::shared_ptr<Buffer>> operands, std::vector<double> numbers);
+  /// The fault of the work done so far; the next one is kept again. Called by queued work only.
+  Fault takeFault();
+  /// Ends the queue's thread, after the work that is queued or, if `abandon`, without it. Does not wait.
+  void close(bool abandon, std::function<void()> last);
+  void join();
+
+  // What kernels ask for, see kernels/call.h.
+  Pool& pool() { return pool_; }
+  void* scratch(size_t bytes);
+  void report(const Fault& fault);
+
+ private:
+  void work();
+  void freeScratch();
+
+  const KernelEntry* kernels_;
+  Pool pool_;
+  std::deque<std::function<void()>> queue_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  bool closing_ = false;
+  std::function<void()> last_;
+  Fault fault_;
+  std::mutex faultMutex_;
+  // Scratch of the running kernel is one block that grows to the largest use.
+  std::vector<std::shared_ptr<Buffer>> blocks_;
+  size_t used_ = 0, wanted_ = 0;
+  std::thread worker_;
+};
+
+}  // namespace spikellm

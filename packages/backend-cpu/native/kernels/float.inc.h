@@ -1,0 +1,145 @@
+// Kernels on float activations.
+
+/// embedding_f32: y[n] = table[ids[n]]. Operands ids, table, y; numbers N, V, C.
+void embedding(const Call& call) {
+  const auto* ids = operand<int32_t>(call, 0);
+  const auto* table = operand<float>(call, 1);
+  auto* y = operand<float>(call, 2);
+  const size_t N = size(call, 0), V = size(call, 1), C = size(call, 2);
+  for (size_t n = 0; n < N; n++) {
+    if (ids[n] >= 0 && static_cast<size_t>(ids[n]) < V) {
+      std::memcpy(y + n * C, table + ids[n] * C, C * sizeof(float));
+    } else {
+      reportIndex(call, ids[n], static_cast<int64_t>(V));
+    }
+  }
+}
+
+/// add_f32: y = a + b. Operands a, b, y; numbers N C.
+void addAll(const Call& call) {
+  const auto* a = operand<float>(call, 0);
+  const auto* b = operand<float>(call, 1);
+  auto* y = operand<float>(call, 2);
+  parallelRanges(call, size(call, 0), rowGrain(0), [&](size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) y[i] = a[i] + b[i];
+  });
+}
+
+/// rmsnorm_f32: y = x / sqrt(mean x^2 + eps) * weight. Operands x, weight, y; numbers N, C, eps.
+void rmsnorm(const Call& call) {
+  const auto* x = operand<float>(call, 0);
+  const auto* weight = operand<float>(call, 1);
+  auto* y = operand<float>(call, 2);
+  const size_t N = size(call, 0), C = size(call, 1);
+  const double eps = call.numbers[2];
+  parallelRanges(call, N, rowGrain(C), [&](size_t from, size_t to) {
+    for (size_t n = from; n < to; n++) {
+      const float* row = x + n * C;
+      F squares = broadcast(0);
+      size_t c = 0;
+      for (; c + LANES <= C; c += LANES) squares = mulAdd(load(row + c), load(row + c), squares);
+      double sum = sumOf(squares);
+      for (; c < C; c++) sum += static_cast<double>(row[c]) * row[c];
+      const auto inverse = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(C) + eps));
+      for (c = 0; c < C; c++) y[n * C + c] = row[c] * inverse * weight[c];
+    }
+  });
+}
+
+void addBias(const Call& call, float* y, const float* bias, size_t N, size_t O) {
+  if (bias == nullptr) return;
+  parallelRanges(call, N, rowGrain(O), [&](size_t from, size_t to) {
+    for (size_t n = from; n < to; n++) {
+      for (size_t o = 0; o < O; o++) y[n * O + o] += bias[o];
+    }
+  });
+}
+
+/// linear_f32: y = x W^T + bias. Operands x, weight, bias, y; numbers N, O, C.
+void linear(const Call& call) {
+  const size_t N = size(call, 0), O = size(call, 1), C = size(call, 2);
+  auto* y = operand<float>(call, 3);
+  multiplyAll(call, operand<float>(call, 0), operand<float>(call, 1), C, true, y, N, O, C);
+  addBias(call, y, operand<float>(call, 2), N, O);
+}
+
+/// matmul_f32: y = a b. Operands a, b, y; numbers N, O, C.
+void matmul(const Call& call) {
+  const size_t N = size(call, 0), O = size(call, 1), C = size(call, 2);
+  multiplyAll(call, operand<float>(call, 0), operand<float>(call, 1), C, false, operand<float>(call, 2), N, C, O);
+}
+
+/// swiglu_f32: y = gate / (1 + exp(-gate)) * up. Operands gate, up, y; numbers N C.
+void swiglu(const Call& call) {
+  const auto* gate = operand<float>(call, 0);
+  const auto* up = operand<float>(call, 1);
+  auto* y = operand<float>(call, 2);
+  const auto gated = [](F g, F u) {
+    return mul(div(g, add(broadcast(1), expOf(sub(broadcast(0), g)))), u);
+  };
+  parallelRanges(call, size(call, 0), 4096, [&](size_t from, size_t to) {
+    size_t i = from;
+    for (; i + LANES <= to; i += LANES) store(y + i, gated(load(gate + i), load(up + i)));
+    for (; i < to; i++) {
+      float lanes[LANES];
+      store(lanes, gated(broadcast(gate[i]), broadcast(up[i])));
+      y[i] = lanes[0];
+    }
+  });
+}
+
+/// rope_f32: rotates the halves of each head; in double, since the two products may cancel.
+/// Operands x, cos, sin, y; numbers N, H, R, position.
+void rope(const Call& call) {
+  const auto* x = operand<float>(call, 0);
+  const auto* cosines = operand<float>(call, 1);
+  const auto* sines = operand<float>(call, 2);
+  auto* y = operand<float>(call, 3);
+  const size_t N = size(call, 0), H = size(call, 1), R = size(call, 2), position = size(call, 3);
+  parallelRanges(call, N, rowGrain(2 * H * R), [&](size_t from, size_t to) {
+    for (size_t n = from; n < to; n++) {
+      const float* c = cosines + (position + n) * R;
+      const float* s = sines + (position + n) * R;
+      for (size_t h = 0; h < H; h++) {
+        const float* a = x + (n * H + h) * 2 * R;
+        float* to_ = y + (n * H + h) * 2 * R;
+        for (size_t i = 0; i < R; i++) {
+          const double left = a[i], right = a[i + R], cosine = c[i], sine = s[i];
+          to_[i] = static_cast<float>(left * cosine - right * sine);
+          to_[i + R] = static_cast<float>(right * cosine + left * sine);
+        }
+      }
+    }
+  });
+}
+
+/// cross_entropy_f32: y[n] = log sum_v exp logits[n,v] - logits[n, targets[n]].
+/// Operands logits, targets, y; numbers N, V.
+void crossEntropy(const Call& call) {
+  const auto* logits = operand<float>(call, 0);
+  const auto* targets = operand<int32_t>(call, 1);
+  auto* y = operand<float>(call, 2);
+  const size_t N = size(call, 0), V = size(call, 1);
+  parallelRanges(call, N, rowGrain(4 * V), [&](size_t from, size_t to) {
+    for (size_t n = from; n < to; n++) {
+      if (targets[n] < 0 || static_cast<size_t>(targets[n]) >= V) {
+        reportIndex(call, targets[n], static_cast<int64_t>(V));
+        continue;
+      }
+      const float* row = logits + n * V;
+      float largest = row[0];
+      for (size_t v = 1; v < V; v++) largest = row[v] > largest ? row[v] : largest;
+      double sum = 0;
+      size_t v = 0;
+      // Float sums of 64 vectors at most, so that a large vocabulary costs no precision.
+      while (v + LANES <= V) {
+        const size_t stop = smallerSize(V, v + 64 * LANES);
+        F part = broadcast(0);
+        for (; v + LANES <= stop; v += LANES) part = add(part, expOf(sub(load(row + v), broadcast(largest))));
+        sum += sumOf(part);
+      }
+      for (; v < V; v++) sum += std::exp(static_cast<double>(row[v]) - largest);
+      y[n] = static_cast<float>(std::log(sum) + largest - row[targets[n]]);
+    }
+  });
+}

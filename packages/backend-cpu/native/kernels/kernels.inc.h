@@ -1,0 +1,38 @@
+// All kernels of one instruction set: included inside an unnamed namespace, after a SIMD layer.
+#include "common.inc.h"
+#include "gemm.inc.h"
+#include "float.inc.h"
+#include "gif.inc.h"
+#include "codes_layout.inc.h"
+#include "codes.inc.h"
+#include "packed.inc.h"
+#include "attention.inc.h"
+#include "attention_gif.inc.h"
+#include "statistics.inc.h"
+
+const KernelEntry entries[] = {
+    {"embedding_f32", embedding, nullptr},
+    {"add_f32", addAll, nullptr},
+    {"rmsnorm_f32", rmsnorm, nullptr},
+    {"linear_f32", linear, nullptr},
+    {"matmul_f32", matmul, nullptr},
+    {"swiglu_f32", swiglu, nullptr},
+    {"rope_f32", rope, nullptr},
+    {"attend_f32", attend, nullptr},
+    {"cross_entropy_f32", crossEntropy, nullptr},
+    {"gif_encode_f32", gifEncode, nullptr},
+    {"gif_decode_f32", gifDecode, nullptr},
+    {"linear_codes_f32", linearCodes, nullptr},
+    {"linear_packed_f32", linearPacked, nullptr},
+    {"attend_gif_token_f32", attendGifToken, nullptr},
+    {"attend_gif_block_f32", attendGifBlock, nullptr},
+    {"attend_gif_published_f32", attendGifPublished, nullptr},
+    {"column_absmax_f32", columnAbsmax, nullptr},
+    {"column_dot_f32", columnDot, nullptr},
+    {"kv_saliency_f32", kvSaliency, nullptr},
+    {"pack_order", packOrder, orderBytes},
+    {"pack_linear_codes", packLinearCodes, linearCodesBytes},
+    {"pack_linear_packed", packLinearPacked, linearPackedBytes},
+    {"pack_classes", packClasses, classesBytes},
+    {nullptr, nullptr, nullptr},
+};

@@ -1,0 +1,55 @@
+// The SIMD layer in plain C++: one lane. The other layers define the same names.
+
+constexpr int LANES = 1;
+constexpr int TILE_ROWS = 4;      // float tile: rows of A ...
+constexpr int TILE_VECTORS = 4;   // ... times vectors of columns
+constexpr int CODE_TOKENS = 2;    // integer tile: tokens ...
+constexpr int CODE_VECTORS = 16;  // ... times vectors of outputs
+
+using F = float;
+
+inline F load(const float* p) { return *p; }
+inline void store(float* p, F x) { *p = x; }
+inline F broadcast(float x) { return x; }
+inline F gather(const float* base, const int32_t* index) { return base[*index]; }
+inline F add(F a, F b) { return a + b; }
+inline F sub(F a, F b) { return a - b; }
+inline F mul(F a, F b) { return a * b; }
+inline F div(F a, F b) { return a / b; }
+inline F mulAdd(F a, F b, F c) { return a * b + c; }
+/// x < y ? x : y, so y where x is no number; `larger` alike.
+inline F smaller(F x, F y) { return x < y ? x : y; }
+inline F larger(F x, F y) { return x > y ? x : y; }
+inline F roundEven(F x) { return std::nearbyintf(x); }
+inline F expOf(F x) { return std::exp(x); }
+inline float sumOf(F x) { return x; }
+inline float smallestOf(F x) { return x; }
+inline float largestOf(F x) { return x; }
+
+/// Stores whole numbers of 0..255 and 0..65535.
+inline void storeWhole(uint8_t* p, F x) { *p = static_cast<uint8_t>(static_cast<int32_t>(x)); }
+inline void storeWhole(uint16_t* p, F x) { *p = static_cast<uint16_t>(static_cast<int32_t>(x)); }
+inline F loadWhole(const uint8_t* p) { return *p; }
+inline F loadWhole(const uint16_t* p) { return *p; }
+
+/// Four bytes a lane.
+using I = int32_t;
+inline I zeros() { return 0; }
+inline I loadBytes(const uint8_t* p) {
+  I x;
+  std::memcpy(&x, p, sizeof x);
+  return x;
+}
+inline I broadcastBytes(const uint8_t* p) { return loadBytes(p); }
+inline void storeBytes(uint8_t* p, I x) { std::memcpy(p, &x, sizeof x); }
+inline void storeSums(int32_t* p, I x) { *p = x; }
+inline I lowNibbles(I x) { return x & 0x0f0f0f0f; }
+inline I highNibbles(I x) { return (x >> 4) & 0x0f0f0f0f; }
+/// sums + the four products of a lane, codes unsigned and weights signed, exact. NARROW: weights are in [-64, 64].
+template <bool NARROW>
+inline I dot(I sums, I codes, I weights) {
+  for (int byte = 0; byte < 32; byte += 8) {
+    sums += static_cast<uint8_t>(codes >> byte) * static_cast<int8_t>(weights >> byte);
+  }
+  return sums;
+}

@@ -1,0 +1,29 @@
+// Compiles the addon into build/Release where there is a C++ compiler; says so in one sentence where there is none.
+// The package works without it, in so far as `createCpuBackend` then explains what is missing.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const compiler = process.env.CXX ?? (process.platform === 'darwin' ? 'c++' : 'g++');
+
+if (process.platform !== 'win32' && spawnSync(compiler, ['--version']).status !== 0) {
+  console.log(`@spikellm/backend-cpu: no C++ compiler (${compiler}), so the native addon is not built.`);
+  process.exit(0);
+}
+
+// Node's own headers, where they are installed beside it, need no download.
+const prefix = join(dirname(process.execPath), '..');
+const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : [];
+const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+const { status } = spawnSync(
+  process.execPath,
+  [gyp, existsSync(join(root, 'build', 'config.gypi')) ? 'build' : 'rebuild', '--silent', ...headers],
+  { cwd: root, stdio: 'inherit' },
+);
+if (status !== 0) {
+  console.error('@spikellm/backend-cpu: the native addon did not compile; the lines above say why.');
+}
+process.exit(status ?? 1);

@@ -1,0 +1,130 @@
+/** The addon as a `Driver`: storages are shares of native memory, work is queued on one session. */
+import {
+  newElements,
+  SpikeError,
+  type BackendReport,
+  type Driver,
+  type ElementArray,
+  type Implementation,
+  type KernelName,
+  type Letters,
+} from '@spikellm/backend';
+import type { Addon, Fault, InstructionSet, Session, Storage } from './addon.ts';
+import { kernelCalls, type KernelCall } from './kernels.ts';
+
+/** What `prepare` keeps: the packed constants, for a kernel that has some. */
+interface Packed {
+  readonly storage: Storage;
+  readonly bytes: number;
+}
+
+export function createDriver(
+  addon: Addon,
+  instructionSet: InstructionSet,
+  threads: number,
+  report: BackendReport,
+): Driver<Storage> {
+  const session = addon.open(instructionSet, threads);
+  const names = addon.kernels();
+  const places = new Map(names.map((name, place) => [name, place]));
+
+  const allocateBytes = (bytes: number): Storage => {
+    const storage = addon.allocate(bytes);
+    if (storage !== undefined) return storage;
+    throw new SpikeError('OUT_OF_MEMORY', {
+      where: 'backend-cpu',
+      expected: `${bytes} bytes of memory`,
+      received: 'none',
+      remedy: 'use a smaller model, or a shorter text',
+    });
+  };
+  const upload = (data: ElementArray): Storage => {
+    const storage = allocateBytes(data.byteLength);
+    addon.write(session, storage, data);
+    return storage;
+  };
+  /** Throws what the work queued so far has reported. */
+  const finish = (fault: Fault | undefined): void => {
+    if (fault !== undefined) throw errorOf(fault, names[fault.kernel]);
+  };
+
+  const context = { addon, session, places, allocateBytes, upload };
+  return {
+    name: 'cpu',
+    report,
+    kernels: Object.fromEntries(
+      Object.entries(kernelCalls).map(([name, call]) => [name, implementation(context, name, call)]),
+    ) as Partial<Record<KernelName, Implementation<Storage>>>,
+    allocate: (type, length) => allocateBytes(length * newElements(type, 0).BYTES_PER_ELEMENT),
+    write: (storage, data) => addon.write(session, storage, data),
+    synchronize: async () => finish(await addon.synchronize(session)),
+    async read(storage, type, length) {
+      const data = newElements(type, length);
+      finish(await addon.read(session, storage, data));
+      return data;
+    },
+    release: (storage) => addon.release(storage),
+    dispose: () => addon.close(session),
+  };
+}
+
+interface Context {
+  readonly addon: Addon;
+  readonly session: Session;
+  readonly places: ReadonlyMap<string, number>;
+  readonly allocateBytes: (bytes: number) => Storage;
+  readonly upload: (data: ElementArray) => Storage;
+}
+
+/** One kernel of the table. Constants from the host are lent to the packing kernel, which is queued like all others. */
+function implementation(
+  { addon, session, places, allocateBytes, upload }: Context,
+  name: string,
+  { operands: order, numbers, pack }: KernelCall,
+): Implementation<Storage> {
+  const place = places.get(name)!;
+  const run: Implementation<Storage>['run'] = ({ operands, letters, attributes, scalars, packed }) => {
+    const storages = order.map((operand) =>
+      operand === 'packed' ? (packed as Packed).storage : operands[operand],
+    );
+    addon.run(session, place, storages, numbers(letters, attributes as never, scalars));
+  };
+  if (pack === undefined) return { run };
+
+  const packer = places.get(pack.kernel)!;
+  return {
+    run,
+    prepare(constants, letters: Letters, attributes): Packed {
+      const packNumbers = pack.numbers(letters, attributes as never);
+      const bytes = addon.packedBytes(packer, packNumbers);
+      const storage = allocateBytes(bytes);
+      const lent: Storage[] = [];
+      const storages = pack.constants.map((constant) => {
+        const given = constants[constant];
+        if (!ArrayBuffer.isView(given)) return given;
+        lent.push(upload(given));
+        return lent.at(-1);
+      });
+      addon.run(session, packer, [...storages, storage], packNumbers);
+      for (const copy of lent) addon.release(copy);
+      return { storage, bytes };
+    },
+    packedBytes: (packed) => (packed as Packed).bytes,
+    release: (packed) => addon.release((packed as Packed).storage),
+  };
+}
+
+function errorOf({ kind, index, limit }: Fault, where: string): SpikeError {
+  return kind === 'index'
+    ? new SpikeError('INVALID_ARGUMENT', {
+        where,
+        expected: `token ids from 0 to ${limit - 1}`,
+        received: String(index),
+      })
+    : new SpikeError('OUT_OF_MEMORY', {
+        where,
+        expected: 'memory to work in',
+        received: 'none',
+        remedy: 'use a shorter text',
+      });
+}

@@ -1,0 +1,65 @@
+/**
+ * SpikeLLM kernels in C++ for the CPU: AVX-512 VNNI, AVX2 or plain C++, picked at run time, on all cores.
+ *
+ * @module
+ */
+import { availableParallelism } from 'node:os';
+import { createTableBackend, SpikeError, type Backend } from '@spikellm/backend';
+import { instructionSets, type Addon, type InstructionSet } from './addon.ts';
+import { createDriver } from './driver.ts';
+import { loadAddon } from './loader.ts';
+
+export type { InstructionSet } from './addon.ts';
+
+export interface CpuOptions {
+  /** Threads that kernels are spread over; by default as many as the machine runs at once. */
+  readonly threads?: number;
+  /** Instruction set; by default what the environment variable SPIKELLM_ISA says, else the best of this machine. */
+  readonly isa?: InstructionSet;
+}
+
+const DEVICES: Readonly<Record<InstructionSet, string>> = {
+  avx512: 'AVX-512 VNNI',
+  avx2: 'AVX2',
+  scalar: 'plain C++',
+};
+
+/**
+ * A backend on the CPU. Kernels run off the main thread; the event loop stays free.
+ *
+ * Errors: INVALID_ARGUMENT (threads, an unknown instruction set), UNSUPPORTED (an instruction set that this machine
+ * lacks), MISSING (no native addon: the message says what was tried and what helps).
+ */
+export function createCpuBackend({ threads = availableParallelism(), isa }: CpuOptions = {}): Backend {
+  if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'createCpuBackend',
+      expected: 'threads to be a whole number from 1 to 1024',
+      received: String(threads),
+    });
+  }
+  const addon = loadAddon();
+  const chosen = chooseInstructionSet(addon, isa);
+  const device = `${DEVICES[chosen]} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return createTableBackend(createDriver(addon, chosen, threads, { device, features: [chosen], threads }));
+}
+
+/**
+ * The instruction sets of this machine that the kernels are compiled for, the best first; `scalar` is always among them.
+ *
+ * Errors: MISSING (no native addon).
+ */
+export const supportedInstructionSets = (): InstructionSet[] => loadAddon().instructionSets();
+
+function chooseInstructionSet(addon: Addon, isa: InstructionSet | undefined): InstructionSet {
+  const supported = addon.instructionSets();
+  const where = isa === undefined ? 'SPIKELLM_ISA' : 'createCpuBackend, isa';
+  const wanted = isa ?? (process.env.SPIKELLM_ISA || supported[0]);
+  const known = instructionSets.find((name) => name === wanted);
+  if (known !== undefined && supported.includes(known)) return known;
+  throw new SpikeError(known === undefined ? 'INVALID_ARGUMENT' : 'UNSUPPORTED', {
+    where,
+    expected: `an instruction set of this machine (${supported.join(', ')})`,
+    received: wanted,
+  });
+}

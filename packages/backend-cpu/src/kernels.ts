@@ -1,0 +1,122 @@
+/** How each kernel of the table is called in the addon: the order of its operands and numbers, as native/kernels say. */
+import type { GifFormat, KernelName, Letters } from '@spikellm/backend';
+
+type Gif = GifFormat & { readonly classes: readonly number[] };
+type Attributes = Gif & { readonly weightBits: number; readonly eps: number; readonly block: number };
+/** Numbers of a call from its letters, attributes and scalars. */
+export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
+
+export interface KernelCall {
+  /** Operands by name; `packed` is what the packing kernel wrote. */
+  readonly operands: readonly string[];
+  readonly numbers: Numbers;
+  readonly pack?: Packing;
+}
+/** The kernel that packs the constants, once. It writes its last operand. */
+export interface Packing {
+  readonly kernel: string;
+  readonly constants: readonly string[];
+  readonly numbers: (letters: Letters, attributes: Attributes) => number[];
+}
+
+const gif = ({ bits, range, classes }: Gif): number[] => [
+  bits,
+  range === 'lossless' ? 1 : 0,
+  classes.length,
+  ...classes,
+];
+const heads = ({ N, H, K, D }: Letters, position: number): number[] => [N, H, K, D, position];
+/** Elements of operands that are all of one size. */
+const elements: Numbers = ({ N, C }) => [N * C];
+const rows: Numbers = ({ N, C }) => [N, C];
+
+const packedOrder: Packing = {
+  kernel: 'pack_order',
+  constants: ['steps'],
+  numbers: ({ C }, attributes) => [C, ...gif(attributes)],
+};
+
+const codesLayout = ({ O, C, S }: Letters, { weightBits }: Attributes): number[] => [O, C, weightBits, S];
+const packedLinearCodes: Packing = {
+  kernel: 'pack_linear_codes',
+  constants: ['steps', 'weight', 'weightScale', 'weightZero', 'bias'],
+  numbers: (letters, attributes) => [...codesLayout(letters, attributes), ...gif(attributes)],
+};
+const packedLinearFloat: Packing = {
+  kernel: 'pack_linear_packed',
+  constants: ['weight', 'weightScale', 'weightZero', 'bias'],
+  numbers: ({ O, C }, { weightBits }) => [O, C, weightBits],
+};
+
+const packedClasses = (channels: (letters: Letters) => number): Packing => ({
+  kernel: 'pack_classes',
+  constants: ['keySteps', 'valueSteps'],
+  numbers: (letters, attributes) => [channels(letters), channels(letters), ...gif(attributes)],
+});
+const cached = ['keyCodes', 'keyScale', 'keyZero', 'valueCodes', 'valueScale', 'valueZero'];
+const spikingAttention: Numbers = (letters, attributes, { position }) => [
+  ...heads(letters, position),
+  ...gif(attributes),
+];
+
+export const kernelCalls: Partial<Record<KernelName, KernelCall>> = {
+  embedding_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
+  add_f32: { operands: ['a', 'b', 'y'], numbers: elements },
+  rmsnorm_f32: { operands: ['x', 'weight', 'y'], numbers: ({ N, C }, { eps }) => [N, C, eps] },
+  linear_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
+  matmul_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
+  swiglu_f32: { operands: ['gate', 'up', 'y'], numbers: elements },
+  rope_f32: {
+    operands: ['x', 'cos', 'sin', 'y'],
+    numbers: ({ N, H, R }, _, { position }) => [N, H, R, position],
+  },
+  attend_f32: {
+    operands: ['q', 'k', 'v', 'keys', 'values', 'y'],
+    numbers: (letters, _, { position }) => heads(letters, position),
+  },
+  cross_entropy_f32: { operands: ['logits', 'targets', 'y'], numbers: ({ N, V }) => [N, V] },
+  gif_encode_f32: {
+    operands: ['x', 'packed', 'codes', 'scale', 'zero'],
+    numbers: ({ N, C }, attributes) => [N, C, ...gif(attributes)],
+    pack: packedOrder,
+  },
+  gif_decode_f32: {
+    operands: ['codes', 'scale', 'zero', 'packed', 'y'],
+    numbers: ({ N, C }, attributes) => [N, C, ...gif(attributes)],
+    pack: packedOrder,
+  },
+  linear_codes_f32: {
+    operands: ['codes', 'scale', 'zero', 'packed', 'y'],
+    numbers: (letters, attributes) => [...codesLayout(letters, attributes), ...gif(attributes), letters.N],
+    pack: packedLinearCodes,
+  },
+  linear_packed_f32: {
+    operands: ['x', 'packed', 'y'],
+    numbers: ({ O, C, N }, { weightBits }) => [O, C, weightBits, N],
+    pack: packedLinearFloat,
+  },
+  attend_gif_token_f32: {
+    operands: ['q', 'k', 'v', 'y', 'packed', ...cached],
+    numbers: spikingAttention,
+    pack: packedClasses(({ K, D }) => K * D),
+  },
+  attend_gif_block_f32: {
+    operands: ['q', 'k', 'v', 'y', 'packed', ...cached, 'openKeys'],
+    numbers: (letters, attributes, scalars) => [
+      ...spikingAttention(letters, attributes, scalars),
+      attributes.block,
+    ],
+    pack: packedClasses(({ K, D }) => K * D),
+  },
+  attend_gif_published_f32: {
+    operands: ['q', 'k', 'v', 'y', 'packed'],
+    numbers: (letters, attributes) => [...heads(letters, 0), ...gif(attributes)],
+    pack: packedClasses(({ H, D }) => H * D),
+  },
+  column_absmax_f32: { operands: ['x', 'largest'], numbers: rows },
+  column_dot_f32: { operands: ['a', 'b', 'sum'], numbers: rows },
+  kv_saliency_f32: {
+    operands: ['q', 'k', 'v', 'keyScore', 'valueScore'],
+    numbers: (letters) => heads(letters, 0),
+  },
+};
