@@ -2,7 +2,7 @@
  * Default bodies of composite kernels, made of other kernels: a new backend is correct without them, and replaces them
  * one by one where fusing pays. The reference backend computes them itself, as their definition.
  */
-import type { DeviceTensor, HostTensor } from './backend.ts';
+import type { DeviceTensor, HostTensor } from './tensor.ts';
 import type { GifFormat } from './codes.ts';
 import type { Runner } from './runner.ts';
 import type { KernelName } from './table/index.ts';

@@ -1,5 +1,5 @@
 /** What comes from the caller's memory, checked before a driver sees it. */
-import type { HostTensor } from './backend.ts';
+import type { HostTensor } from './tensor.ts';
 import {
   arrayName,
   isElementType,

@@ -4,7 +4,8 @@
  * @module
  */
 export { SpikeError, type SpikeErrorCode, type SpikeErrorParts } from './errors.ts';
-export type { Backend, BackendReport, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
+export type { Backend, BackendReport, PreparedKernel } from './backend.ts';
+export type { DeviceTensor, HostTensor } from './tensor.ts';
 export { isElementType, newElements, sizeOf, type ElementArray, type ElementType } from './elements.ts';
 export {
   classCounts,

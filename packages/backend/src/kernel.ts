@@ -1,6 +1,6 @@
 import type { ElementType } from './elements.ts';
 import type { Tolerance } from './tolerance.ts';
-import type { DeviceTensor, HostTensor } from './backend.ts';
+import type { DeviceTensor, HostTensor } from './tensor.ts';
 import type { SpikeErrorParts } from './errors.ts';
 
 /**

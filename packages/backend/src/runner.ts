@@ -2,7 +2,8 @@
  * The convenient way to call kernels: outputs are allocated from the row's shapes, prepared kernels are kept, and
  * intermediate tensors are freed by scope.
  */
-import type { Backend, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
+import type { Backend, PreparedKernel } from './backend.ts';
+import type { DeviceTensor, HostTensor } from './tensor.ts';
 import type { Attributes, Constants, Inputs, KernelRow, Outputs, Scalars } from './kernel.ts';
 import { bindOperands, operandDims, operandsOf, resolveType } from './shapes.ts';
 import { kernels, type KernelName, type KernelTable } from './table/index.ts';

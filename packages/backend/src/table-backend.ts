@@ -4,7 +4,8 @@
  * kernels, with nothing left to check.
  */
 import { Tensor } from 'onnxruntime-common';
-import type { Backend, DeviceTensor, HostTensor, PreparedKernel } from './backend.ts';
+import type { Backend, PreparedKernel } from './backend.ts';
+import type { DeviceTensor, HostTensor } from './tensor.ts';
 import { composites, type Composite } from './composites.ts';
 import type { Call, Driver, Implementation } from './driver.ts';
 import { bytesPerElement, sizeOf, type ElementArray, type ElementType } from './elements.ts';
