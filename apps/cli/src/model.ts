@@ -23,7 +23,7 @@ export async function openDecoder(
   backend: Backend,
 ): Promise<Decoder> {
   using progress = showProgress(session);
-  return loadDecoder({
+  return await loadDecoder({
     config,
     tensors,
     backend,

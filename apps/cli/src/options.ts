@@ -12,10 +12,10 @@ export interface Domain<T> {
   readonly planned?: readonly string[];
 }
 
-/** An option whose value is held against its domain. Errors: INVALID_ARGUMENT. */
+/** An option whose value is held against its domain; its help names the domain. Errors: INVALID_ARGUMENT. */
 export function option<T>(flags: string, description: string, domain: Domain<T>): Option {
   const where = /--[\w-]+/.exec(flags)![0];
-  return new Option(flags, description).argParser((text) => {
+  return new Option(flags, `${description}: ${domain.expected}`).argParser((text) => {
     const value = domain.parse(text);
     if (value !== undefined) return value;
     const planned = domain.planned?.includes(text) ?? false;
@@ -40,7 +40,7 @@ export const numbers = (expected: string, accepts: (value: number) => boolean): 
 
 export const wholeAbove = (least: number): Domain<number> =>
   numbers(
-    least === 0 ? 'a whole number above 0' : `a whole number above ${least}`,
+    `a whole number above ${least}`,
     (value) => Number.isSafeInteger(value) && value > least,
   );
 

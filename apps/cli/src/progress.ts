@@ -9,36 +9,48 @@ export interface Progress extends Disposable {
   update(label: string, done: number, total: number): void;
 }
 
-/** Bars on stderr, where it is a terminal, for steps that take more than two seconds. */
+/** A step of the work: where it stood when it was first heard of. */
+interface Step {
+  readonly label: string;
+  readonly began: number;
+  readonly first: number;
+  bar?: SingleBar;
+}
+
+/**
+ * Bars on stderr, where it is a terminal, for steps that take more than two seconds. A bar keeps the process alive
+ * until it is disposed: await the work before leaving the scope of a `using`.
+ */
 export function showProgress({ stderr }: Session): Progress {
-  let step = '';
-  let began = 0;
-  let bar: SingleBar | undefined;
-  const stop = (): void => {
-    bar?.stop();
-    bar = undefined;
-  };
+  let step: Step | undefined;
   return {
     update(label, done, total) {
       if (stderr.isTTY !== true) return;
-      if (label !== step) {
-        stop();
-        step = label;
-        began = performance.now();
+      if (step?.label !== label) {
+        step?.bar?.stop();
+        step = { label, began: performance.now(), first: done };
       }
-      if (bar === undefined) {
-        if (performance.now() - began < PATIENCE_MS) return;
-        bar = new SingleBar({
+      const elapsed = performance.now() - step.began;
+      if (elapsed < PATIENCE_MS) return;
+      const left = timeLeft((elapsed * (total - done)) / (done - step.first));
+      if (step.bar === undefined) {
+        step.bar = new SingleBar({
           stream: stderr,
-          format: '{label} [{bar}] {percentage}% | {eta_formatted} left',
+          format: '{label} [{bar}] {percentage}% | {left}',
           clearOnComplete: true,
           gracefulExit: false, // Ctrl-C ends the work first, then the bar
         });
-        bar.start(total, done, { label });
+        step.bar.start(total, done, { label, left });
       }
-      bar.setTotal(total);
-      bar.update(done);
+      step.bar.setTotal(total);
+      step.bar.update(done, { left });
     },
-    [Symbol.dispose]: stop,
+    [Symbol.dispose]: () => step?.bar?.stop(),
   };
+}
+
+function timeLeft(milliseconds: number): string {
+  if (!Number.isFinite(milliseconds)) return '';
+  const seconds = Math.ceil(milliseconds / 1000);
+  return seconds < 100 ? `${seconds} s left` : `${Math.ceil(seconds / 60)} min left`;
 }

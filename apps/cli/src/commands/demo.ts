@@ -20,7 +20,7 @@ import { measure } from '../measure.ts';
 import { openDecoder } from '../model.ts';
 import { withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
-import { note, print, type Session } from '../session.ts';
+import { print, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 
 /** Windows of 256 tokens, the whole context of the bundled model. */
@@ -48,7 +48,7 @@ export function addDemo(program: Command, session: Session): void {
       'Turn the bundled model into spiking ones, compare them, and hear a story. Needs no network.',
     );
   withVerbose(withBackend(command), 'demo').action((options: BackendOptions) =>
-    demo(session, options, { calibrationWindows: 8, evaluationWindows: 8, storyTokens: 160 }),
+    demo(session, options, { calibrationWindows: 8, evaluationWindows: 16, storyTokens: 160 }),
   );
 }
 
@@ -69,7 +69,6 @@ export async function demo(session: Session, options: BackendOptions, size: Demo
     const rows = [await measureRow(session, 'float', model, backend, evaluation, size)];
     let storyteller = '';
     for (const { name, steps, salient, storyteller: tells } of VARIANTS) {
-      note(session, `${name} ...`);
       const out = join(folder, `T${steps}`);
       const settings = { ...DEFAULT_SETTINGS, steps, salient };
       await quantize({ model, out, backend, settings, windows, statistics, signal: session.signal });
@@ -81,13 +80,10 @@ export async function demo(session: Session, options: BackendOptions, size: Demo
     print(session, table(head, rows));
     print(
       session,
-      `Perplexity on ${size.evaluationWindows} windows of ${WINDOW} tokens of the bundled tales, calibrated on ` +
-        `${size.calibrationWindows} windows of others: enough to see a difference, too few to publish.`,
+      `Perplexity on ${size.evaluationWindows} windows of ${WINDOW} tokens of the bundled tales, after calibration on ` +
+        `${size.calibrationWindows} windows of other tales; a text this short tells models apart only roughly.`,
     );
-    print(
-      session,
-      'Dense hardware simulates spikes: every step is computed here, so spikes cost time and save none.',
-    );
+    print(session, 'Spikes are simulated here, as on all dense hardware: they save neither time nor energy.');
     await tellStory(session, storyteller, backend, size.storyTokens);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -100,9 +96,8 @@ async function calibrate(
   backend: Backend,
   windows: readonly number[][],
 ): Promise<LayerStatistics[]> {
-  note(session, 'calibrating ...');
   using progress = showProgress(session);
-  return collectStatistics({
+  return await collectStatistics({
     config: parseDecoderConfig(config),
     tensors,
     backend,

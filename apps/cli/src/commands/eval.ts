@@ -22,7 +22,7 @@ export function addEval(program: Command, session: Session): void {
     .argument('<model>', MODEL_ARGUMENT)
     .requiredOption('--text <file>', 'UTF-8 text to predict')
     .addOption(option('--window <n>', 'tokens in a window', wholeAbove(1)).default(256))
-    .addOption(option('--max-windows <n>', 'windows at most (default: all)', wholeAbove(0)))
+    .addOption(option('--max-windows <n>', 'windows at most, all without it', wholeAbove(0)))
     .option('--json', 'print one JSON document');
   withVerbose(withBackend(command), 'eval ./tales --text story.txt --window 256').action(
     (model: string, options: EvalOptions) => evaluate(session, model, options),

@@ -1,5 +1,6 @@
+import { SpikeError } from '@spikellm/backend';
 import { generateText } from '@spikellm/graph';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { secondsSince } from '../measure.ts';
 import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
@@ -20,19 +21,20 @@ interface GenerateOptions extends BackendOptions {
 export function addGenerate(program: Command, session: Session): void {
   const temperatures = numbers('a number of 0 or more', (value) => value >= 0 && value < Infinity);
   const shares = numbers('a number above 0 and at most 1', (value) => value > 0 && value <= 1);
+  const stop = new Option('--stop <text>', 'end before this text; may be repeated').argParser(collect);
   const command = program
     .command('generate')
     .description('Continue a prompt, text as it comes.')
     .argument('<model>', MODEL_ARGUMENT)
     .requiredOption('--prompt <text>', 'text to continue')
     .addOption(
-      option('--max-tokens <n>', "tokens to draw (default: the rest of the model's context)", wholeAbove(0)),
+      option('--max-tokens <n>', "tokens to draw, the rest of the model's context without it", wholeAbove(0)),
     )
-    .addOption(option('--temperature <t>', '0 takes the likeliest token', temperatures).default(0))
+    .addOption(option('--temperature <t>', 'spread of the draw, none at 0', temperatures).default(0))
     .addOption(option('--top-k <k>', 'draw among the k likeliest tokens', wholeAbove(0)))
     .addOption(option('--top-p <p>', 'draw among the likeliest tokens of this share', shares))
-    .addOption(option('--seed <n>', 'of the draw', seeds).default(0))
-    .option('--stop <text>', 'end before this text; may be repeated', collect, [])
+    .addOption(option('--seed <n>', 'the same seed draws the same text', seeds).default(0))
+    .addOption(stop.default([], 'none'))
     .option('--json', 'print one JSON document');
   withVerbose(
     withBackend(command),
@@ -40,7 +42,10 @@ export function addGenerate(program: Command, session: Session): void {
   ).action((model: string, options: GenerateOptions) => generate(session, model, options));
 }
 
-const collect = (text: string, before: readonly string[]): string[] => [...before, text];
+function collect(text: string, before: readonly string[]): string[] {
+  if (text !== '') return [...before, text];
+  throw new SpikeError('INVALID_ARGUMENT', { where: '--stop', expected: 'a text', received: 'nothing' });
+}
 
 async function generate(session: Session, name: string, options: GenerateOptions): Promise<void> {
   const { prompt, json = false } = options;

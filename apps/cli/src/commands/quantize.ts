@@ -1,109 +1,38 @@
-import {
-  DEFAULT_SETTINGS,
-  PIPELINES,
-  quantize,
-  SALIENCY_METRICS,
-  sampleWindows,
-  type QuantizeOptions,
-  type QuantizeSettings,
-} from '@spikellm/calibration';
+import { quantize, sampleWindows, type QuantizeOptions } from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { cutWindows, describeModel } from '@spikellm/evaluation';
-import { KEY_QUANTISERS } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { BUNDLED_CALIBRATION_TEXT } from '../bundled.ts';
 import { shellQuote, windowsOf } from '../format.ts';
 import { measure, secondsSince } from '../measure.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
-import {
-  numbers,
-  oneOf,
-  option,
-  seeds,
-  wholeAbove,
-  wholeBetween,
-  withBackend,
-  withVerbose,
-} from '../options.ts';
+import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
+import { settingsOf, withSettings, type SettingsOptions } from '../quantize-settings.ts';
 import { Interrupted, note, print, printJson, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 
-interface QuantizeCommandOptions extends BackendOptions {
+interface QuantizeCommandOptions extends SettingsOptions, BackendOptions {
   readonly out: string;
-  readonly pipeline: QuantizeSettings['pipeline'];
-  readonly wbits: number;
-  readonly abits: number;
-  readonly steps: number;
-  readonly salient: number;
-  readonly saliency: QuantizeSettings['saliency'];
-  readonly range: QuantizeSettings['range'];
-  readonly kv: QuantizeSettings['key'];
-  readonly mask: QuantizeSettings['mask'];
   readonly text?: string;
   readonly samples: number;
   readonly seqlen: number;
-  readonly seed: number;
   readonly resume?: boolean;
   readonly evalWindows: number;
   readonly json?: boolean;
 }
 
 export function addQuantize(program: Command, session: Session): void {
-  const defaults = DEFAULT_SETTINGS;
-  const activationBits = numbers(
-    'a whole number from 2 to 8, or 16 for float',
-    (value) => wholeBetween(2, 8).parse(String(value)) !== undefined || value === 16,
-  );
   const command = program
     .command('quantize')
     .description('Turn a float model into a spiking one, without training its weights.')
     .argument('<model>', MODEL_ARGUMENT)
-    .requiredOption('--out <dir>', 'folder to write; must not exist')
-    .addOption(
-      option('--pipeline <name>', 'method', oneOf(PIPELINES, ['omniquant', 'gptq'])).default(
-        defaults.pipeline,
-      ),
-    )
-    .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(defaults.weightBits))
-    .addOption(
-      option('--abits <n>', 'bits of a spike; 16 is float', activationBits).default(defaults.activationBits),
-    )
-    .addOption(
-      option(
-        '--steps <n>',
-        'spike steps of a salient channel',
-        numbers('1, 2 or 4', (value) => [1, 2, 4].includes(value)),
-      ).default(defaults.steps),
-    )
-    .addOption(
-      option(
-        '--salient <p>',
-        'share of salient channels',
-        numbers('a number from 0 to 1', (value) => value >= 0 && value <= 1),
-      ).default(defaults.salient),
-    )
-    .addOption(
-      option('--saliency <metric>', 'what ranks channels', oneOf(SALIENCY_METRICS, ['fisher'])).default(
-        defaults.saliency,
-      ),
-    )
-    .addOption(
-      option('--range <range>', 'codes of a salient channel', oneOf(['lossless', 'published'])).default(
-        defaults.range,
-      ),
-    )
-    .addOption(option('--kv <quantiser>', 'of cached keys', oneOf(KEY_QUANTISERS)).default(defaults.key))
-    .addOption(
-      option('--mask <mask>', 'salient channels per input or per linear', oneOf(['shared', 'own'])).default(
-        defaults.mask,
-      ),
-    )
+    .requiredOption('--out <dir>', 'folder to write; must not exist');
+  withSettings(command)
     .option('--text <file>', 'UTF-8 text to calibrate on (default: the bundled one)')
     .addOption(option('--samples <n>', 'calibration windows', wholeAbove(0)).default(32))
     .addOption(option('--seqlen <n>', 'tokens in a window', wholeAbove(1)).default(256))
-    .addOption(option('--seed <n>', 'draws the windows', seeds).default(defaults.seed))
     .option('--resume', 'continue an interrupted run of the same command')
     .addOption(
       option('--eval-windows <n>', 'windows of the text to evaluate at the end', wholeAbove(0)).default(16),
@@ -114,19 +43,6 @@ export function addQuantize(program: Command, session: Session): void {
     'quantize ./tales --out ./tales-spiking --wbits 4 --abits 4 --steps 2 --salient 0.1',
   ).action((model: string, options: QuantizeCommandOptions) => run(session, model, options));
 }
-
-const settingsOf = (options: QuantizeCommandOptions): QuantizeSettings => ({
-  pipeline: options.pipeline,
-  weightBits: options.wbits,
-  activationBits: options.abits,
-  steps: options.steps,
-  salient: options.salient,
-  saliency: options.saliency,
-  range: options.range,
-  key: options.kv,
-  mask: options.mask,
-  seed: options.seed,
-});
 
 async function run(session: Session, name: string, options: QuantizeCommandOptions): Promise<void> {
   const { out, seqlen, samples, seed, text = BUNDLED_CALIBRATION_TEXT } = options;

@@ -1,0 +1,60 @@
+import { DEFAULT_SETTINGS, PIPELINES, SALIENCY_METRICS, type QuantizeSettings } from '@spikellm/calibration';
+import { KEY_QUANTISERS } from '@spikellm/graph';
+import type { Command } from 'commander';
+import { numbers, oneOf, option, seeds, wholeBetween } from './options.ts';
+
+/** The settings of a quantised model as the command line names them. */
+export interface SettingsOptions {
+  readonly pipeline: QuantizeSettings['pipeline'];
+  readonly wbits: number;
+  readonly abits: number;
+  readonly steps: number;
+  readonly salient: number;
+  readonly saliency: QuantizeSettings['saliency'];
+  readonly range: QuantizeSettings['range'];
+  readonly kv: QuantizeSettings['key'];
+  readonly mask: QuantizeSettings['mask'];
+  readonly seed: number;
+}
+
+const spikeBits = numbers(
+  'a whole number from 2 to 8, or 16 for float',
+  (value) => value === 16 || (Number.isInteger(value) && value >= 2 && value <= 8),
+);
+const stepCounts = numbers('1, 2 or 4', (value) => [1, 2, 4].includes(value));
+const shares = numbers('a number from 0 to 1', (value) => value >= 0 && value <= 1);
+const pipelines = oneOf(PIPELINES, ['omniquant', 'gptq']);
+const metrics = oneOf(SALIENCY_METRICS, ['fisher']);
+const ranges = oneOf(['lossless', 'published']);
+const masks = oneOf(['shared', 'own']);
+
+export function withSettings(command: Command): Command {
+  const { pipeline, weightBits, activationBits, steps, salient, saliency, range, key, mask, seed } =
+    DEFAULT_SETTINGS;
+  return command
+    .addOption(option('--pipeline <name>', 'method', pipelines).default(pipeline))
+    .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(weightBits))
+    .addOption(option('--abits <n>', 'bits of a spike', spikeBits).default(activationBits))
+    .addOption(option('--steps <n>', 'spike steps of a salient channel', stepCounts).default(steps))
+    .addOption(option('--salient <p>', 'share of salient channels', shares).default(salient))
+    .addOption(option('--saliency <metric>', 'what ranks channels', metrics).default(saliency))
+    .addOption(option('--range <range>', 'codes of a salient channel', ranges).default(range))
+    .addOption(
+      option('--kv <quantiser>', 'how cached keys are quantised', oneOf(KEY_QUANTISERS)).default(key),
+    )
+    .addOption(option('--mask <mask>', 'salient channels per input or per linear', masks).default(mask))
+    .addOption(option('--seed <n>', 'draws the windows and the random saliency', seeds).default(seed));
+}
+
+export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
+  pipeline: options.pipeline,
+  weightBits: options.wbits,
+  activationBits: options.abits,
+  steps: options.steps,
+  salient: options.salient,
+  saliency: options.saliency,
+  range: options.range,
+  key: options.kv,
+  mask: options.mask,
+  seed: options.seed,
+});

@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readGolden } from '@spikellm/golden';
+import { demo } from '../src/commands/demo.ts';
+import { MODEL, run, scratch, sink, TEXT } from './run.ts';
+
+const EVAL = ['eval', MODEL, '--text', TEXT, '--window', '32', '--max-windows', '2'];
+
+test('eval prints one JSON document and says which backend it took', async () => {
+  const { code, stdout, stderr } = await run(...EVAL, '--json');
+  expect(code).toBe(0);
+  const result = JSON.parse(stdout);
+  expect(result).toMatchObject({ model: MODEL, backend: 'reference', tokens: 62, windows: 2, window: 32 });
+  expect(result.perplexity).toBeCloseTo(Math.exp(result.nll), 10);
+  expect(result.perplexity).toBeGreaterThan(1);
+  expect(result.perplexity).toBeLessThan(200);
+  expect(result.seconds).toBeGreaterThan(0);
+  expect(result.protocol).toContain('windows do not overlap');
+  expect(stderr).toBe(
+    'backend reference: plain TypeScript on one thread (the only backend in this version)\n',
+  );
+});
+
+test('eval for people shows the same number, its protocol and nothing on stderr for a named backend', async () => {
+  const { perplexity } = JSON.parse((await run(...EVAL, '--json')).stdout);
+  const { stdout, stderr } = await run(...EVAL, '--backend', 'reference');
+  expect(stdout).toContain(`perplexity  ${perplexity.toFixed(4)}\n`);
+  expect(stdout).toContain('2 windows of 32 tokens, 62 predicted');
+  expect(stderr).toBe('');
+});
+
+test('threads that a backend does not have are said', async () => {
+  const { code, stderr } = await run(...EVAL, '--backend', 'reference', '--threads', '3');
+  expect(code).toBe(0);
+  expect(stderr).toBe('--threads 3: the reference backend runs on 1\n');
+});
+
+const [{ prompt, ids: promptIds, greedy_ids: greedyIds, greedy_text: greedyText }] =
+  readGolden('tales').prompts;
+
+test('generate continues as the float model does elsewhere', async () => {
+  const { code, stdout } = await run('generate', MODEL, '--prompt', prompt, '--max-tokens', '20', '--json');
+  expect(code).toBe(0);
+  const result = JSON.parse(stdout);
+  expect(result.ids).toEqual(greedyIds.slice(0, promptIds.length + 20));
+  expect(greedyText.startsWith(result.text)).toBe(true);
+  expect(result).toMatchObject({ prompt, tokens: 20, promptTokens: promptIds.length, backend: 'reference' });
+  expect(result.tokensPerSecond).toBeGreaterThan(0);
+});
+
+test('generate streams the prompt and what follows, up to a stop text', async () => {
+  const stop = 'years';
+  const { stdout } = await run(
+    'generate',
+    MODEL,
+    '--prompt',
+    prompt,
+    '--max-tokens',
+    '20',
+    '--stop',
+    'xyz',
+    '--stop',
+    stop,
+  );
+  expect(stdout).toBe(`${greedyText.slice(0, greedyText.indexOf(stop))}\n`);
+});
+
+test('a seed draws the same text again', async () => {
+  const draw = async (seed: string): Promise<number[]> => {
+    const options = [
+      '--max-tokens',
+      '8',
+      '--temperature',
+      '1.5',
+      '--top-k',
+      '50',
+      '--top-p',
+      '0.99',
+      '--seed',
+      seed,
+    ];
+    return JSON.parse((await run('generate', MODEL, '--prompt', 'A king', ...options, '--json')).stdout).ids;
+  };
+  expect(await draw('1')).toEqual(await draw('1'));
+  expect(await draw('1')).not.toEqual(await draw('2'));
+});
+
+test('quantize, then inspect, eval and generate the result', async () => {
+  using folder = scratch();
+  const out = join(folder.path, 'spiking model');
+  const tiny = ['--samples', '2', '--seqlen', '32', '--eval-windows', '2'];
+  const { code, stdout, stderr } = await run(
+    'quantize',
+    MODEL,
+    '--out',
+    out,
+    '--text',
+    TEXT,
+    ...tiny,
+    '--json',
+  );
+  expect(stderr).not.toContain('bundled');
+  expect(code).toBe(0);
+  const made = JSON.parse(stdout);
+  expect(made).toMatchObject({ out, backend: 'reference', windows: 2, window: 32, tokens: 62 });
+  expect(made.averageSteps).toBeCloseTo(1.1, 1);
+  expect(made.bitsPerActivation).toBeCloseTo(4 * made.averageSteps, 10);
+  expect(made.bitsPerWeight).toBeGreaterThan(4);
+  expect(made.bitsPerWeight).toBeLessThan(4.5);
+  expect(made.seconds).toBeGreaterThan(0);
+
+  expect(made.repeat).toBe(`spikellm eval '${out}' --text ${TEXT} --window 32 --max-windows 2`);
+  const again = await run('eval', out, '--text', TEXT, '--window', '32', '--max-windows', '2', '--json');
+  expect(JSON.parse(again.stdout).perplexity).toBe(made.perplexity);
+
+  const report = JSON.parse((await run('inspect', out, '--json')).stdout);
+  expect(report.total.bitsPerWeight).toBe(made.bitsPerWeight);
+  expect(report.total.averageSteps).toBe(made.averageSteps);
+  expect(report.linears).toHaveLength(35);
+  expect(report.kv.key).toBe('block');
+  const { stdout: shown } = await run('inspect', out);
+  expect(shown).toContain('spiking W4A4, rtn, lossless range');
+  expect(shown).toContain(`${report.total.salientChannels} of ${report.total.inputChannels}`);
+
+  const spoken = JSON.parse(
+    (await run('generate', out, '--prompt', 'A king', '--max-tokens', '3', '--json')).stdout,
+  );
+  expect(spoken.tokens).toBe(3);
+});
+
+test('quantize for people says what it calibrated on and how to repeat the number', async () => {
+  using folder = scratch();
+  const out = join(folder.path, 'out');
+  const tiny = ['--samples', '1', '--seqlen', '16', '--eval-windows', '1', '--kv', 'token', '--steps', '4'];
+  const { stdout, stderr } = await run('quantize', MODEL, '--out', out, '--pipeline', 'smoothquant', ...tiny);
+  expect(stderr).toContain('calibrating on the bundled text');
+  expect(stdout).toMatch(
+    /perplexity \d+\.\d{4} on the calibration text \(1 windows of 16 tokens, 15 predicted\)/,
+  );
+  expect(stdout).toContain(`repeat: spikellm eval ${out} --text `);
+  const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  expect(config.quantization_config).toMatchObject({
+    pipeline: 'smoothquant',
+    activations: { steps: 4 },
+    kv: { key: 'token' },
+  });
+});
+
+test('the demo compares four models and tells a story', async () => {
+  const [stdout, stderr] = [sink(), sink()];
+  const session = { stdout, stderr, signal: new AbortController().signal };
+  await demo(session, { backend: 'auto' }, { calibrationWindows: 1, evaluationWindows: 1, storyTokens: 12 });
+  const shown = stdout.text();
+  const rows = shown.split('\n').filter((line) => /float|W4A4/.test(line));
+  expect(rows).toHaveLength(4);
+  for (const row of rows) expect(Number(row.split('│')[2])).toBeGreaterThan(1);
+  expect(rows.map((row) => row.split('│')[4].trim())).toEqual(['-', '1.00', '1.10', '1.15']);
+  expect(shown).toContain('Spikes are simulated here');
+  expect(shown.split('\n').at(-2)).toMatch(/^Once upon a time there was .{10,}$/);
+});
