@@ -37,7 +37,7 @@ export async function writeTinyModel(
   {
     config = TINY_CONFIG,
     tensors = tinyTensors(config),
-  }: { config?: object; tensors?: Map<string, Tensor> } = {},
+  }: { config?: typeof TINY_CONFIG; tensors?: Map<string, Tensor> } = {},
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
