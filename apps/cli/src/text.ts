@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { SpikeError } from '@spikellm/backend';
 
-/** Reads a UTF-8 text file. Errors: MISSING, INVALID_ARGUMENT, CORRUPT_FILE. */
+/**
+ * Reads a UTF-8 text file. Line ends become line feeds, as Python's text files read, so that perplexities compare.
+ * Errors: MISSING, INVALID_ARGUMENT, CORRUPT_FILE.
+ */
 export async function readText(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(path, error);
@@ -25,7 +28,7 @@ export async function readText(path: string): Promise<string> {
       received: `${path}, which is empty`,
     });
   }
-  return text;
+  return text.replaceAll(/\r\n?/g, '\n');
 }
 
 const REASONS: Readonly<Record<string, string>> = {
