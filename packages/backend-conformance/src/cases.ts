@@ -104,15 +104,13 @@ function settle({ spare, queries, ...choice }: Record<string, unknown>): Record<
 /** For each value of each axis one case about it; its other axes are drawn, the same way every time. */
 export function casesOf(kernel: string, row: KernelRow): Case[] {
   const axes = axesOf(kernel, row);
-  const cases: Case[] = [];
-  for (const [axis, values] of axes) {
-    for (const value of values) {
-      const id = `${axis}=${String(value)}`;
-      const choice = settle({ ...choose(axes, createRandom(`${kernel} ${id}`)), [axis]: value });
-      cases.push(caseOf(kernel, row, id, choice));
-    }
-  }
-  return cases;
+  const about = [...axes].flatMap(([axis, values]) => values.map((value) => ({ [axis]: value })));
+  return [...about, ...(recipeOf(kernel).also ?? [])].map((fixed) => {
+    const [axis, value] = Object.entries(fixed)[0];
+    const id = `${axis}=${String(value)}`;
+    const choice = settle({ ...choose(axes, createRandom(`${kernel} ${id}`)), ...fixed });
+    return caseOf(kernel, row, id, choice);
+  });
 }
 
 function caseOf(kernel: string, row: KernelRow, id: string, choice: Choice): Case {

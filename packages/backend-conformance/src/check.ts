@@ -15,6 +15,8 @@ export interface Check {
   readonly name: string;
   /** Kernels that it runs; a backend that skips one of them skips the check. */
   readonly needs: readonly KernelName[];
+  /** The case whose data it runs on, for skips of that case. */
+  readonly id?: string;
   /** `backend` is shared and must be left as it was; a backend of the check's own comes from `create`. */
   readonly run: (backend: Backend, create: CreateBackend) => Promise<void>;
 }

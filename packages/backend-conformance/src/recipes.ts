@@ -110,15 +110,19 @@ interface Recipe {
   readonly fills?: Readonly<Record<string, Fill>>;
   /** How many rows of a state mean something after the call; all, where it is not named. */
   readonly liveRows?: Readonly<Record<string, (letters: Letters, scalars: Letters) => number>>;
-  /** Values to sweep an attribute or scalar over, where `cases.ts` has none for its name. */
+  /** Values to sweep an axis over, where `cases.ts` has none for its name. */
   readonly axes?: Readonly<Record<string, readonly unknown[]>>;
+  /** Cases that need several axes at one value each; the first names the case. */
+  readonly also?: readonly Readonly<Record<string, unknown>>[];
 }
 
 const packedLinear: Recipe = { fills: { weight: packedWeight } };
+/** zero times the sum of a row of weights passes 2^31. */
+const beyondInt32 = { C: 4096, O: 17, data: 'offset', bits: 8, classes: [1], weightBits: 8 };
 
 const RECIPES: Partial<Record<KernelName, Recipe>> = {
-  linear_codes_f32: packedLinear,
-  linear_gif_f32: packedLinear,
+  linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
+  linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
   linear_packed_f32: packedLinear,
   attend_gif_block_f32: {
     liveRows: { openKeys: ({ N, block }, { position }) => (position + N) % block },

@@ -99,8 +99,8 @@ function declareTests({ createBackend, golden, skip = [], expectReport }: Confor
 
   const groups: Readonly<Record<string, readonly Check[]>> = {
     'numbers of the research code': goldenChecks(golden),
-    'default bodies': compositeChecks,
-    tokens: tokenChecks,
+    'default body': compositeChecks,
+    'token by token': tokenChecks,
     order: orderChecks,
     lifetimes: lifetimeChecks,
     errors: errorChecks,
@@ -108,7 +108,9 @@ function declareTests({ createBackend, golden, skip = [], expectReport }: Confor
   for (const [group, checks] of Object.entries(groups)) {
     for (const check of checks) {
       it(`${group}: ${check.name}`, async (context) => {
-        const reason = check.needs.map((kernel) => reasonFor(kernel)).find((found) => found !== undefined);
+        const reason = check.needs
+          .map((kernel) => reasonFor(kernel, check.id))
+          .find((found) => found !== undefined);
         if (reason !== undefined) context.skip(reason);
         expect.hasAssertions();
         await check.run(backend, createBackend);

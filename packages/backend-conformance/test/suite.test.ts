@@ -86,6 +86,14 @@ describe('cases of the table', () => {
     expect(fill(casesOfKernel('linear_gif_f32')[5])).toEqual(fill(casesOfKernel('linear_gif_f32')[5]));
   });
 
+  it('have names that a skip can tell apart', () => {
+    for (const kernel of kernelNames) {
+      const ids = casesOfKernel(kernel).map(({ id }) => id);
+      expect(ids.length).toBeGreaterThan(30);
+      expect(new Set(ids).size).toBe(ids.length);
+    }
+  });
+
   it('keep codes, steps and ids in range', () => {
     for (const kernel of ['linear_codes_f32', 'attend_gif_token_f32'] as const) {
       for (const { of, operands } of casesOfKernel(kernel).map(fill)) {

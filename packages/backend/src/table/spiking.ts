@@ -135,7 +135,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
   }),
   attend_gif_block_f32: kernel({
     formula: `as attend_gif_token_f32, but k per channel over blocks of tokens, in order for each token:
-append k to the open block in float; attend to closed blocks decoded and to the open block as it is; close the block when it is full, which encodes it`,
+append k to the open block in float; attend to closed blocks decoded and to the open block as it is; close the block when it is full, which encodes it. Rows of openKeys from (position + N) % block on mean nothing`,
     source:
       'causal form of the per-channel K quantiser of arXiv 2407.04752: no range depends on a later token',
     operands: {
