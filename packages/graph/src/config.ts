@@ -128,8 +128,9 @@ function parseEndTokens(value: unknown): number[] {
 
 /** `rope_scaling` of LLaMA 2 and 3, or the newer `rope_parameters` that holds theta too. */
 function parseRope(json: Json): RopeConfig {
-  const scaling = (json.rope_scaling ?? json.rope_parameters ?? {}) as Json;
-  const theta = positive({ rope_theta: json.rope_theta ?? scaling.rope_theta }, 'rope_theta', 10000);
+  const parameters = (json.rope_parameters ?? {}) as Json;
+  const scaling = (json.rope_scaling ?? parameters) as Json;
+  const theta = positive({ rope_theta: json.rope_theta ?? parameters.rope_theta }, 'rope_theta', 10000);
   const type = scaling.rope_type ?? scaling.type ?? 'default';
   if (type === 'default') return { theta, scaling: { type: 'none' } };
   if (type === 'linear') return { theta, scaling: { type, factor: positive(scaling, 'factor') } };

@@ -45,7 +45,16 @@ export async function* generateTokens(
     let next = prompt;
     for (let drawn = 0; drawn < most; drawn++) {
       signal?.throwIfAborted();
-      const id = sample(await lastLogits(decoder, next, cache));
+      const logits = await lastLogits(decoder, next, cache);
+      const id = sample(logits);
+      if (!Number.isFinite(logits[id])) {
+        throw new SpikeError('NOT_FINITE', {
+          where: 'generate',
+          expected: 'finite logits',
+          received: `${logits[id]} after ${prompt.length + drawn} tokens`,
+          remedy: 'inspect the weights of the model',
+        });
+      }
       if (endTokens.includes(id)) return;
       yield id;
       next = [id];

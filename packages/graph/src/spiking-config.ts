@@ -85,7 +85,7 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
     kv?.key,
     'INVALID_ARGUMENT',
   );
-  must(whole(kv.bits, 1, 16), 'kv.bits from 1 to 16', kv.bits, 'INVALID_ARGUMENT');
+  must(spikeBits(kv.bits), `kv.bits from 1 to 12, or ${FLOAT_BITS}`, kv.bits, 'INVALID_ARGUMENT');
   must(whole(kv.block, 1, 2 ** 20), 'kv.block to be a whole number of tokens', kv.block, 'INVALID_ARGUMENT');
   return config;
 }

@@ -138,7 +138,7 @@ async function tellStory(session: Session, path: string, backend: Backend, maxTo
   const ids = tokenizer.encode(PROMPT);
   const detokenizer = tokenizer.stream();
   for (const id of ids) detokenizer.push(id);
-  const options = { maxTokens, temperature: 0.8, topP: 0.95, seed: 0, detokenizer, signal: session.signal };
+  const options = { maxTokens, temperature: 0.6, topP: 0.9, seed: 0, detokenizer, signal: session.signal };
   for await (const { text } of generateText(decoder, ids, options)) session.stdout.write(text);
   print(session, '');
 }
