@@ -23,6 +23,7 @@
         'native/completions.cc',
         'native/device.cc',
         'native/instruction_sets.cc',
+        'native/memory.cc',
         'native/pool.cc',
       ],
       'conditions': [['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}]],

@@ -43,10 +43,11 @@ napi_value open(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/// allocate(bytes): Storage | undefined
+/// allocate(session, bytes): Storage | undefined
 napi_value allocate(napi_env env, napi_callback_info info) {
-  const Arguments<1> given(env, info);
-  auto buffer = Buffer::create(static_cast<size_t>(numberOf(env, given[0])));
+  const Arguments<2> given(env, info);
+  auto buffer =
+      Buffer::create(sessionOf(env, given[0]).device.memory(), static_cast<size_t>(numberOf(env, given[1])));
   return buffer == nullptr ? undefined(env) : makeShared(env, std::move(buffer));
 }
 

@@ -1,25 +1,8 @@
 #include "device.h"
 
-#include <cstdlib>
 #include <new>
 
 namespace spikellm {
-
-namespace {
-constexpr size_t ALIGNMENT = 64;
-}
-
-std::shared_ptr<Buffer> Buffer::create(size_t bytes) {
-  auto buffer = std::make_shared<Buffer>();
-  // Twice the alignment: once to align, once so that a vector load of the last elements stays inside.
-  buffer->block_ = std::calloc(bytes + 2 * ALIGNMENT, 1);
-  if (buffer->block_ == nullptr) return nullptr;
-  const auto address = reinterpret_cast<uintptr_t>(buffer->block_);
-  buffer->data_ = reinterpret_cast<uint8_t*>((address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-  buffer->bytes_ = bytes;
-  return buffer;
-}
-Buffer::~Buffer() { std::free(block_); }
 
 Device::Device(const KernelEntry* kernels, unsigned threads)
     : kernels_(kernels), pool_(threads), worker_([this] { work(); }) {}
@@ -78,10 +61,10 @@ void Device::work() {
 }
 
 void* Device::scratch(size_t bytes) {
-  bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  bytes = (bytes + 63) / 64 * 64;
   wanted_ += bytes;
   if (blocks_.empty() || used_ + bytes > blocks_.back()->bytes()) {
-    auto block = Buffer::create(bytes);
+    auto block = Buffer::create(memory_, bytes);
     if (block == nullptr) throw std::bad_alloc();
     blocks_.push_back(std::move(block));
     used_ = 0;
@@ -95,7 +78,7 @@ void* Device::scratch(size_t bytes) {
 void Device::freeScratch() {
   if (blocks_.size() > 1) {
     blocks_.clear();
-    auto block = Buffer::create(wanted_);
+    auto block = Buffer::create(memory_, wanted_);
     if (block != nullptr) blocks_.push_back(std::move(block));
   }
   used_ = wanted_ = 0;

@@ -8,24 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "memory.h"
 #include "pool.h"
 
 namespace spikellm {
-
-/// 64-byte aligned, zero-filled memory. Queued work shares it, so it outlives its release.
-class Buffer {
- public:
-  /// Null where there is no memory.
-  static std::shared_ptr<Buffer> create(size_t bytes);
-  ~Buffer();
-  uint8_t* data() const { return data_; }
-  size_t bytes() const { return bytes_; }
-
- private:
-  void* block_ = nullptr;
-  uint8_t* data_ = nullptr;
-  size_t bytes_ = 0;
-};
 
 /// What went wrong in queued work: the first of it since the last look.
 struct Fault {
@@ -50,6 +36,8 @@ class Device {
   void close(bool abandon, std::function<void()> last);
   void join();
 
+  const std::shared_ptr<BlockCache>& memory() const { return memory_; }
+
   // What kernels ask for, see kernels/call.h.
   Pool& pool() { return pool_; }
   void* scratch(size_t bytes);
@@ -60,6 +48,7 @@ class Device {
   void freeScratch();
 
   const KernelEntry* kernels_;
+  std::shared_ptr<BlockCache> memory_ = std::make_shared<BlockCache>();
   Pool pool_;
   std::deque<std::function<void()>> queue_;
   std::mutex mutex_;

@@ -26,7 +26,7 @@ export interface Addon {
   kernels(): string[];
   open(instructionSet: InstructionSet, threads: number): Session;
   /** Zero-filled memory; undefined where there is none. */
-  allocate(bytes: number): Storage | undefined;
+  allocate(session: Session, bytes: number): Storage | undefined;
   release(storage: Storage): void;
   write(session: Session, storage: Storage, data: ElementArray): void;
   /** Fills `into` with the storage after the work queued so far. */

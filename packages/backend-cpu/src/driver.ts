@@ -29,7 +29,7 @@ export function createDriver(
   const places = new Map(names.map((name, place) => [name, place]));
 
   const allocateBytes = (bytes: number): Storage => {
-    const storage = addon.allocate(bytes);
+    const storage = addon.allocate(session, bytes);
     if (storage !== undefined) return storage;
     throw new SpikeError('OUT_OF_MEMORY', {
       where: 'backend-cpu',

@@ -26,9 +26,11 @@ struct QueryTile {
   size_t head, from, to, split;
 };
 
-inline size_t scoreStride(const Heads& heads) { return roundUp(heads.total(), LANES); }
+inline size_t scoreStride(const Heads& heads) { return spreadStride(heads.total()); }
 /// Floats of scratch of one thread.
-inline size_t attentionScratch(const Heads& heads) { return QUERY_TILE * scoreStride(heads) + PANEL; }
+inline size_t attentionScratch(const Heads& heads) {
+  return QUERY_TILE * (scoreStride(heads) + spreadStride(heads.D)) + PANEL;
+}
 
 /// row[t] = exp(scale (row[t] - largest)) for t < count, 0 up to `padded`; returns the sum.
 float softmaxRow(float* row, size_t count, size_t padded, float scale) {
@@ -51,12 +53,15 @@ void attendTile(const Heads& heads, const QueryTile& tile_, const float* q, cons
   const auto [head, from, to, split] = tile_;
   const size_t D = heads.D, M = to - from, count = heads.position + to, stride = scoreStride(heads);
   const size_t column = head * (cache.width / D) / heads.H * D;
-  const float* queries = q + (from * heads.H + head) * D;
   float* scores = memory;
-  float* panel = memory + QUERY_TILE * stride;
-  multiply(queries, heads.H * D, cache.closed + column, cache.width, true, scores, stride, M, split, D, panel);
+  float* queries = scores + QUERY_TILE * stride;
+  float* panel = queries + QUERY_TILE * spreadStride(D);
+  for (size_t m = 0; m < M; m++) {
+    std::memcpy(queries + m * spreadStride(D), q + ((from + m) * heads.H + head) * D, D * sizeof(float));
+  }
+  multiply(queries, spreadStride(D), cache.closed + column, cache.width, true, scores, stride, M, split, D, panel);
   const float* open = cache.open + (split - cache.openFrom) * cache.width + column;
-  multiply(queries, heads.H * D, open, cache.width, true, scores + split, stride, M, count - split, D, panel);
+  multiply(queries, spreadStride(D), open, cache.width, true, scores + split, stride, M, count - split, D, panel);
   float inverse[QUERY_TILE];
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
   for (size_t m = 0; m < M; m++) {

@@ -12,7 +12,8 @@ constexpr size_t FEW_ROWS = 3;
 template <int ROWS>
 void tile(const float* a, size_t lda, const float* panel, size_t stride, size_t K, float* y, size_t ldy,
           size_t columns, bool add_) {
-  F sums[ROWS][TILE_VECTORS];
+  F sums[ROWS][TILE_VECTORS];  // in registers, as long as every loop over it is unrolled
+#pragma GCC unroll 16
   for (int m = 0; m < ROWS; m++) {
     for (int v = 0; v < TILE_VECTORS; v++) sums[m][v] = broadcast(0);
   }
@@ -25,6 +26,7 @@ void tile(const float* a, size_t lda, const float* panel, size_t stride, size_t 
       for (int v = 0; v < TILE_VECTORS; v++) sums[m][v] = mulAdd(x, b[v], sums[m][v]);
     }
   }
+#pragma GCC unroll 16
   for (int m = 0; m < ROWS; m++) {
     float row[TILE_COLUMNS];
     for (int v = 0; v < TILE_VECTORS; v++) store(row + v * LANES, sums[m][v]);
@@ -70,14 +72,24 @@ void dotRows(const float* a, size_t lda, const float* b, size_t ldb, float* y, s
   }
 }
 
-/// panel[k][n] = B(k, n) for `columns` columns, the rest of TILE_COLUMNS zero.
-void packPanel(const float* b, size_t ldb, bool transposed, size_t K, size_t columns, float* panel) {
-  const size_t stepK = transposed ? 1 : ldb;
-  const size_t stepN = transposed ? ldb : 1;
-  for (size_t k = 0; k < K; k++, panel += TILE_COLUMNS) {
-    for (size_t n = 0; n < columns; n++) panel[n] = b[k * stepK + n * stepN];
-    for (size_t n = columns; n < TILE_COLUMNS; n++) panel[n] = 0;
+// GCC would store a transposed panel by AVX-512 scatters, which are slower than single stores.
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("no-tree-vectorize")))
+#endif
+void packTransposed(const float* b, size_t ldb, size_t K, size_t columns, float* panel) {
+  for (size_t k0 = 0; k0 < K; k0 += 16) {
+    const size_t end = smallerSize(K, k0 + 16);
+    for (size_t n = 0; n < columns; n++) {
+      for (size_t k = k0; k < end; k++) panel[k * TILE_COLUMNS + n] = b[n * ldb + k];
+    }
   }
+}
+
+/// panel[k][n] = B(k, n) for `columns` columns, the rest of TILE_COLUMNS zero. B is read along its rows.
+void packPanel(const float* b, size_t ldb, bool transposed, size_t K, size_t columns, float* panel) {
+  if (columns < TILE_COLUMNS) std::memset(panel, 0, K * TILE_COLUMNS * sizeof(float));
+  if (transposed) return packTransposed(b, ldb, K, columns, panel);
+  for (size_t k = 0; k < K; k++) std::memcpy(panel + k * TILE_COLUMNS, b + k * ldb, columns * sizeof(float));
 }
 
 /// Y = A B. `panel` is scratch of PANEL floats.
@@ -94,11 +106,22 @@ void multiply(const float* a, size_t lda, const float* b, size_t ldb, bool trans
     for (size_t k = 0; k == 0 || k < K; k += K_BLOCK) {
       const size_t depth = smallerSize(K_BLOCK, K - k);
       const float* from = transposed ? b + n * ldb + k : b + k * ldb + n;
-      const bool direct = !transposed && columns == TILE_COLUMNS;
+      // A panel that is read once needs no copy.
+      const bool direct = !transposed && columns == TILE_COLUMNS && M <= TILE_ROWS;
       if (!direct) packPanel(from, ldb, transposed, depth, columns, panel);
       tiles(a + k, lda, direct ? from : panel, direct ? ldb : TILE_COLUMNS, depth, y + n, ldy, M, columns, k > 0);
     }
   }
+}
+
+/// A distance between rows at which the rows of a tile do not fall on the same sets of the cache.
+inline size_t spreadStride(size_t K) { return roundUp(K, 16) + (roundUp(K, 16) % 32 == 0 ? 16 : 0); }
+
+/// Copies rows to `spreadStride(K)`.
+void spreadRows(const Call& call, const float* a, size_t M, size_t K, float* spread) {
+  parallelRanges(call, M, rowGrain(K), [&](size_t from, size_t to) {
+    for (size_t m = from; m < to; m++) std::memcpy(spread + m * spreadStride(K), a + m * K, K * sizeof(float));
+  });
 }
 
 /// `multiply` on all threads: pieces of columns, and of rows where columns are few.
@@ -111,11 +134,18 @@ void multiplyAll(const Call& call, const float* a, const float* b, size_t ldb, b
   const size_t rowPieces = few || columnPieces >= 4 * threads ? 1 : divideUp(M, 8 * TILE_ROWS);
   const size_t height = divideUp(M, rowPieces == 0 ? 1 : rowPieces);
   float* panels = scratchOf<float>(call, threads * PANEL);
+  size_t lda = K;
+  if (M > TILE_ROWS) {
+    lda = spreadStride(K);
+    float* spread = scratchOf<float>(call, M * lda);
+    spreadRows(call, a, M, K, spread);
+    a = spread;
+  }
   parallel(call, columnPieces * rowPieces, [&](size_t item, unsigned thread) {
     const size_t n = item % columnPieces * width;
     const size_t m = item / columnPieces * height;
     if (m >= M) return;
-    multiply(a + m * K, K, transposed ? b + n * ldb : b + n, ldb, transposed, y + m * N + n, N,
+    multiply(a + m * lda, lda, transposed ? b + n * ldb : b + n, ldb, transposed, y + m * N + n, N,
              smallerSize(height, M - m), smallerSize(width, N - n), K, panels + thread * PANEL);
   });
 }

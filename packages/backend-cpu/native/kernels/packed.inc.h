@@ -15,7 +15,7 @@ struct FloatPackedLayout {
         bits(static_cast<int>(numbers[2])),
         nibbles(bits <= 4) {
     rowZero = panels * ROWS * sizeof(float);  // after the scales
-    bias = rowZero + panels * ROWS * sizeof(int32_t);
+    bias = rowZero + panels * ROWS * sizeof(float);
     weights = bias + panels * ROWS * sizeof(float);
     bytes = weights + panels * panelBytes();
   }
@@ -31,7 +31,8 @@ void packLinearPacked(const Call& call) {
   auto* base = operand<uint8_t>(call, 4);
   const size_t O = layout.O, C = layout.C;
   std::memcpy(base, operand<float>(call, 1), O * sizeof(float));
-  std::memcpy(base + layout.rowZero, operand<int32_t>(call, 2), O * sizeof(int32_t));
+  const auto* zero = operand<int32_t>(call, 2);
+  for (size_t o = 0; o < O; o++) reinterpret_cast<float*>(base + layout.rowZero)[o] = static_cast<float>(zero[o]);
   if (bias != nullptr) std::memcpy(base + layout.bias, bias, O * sizeof(float));
   const size_t rowBytes = divideUp(C * static_cast<size_t>(layout.bits), 8);
   parallelRanges(call, layout.panels, 1 + 4096 / (C + 1), [&](size_t from, size_t to) {
@@ -46,48 +47,111 @@ void packLinearPacked(const Call& call) {
   });
 }
 
-/// columns[c][16] = w - zero of the channels [from, to) of a panel, `stride` floats from channel to channel.
-void unpackFloats(const uint8_t* panel, bool nibbles, const int32_t* zero, size_t from, size_t to, float* columns,
-                  size_t stride) {
+/// The weights of LANES rows of channel c of a panel, from row `r` on, less their zero points.
+template <bool NIBBLES>
+inline F centredWeights(const uint8_t* panel, size_t c, size_t r, const float* zero) {
+  const uint8_t* bytes = panel + (NIBBLES ? c / 2 : c) * ROWS + r;
+  const F weights = !NIBBLES ? loadWhole(bytes) : c % 2 == 0 ? loadLowNibbles(bytes) : loadHighNibbles(bytes);
+  return sub(weights, load(zero + r));
+}
+
+/// columns[c][16] of the channels [from, to) of a panel, `stride` floats from channel to channel.
+template <bool NIBBLES>
+void unpackFloats(const uint8_t* panel, const float* zero, size_t from, size_t to, float* columns, size_t stride) {
   for (size_t c = from; c < to; c++, columns += stride) {
-    const uint8_t* bytes = panel + (nibbles ? c / 2 : c) * ROWS;
-    const int shift = nibbles && c % 2 == 1 ? 4 : 0, mask = nibbles ? 15 : 255;
-    for (size_t r = 0; r < ROWS; r++) {
-      columns[r] = static_cast<float>((bytes[r] >> shift & mask) - zero[r]);
-    }
+    for (size_t r = 0; r < ROWS; r += LANES) store(columns + r, centredWeights<NIBBLES>(panel, c, r, zero));
   }
 }
 
-/// linear_packed_f32. Operands x, packed, y; numbers O, C, weightBits, N.
-void linearPacked(const Call& call) {
-  const FloatPackedLayout layout(call.numbers);
-  const auto* x = operand<float>(call, 0);
-  const auto* base = operand<uint8_t>(call, 1);
-  auto* y = operand<float>(call, 2);
-  const size_t N = size(call, 3), O = layout.O, C = layout.C;
-  const auto* scale = reinterpret_cast<const float*>(base);
-  const auto* zero = reinterpret_cast<const int32_t*>(base + layout.rowZero);
-  const auto* bias = reinterpret_cast<const float*>(base + layout.bias);
+/// One token with one panel: y[16] = sum_c x[c] (w - zero), weights unpacked in registers.
+template <bool NIBBLES>
+void panelSums(const uint8_t* panel, const float* zero, const float* x, size_t C, float* y) {
+  F even[PANEL_VECTORS], odd[PANEL_VECTORS];
+  for (size_t v = 0; v < PANEL_VECTORS; v++) even[v] = odd[v] = broadcast(0);
+  size_t c = 0;
+  for (; c + 2 <= C; c += 2) {
+    for (size_t v = 0; v < PANEL_VECTORS; v++) {
+      even[v] = mulAdd(broadcast(x[c]), centredWeights<NIBBLES>(panel, c, v * LANES, zero), even[v]);
+      odd[v] = mulAdd(broadcast(x[c + 1]), centredWeights<NIBBLES>(panel, c + 1, v * LANES, zero), odd[v]);
+    }
+  }
+  for (size_t v = 0; v < PANEL_VECTORS; v++) {
+    if (c < C) even[v] = mulAdd(broadcast(x[c]), centredWeights<NIBBLES>(panel, c, v * LANES, zero), even[v]);
+    store(y + v * LANES, add(even[v], odd[v]));
+  }
+}
+
+struct FloatPacked {
+  FloatPackedLayout layout;
+  const float *scale, *zero, *bias;
+  const uint8_t* weights;
+
+  FloatPacked(const FloatPackedLayout& l, const uint8_t* base)
+      : layout(l),
+        scale(reinterpret_cast<const float*>(base)),
+        zero(reinterpret_cast<const float*>(base + l.rowZero)),
+        bias(reinterpret_cast<const float*>(base + l.bias)),
+        weights(base + l.weights) {}
+  const uint8_t* panel(size_t p) const { return weights + p * layout.panelBytes(); }
+};
+
+template <bool NIBBLES>
+void packedOneToken(const Call& call, const FloatPacked& packed, const float* x, float* y) {
+  const size_t O = packed.layout.O, C = packed.layout.C;
+  parallelRanges(call, packed.layout.panels, 1 + 16384 / (C + 1), [&](size_t from, size_t to) {
+    for (size_t p = from; p < to; p++) {
+      float sums[ROWS];
+      panelSums<NIBBLES>(packed.panel(p), packed.zero + p * ROWS, x, C, sums);
+      for (size_t o = p * ROWS; o < smallerSize(O, (p + 1) * ROWS); o++) {
+        y[o] = sums[o % ROWS] * packed.scale[o] + packed.bias[o];
+      }
+    }
+  });
+}
+
+template <bool NIBBLES>
+void packedManyTokens(const Call& call, const FloatPacked& packed, const float* x, float* y, size_t N) {
+  const size_t O = packed.layout.O, C = packed.layout.C, stride = spreadStride(C);
   // A tile's columns are at least a panel's rows, or a whole part of them.
   constexpr size_t width = TILE_COLUMNS > ROWS ? TILE_COLUMNS : ROWS;
-  const size_t groups = divideUp(O, width);
   auto* panels = scratchOf<float>(call, threadCount(call) * K_BLOCK * width);
-  parallel(call, groups, [&](size_t group, unsigned thread) {
+  auto* rows = scratchOf<float>(call, N * stride);
+  spreadRows(call, x, N, C, rows);
+  parallel(call, divideUp(O, width), [&](size_t group, unsigned thread) {
     float* columns = panels + thread * K_BLOCK * width;
     const size_t first = group * width, count = smallerSize(width, O - first);
     for (size_t k = 0; k < C; k += K_BLOCK) {
       const size_t depth = smallerSize(K_BLOCK, C - k);
       for (size_t r = 0; r < count; r += ROWS) {
-        const uint8_t* panel = base + layout.weights + (first + r) / ROWS * layout.panelBytes();
-        unpackFloats(panel, layout.nibbles, zero + first + r, k, k + depth, columns + r, width);
+        const uint8_t* panel = packed.panel((first + r) / ROWS);
+        unpackFloats<NIBBLES>(panel, packed.zero + first + r, k, k + depth, columns + r, width);
       }
       for (size_t r = 0; r < count; r += TILE_COLUMNS) {
-        tiles(x + k, C, columns + r, width, depth, y + first + r, O, N, smallerSize(TILE_COLUMNS, count - r), k > 0);
+        tiles(rows + k, stride, columns + r, width, depth, y + first + r, O, N, smallerSize(TILE_COLUMNS, count - r),
+              k > 0);
       }
     }
     for (size_t n = 0; n < N; n++) {
       float* row = y + n * O + first;
-      for (size_t r = 0; r < count; r++) row[r] = row[r] * scale[first + r] + bias[first + r];
+      for (size_t r = 0; r < count; r++) row[r] = row[r] * packed.scale[first + r] + packed.bias[first + r];
     }
   });
+}
+
+/// linear_packed_f32. Operands x, packed, y; numbers O, C, weightBits, N.
+template <bool NIBBLES>
+void runPacked(const Call& call, const FloatPacked& packed) {
+  const auto* x = operand<float>(call, 0);
+  auto* y = operand<float>(call, 2);
+  const size_t N = size(call, 3);
+  if (N > FEW_ROWS) return packedManyTokens<NIBBLES>(call, packed, x, y, N);
+  for (size_t n = 0; n < N; n++) {
+    packedOneToken<NIBBLES>(call, packed, x + n * packed.layout.C, y + n * packed.layout.O);
+  }
+}
+void linearPacked(const Call& call) {
+  const FloatPackedLayout layout(call.numbers);
+  const FloatPacked packed(layout, operand<uint8_t>(call, 1));
+  if (layout.nibbles) runPacked<true>(call, packed);
+  else runPacked<false>(call, packed);
 }

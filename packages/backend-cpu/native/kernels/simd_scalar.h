@@ -31,6 +31,8 @@ inline void storeWhole(uint8_t* p, F x) { *p = static_cast<uint8_t>(static_cast<
 inline void storeWhole(uint16_t* p, F x) { *p = static_cast<uint16_t>(static_cast<int32_t>(x)); }
 inline F loadWhole(const uint8_t* p) { return *p; }
 inline F loadWhole(const uint16_t* p) { return *p; }
+inline F loadLowNibbles(const uint8_t* p) { return static_cast<float>(*p & 15); }
+inline F loadHighNibbles(const uint8_t* p) { return static_cast<float>(*p >> 4); }
 
 /// Four bytes a lane.
 using I = int32_t;
