@@ -67,10 +67,13 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   must(config.quant_method === 'spikellm', "quant_method 'spikellm'", config.quant_method, 'UNSUPPORTED');
   must(config.format_version === 1, 'format_version 1', config.format_version, 'UNSUPPORTED');
   must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
+  const spikeBits = (value: unknown): boolean => whole(value, 1, 12) || value === FLOAT_BITS;
+  const bitsRange = `from 1 to 12, or ${FLOAT_BITS}`;
+  must(spikeBits(activations?.bits), `activations.bits ${bitsRange}`, activations?.bits, 'INVALID_ARGUMENT');
   must(
-    whole(activations?.bits, 1, 16),
-    'activations.bits from 1 to 16',
-    activations?.bits,
+    [1, 2, 4, 8, 16].includes(activations.steps),
+    'activations.steps among 1, 2, 4, 8, 16',
+    activations.steps,
     'INVALID_ARGUMENT',
   );
   must(
@@ -85,7 +88,7 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
     kv?.key,
     'INVALID_ARGUMENT',
   );
-  must(spikeBits(kv.bits), `kv.bits from 1 to 12, or ${FLOAT_BITS}`, kv.bits, 'INVALID_ARGUMENT');
+  must(spikeBits(kv.bits), `kv.bits ${bitsRange}`, kv.bits, 'INVALID_ARGUMENT');
   must(whole(kv.block, 1, 2 ** 20), 'kv.block to be a whole number of tokens', kv.block, 'INVALID_ARGUMENT');
   return config;
 }

@@ -42,7 +42,7 @@ it.each([
   { change: { weights: undefined }, message: 'weights.bits from 1 to 8, received nothing' },
   {
     change: { activations: { ...valid.activations, bits: 0 } },
-    message: 'activations.bits from 1 to 16, received 0',
+    message: 'activations.bits from 1 to 12, or 16, received 0',
   },
   {
     change: { activations: { ...valid.activations, range: 'wide' } },
@@ -52,7 +52,7 @@ it.each([
     change: { kv: { ...valid.kv, key: 'row' } },
     message: 'kv.key among block, token, published, float, received "row"',
   },
-  { change: { kv: { ...valid.kv, bits: 4.5 } }, message: 'kv.bits from 1 to 16, received 4.5' },
+  { change: { kv: { ...valid.kv, bits: 4.5 } }, message: 'kv.bits from 1 to 12, or 16, received 4.5' },
   {
     change: { kv: { ...valid.kv, block: 0 } },
     message: 'kv.block to be a whole number of tokens, received 0',
