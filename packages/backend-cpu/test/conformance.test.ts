@@ -1,6 +1,7 @@
+import { strict as assert } from 'node:assert';
 import { describeConformance } from '@spikellm/backend-conformance';
 import { readGolden } from '@spikellm/golden';
-import { describe, expect } from 'vitest';
+import { describe } from 'vitest';
 import { createCpuBackend, supportedInstructionSets } from '../src/index.ts';
 
 for (const isa of supportedInstructionSets()) {
@@ -10,8 +11,8 @@ for (const isa of supportedInstructionSets()) {
         createBackend: () => createCpuBackend({ isa, threads }),
         golden: readGolden('kernels'),
         expectReport: ({ features, threads: used }) => {
-          expect(features).toEqual([isa]);
-          expect(used).toBe(threads);
+          assert.deepEqual(features, [isa]);
+          assert.equal(used, threads);
         },
       });
     });

@@ -1,0 +1,50 @@
+// Compiles the addon with AddressSanitizer and UndefinedBehaviorSanitizer and runs every conformance case on it, for each
+// instruction set and one and two threads. Needs Linux and GCC; exits with 1 where a sanitizer or a case complains.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = mkdtempSync(join(tmpdir(), 'spikellm-sanitized-'));
+process.on('exit', () => rmSync(out, { recursive: true }));
+const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
+const common = ['-std=c++17', '-O1', '-g', '-fPIC', '-ffp-contract=off', '-w', '-DNAPI_VERSION=8'];
+const includes = ['-Inative', `-I${join(dirname(process.execPath), '..', 'include', 'node')}`];
+const avx2 = ['-mavx2', '-mfma'];
+const avx512 = [...avx2, ...['f', 'bw', 'dq', 'vl', 'vnni'].map((part) => `-mavx512${part}`)];
+const sources = {
+  addon: [],
+  completions: [],
+  device: [],
+  instruction_sets: [],
+  memory: [],
+  pool: [],
+  'kernels/scalar': [],
+  'kernels/avx2': avx2,
+  'kernels/avx512': avx512,
+};
+
+run('npx', ['tsc', '-b']);
+const objects = Object.entries(sources).map(([name, flags]) => {
+  const object = join(out, `${name.replace('/', '_')}.o`);
+  console.log(`compile ${name}`);
+  run('g++', [...sanitizers, ...common, ...includes, ...flags, '-c', `native/${name}.cc`, '-o', object]);
+  return object;
+});
+const addon = join(out, 'spikellm_cpu.node');
+run('g++', [...sanitizers, '-shared', ...objects, '-o', addon]);
+const library = (name) => run('g++', [`-print-file-name=${name}.so`], 'pipe').trim();
+run(process.execPath, ['scripts/run-cases.mjs', addon], 'inherit', {
+  LD_PRELOAD: `${library('libasan')}:${library('libubsan')}`,
+  // Node itself is not built to free everything at its end.
+  ASAN_OPTIONS: 'detect_leaks=0',
+});
+
+function run(command, args, stdout = 'inherit', env = {}) {
+  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', stdout, 'inherit'] };
+  const result = spawnSync(command, args, { ...options, env: { ...process.env, ...env } });
+  if (result.status !== 0) process.exit(1);
+  return result.stdout;
+}
