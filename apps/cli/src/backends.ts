@@ -1,23 +1,20 @@
-import { createReferenceBackend, type Backend } from '@spikellm/backend';
+import { createReferenceBackend, SpikeError, type Backend } from '@spikellm/backend';
+import { createCpuBackend } from '@spikellm/backend-cpu';
 import { note, type Session } from './session.ts';
 
 interface Candidate {
   readonly name: string;
-  /** Why `auto` takes it. */
-  readonly reason: string;
-  load(options: { readonly threads: number | undefined }): Promise<Backend>;
+  /** Errors: MISSING or UNSUPPORTED where this machine cannot run it. */
+  load(options: { readonly threads?: number }): Backend;
 }
 
-/** The backends of this version; `auto` takes the first. */
+/** The backends of this version; `auto` takes the first that this machine can run. */
 export const BACKENDS: readonly Candidate[] = [
-  {
-    name: 'reference',
-    reason: 'the only backend in this version',
-    load: async () => createReferenceBackend(),
-  },
+  { name: 'cpu', load: createCpuBackend },
+  { name: 'reference', load: createReferenceBackend },
 ];
 
-export const PLANNED_BACKENDS = ['cpu', 'wasm', 'webgpu'];
+export const PLANNED_BACKENDS = ['wasm', 'webgpu'];
 
 export interface BackendOptions {
   /** `auto` or the name of a candidate. */
@@ -26,16 +23,32 @@ export interface BackendOptions {
 }
 
 /** The backend that was asked for; what was not asked for is said on stderr. */
-export async function openBackend(
-  session: Session,
-  { backend: wanted, threads }: BackendOptions,
-): Promise<Backend> {
-  const candidate = BACKENDS.find(({ name }) => name === wanted) ?? BACKENDS[0];
-  const backend = await candidate.load({ threads });
-  const { device, threads: used } = backend.report;
-  if (wanted === 'auto') note(session, `backend ${backend.name}: ${device} (${candidate.reason})`);
-  if (threads !== undefined && threads !== used) {
-    note(session, `--threads ${threads}: the ${backend.name} backend runs on ${used}`);
+export function openBackend(session: Session, options: BackendOptions): Backend {
+  const backend = options.backend === 'auto' ? firstAvailable(session, options) : named(options);
+  const { threads } = options;
+  if (threads !== undefined && threads !== backend.report.threads) {
+    note(session, `--threads ${threads}: the ${backend.name} backend runs on ${backend.report.threads}`);
   }
   return backend;
+}
+
+const threadsOf = ({ threads }: BackendOptions) => (threads === undefined ? {} : { threads });
+
+const named = (options: BackendOptions): Backend =>
+  BACKENDS.find(({ name }) => name === options.backend)!.load(threadsOf(options));
+
+function firstAvailable(session: Session, options: BackendOptions): Backend {
+  for (const [index, candidate] of BACKENDS.entries()) {
+    try {
+      const backend = candidate.load(threadsOf(options));
+      const reason = index === 0 ? 'the fastest of this version' : 'the first that this machine can run';
+      note(session, `backend ${candidate.name}: ${backend.report.device} (${reason})`);
+      return backend;
+    } catch (error) {
+      const passed = error instanceof SpikeError && ['MISSING', 'UNSUPPORTED'].includes(error.code);
+      if (!passed || index === BACKENDS.length - 1) throw error;
+      note(session, `backend ${candidate.name} is not used: ${error.message}`);
+    }
+  }
+  throw new Error('internal: no backends');
 }

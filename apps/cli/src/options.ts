@@ -39,10 +39,7 @@ export const numbers = (expected: string, accepts: (value: number) => boolean): 
 });
 
 export const wholeAbove = (least: number): Domain<number> =>
-  numbers(
-    `a whole number above ${least}`,
-    (value) => Number.isSafeInteger(value) && value > least,
-  );
+  numbers(`a whole number above ${least}`, (value) => Number.isSafeInteger(value) && value > least);
 
 export const wholeBetween = (least: number, most: number): Domain<number> =>
   numbers(

@@ -56,8 +56,11 @@ test.each([
   ['--seed -1', '--seed: expected a whole number from 0 to 2^32 - 1, received -1.'],
   ['--eval-windows 0', '--eval-windows: expected a whole number above 0, received 0.'],
   ['--threads 0', '--threads: expected a whole number above 0, received 0.'],
-  ['--backend cpu', '--backend: expected auto or reference, received cpu; cpu is not in this version.'],
-  ['--backend tpu', '--backend: expected auto or reference, received tpu.'],
+  [
+    '--backend wasm',
+    '--backend: expected auto, cpu or reference, received wasm; wasm is not in this version.',
+  ],
+  ['--backend tpu', '--backend: expected auto, cpu or reference, received tpu.'],
 ])('quantize %s is refused and nothing is written', async (option, sentence) => {
   using folder = scratch();
   const out = join(folder.path, 'out');

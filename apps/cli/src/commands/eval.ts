@@ -35,7 +35,7 @@ async function evaluate(session: Session, name: string, options: EvalOptions): P
   await using model = await openModel(session, name);
   const ids = (await model.tokenizer()).encode(text);
   cutWindows(ids, { window, maxWindows }); // a short text is known before the model is loaded
-  using backend = await openBackend(session, options);
+  using backend = openBackend(session, options);
   const result = await measure(session, model, backend, ids, { window, maxWindows });
   if (json === true) {
     printJson(session, { model: name, text: options.text, backend: backend.name, ...result });

@@ -1,0 +1,54 @@
+import { createReferenceBackend, SpikeError } from '@spikellm/backend';
+import { createCpuBackend } from '@spikellm/backend-cpu';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { openBackend } from '../src/backends.ts';
+import { sink } from './run.ts';
+
+vi.mock('@spikellm/backend-cpu', () => ({ createCpuBackend: vi.fn<typeof createCpuBackend>() }));
+const cpu = vi.mocked(createCpuBackend);
+beforeEach(() => {
+  cpu.mockReset();
+});
+
+function open(backend: string, threads?: number): { name: string; stderr: string } {
+  const [stdout, stderr] = [sink(), sink()];
+  const session = { stdout, stderr, signal: new AbortController().signal };
+  using opened = openBackend(session, { backend, ...(threads !== undefined && { threads }) });
+  return { name: opened.name, stderr: stderr.text() };
+}
+
+const missing = () =>
+  new SpikeError('MISSING', { where: 'backend-cpu', expected: 'its addon', received: 'none' });
+
+test('auto takes the native backend, with the threads asked for', () => {
+  cpu.mockReturnValue(createReferenceBackend());
+  const { stderr } = open('auto', 1);
+  expect(cpu).toHaveBeenCalledWith({ threads: 1 });
+  expect(stderr).toContain('(the fastest of this version)\n');
+});
+
+test('auto says why it did not take the native backend, and what it took', () => {
+  cpu.mockImplementation(() => {
+    throw missing();
+  });
+  expect(open('auto')).toEqual({
+    name: 'reference',
+    stderr:
+      'backend cpu is not used: backend-cpu: expected its addon, received none.\n' +
+      'backend reference: plain TypeScript on one thread (the first that this machine can run)\n',
+  });
+});
+
+test('a backend that was asked for by name is not replaced', () => {
+  cpu.mockImplementation(() => {
+    throw missing();
+  });
+  expect(() => open('cpu')).toThrow('backend-cpu: expected its addon, received none.');
+});
+
+test('auto does not hide a mistake of the user', () => {
+  cpu.mockImplementation(() => {
+    throw new SpikeError('INVALID_ARGUMENT', { where: 'threads', expected: 'fewer', received: '9999' });
+  });
+  expect(() => open('auto', 9999)).toThrow('threads: expected fewer, received 9999.');
+});
