@@ -116,9 +116,9 @@ void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, 
   }
 }
 
-/// TOKENS tokens from token n on, panel by panel.
+/// A call of TOKENS tokens, panel by panel.
 template <int TOKENS, bool NIBBLES, bool NARROW>
-void fewTokens(const Call& call, const CodesCall& c, size_t n) {
+void fewTokens(const Call& call, const CodesCall& c) {
   const PackedCodes& packed = c.packed;
   const size_t grain = 1 + 65536 / (packed.layout.panelBytes(packed.padded) + 1);
   parallelRanges(call, packed.layout.panels, grain, [&](size_t from, size_t to) {
@@ -127,7 +127,7 @@ void fewTokens(const Call& call, const CodesCall& c, size_t n) {
       for (size_t g = 0; g < packed.count; g++) {
         const Segment& segment = packed.segments[g];
         const uint8_t* weights = packed.panel(p) + packed.layout.panelBytes(static_cast<size_t>(segment.at));
-        const size_t at = n * packed.padded + static_cast<size_t>(segment.at);
+        const auto at = static_cast<size_t>(segment.at);
         const auto channels = static_cast<size_t>(segment.padded);
         int32_t low[TOKENS * ROWS], high[TOKENS * ROWS];
         panelProducts<TOKENS, NIBBLES, NARROW>(weights, c.planes.low + at, packed.padded, channels, low);
@@ -136,11 +136,11 @@ void fewTokens(const Call& call, const CodesCall& c, size_t n) {
           panelProducts<TOKENS, NIBBLES, NARROW>(weights, c.planes.high + at, packed.padded, channels, high);
         }
         for (int m = 0; m < TOKENS; m++) {
-          c.settle(n + m, g, p * ROWS, ROWS, low + m * ROWS, wide ? high + m * ROWS : nullptr, totals[m]);
+          c.settle(m, g, p * ROWS, ROWS, low + m * ROWS, wide ? high + m * ROWS : nullptr, totals[m]);
         }
       }
       for (int m = 0; m < TOKENS; m++) {
-        c.write(n + m, p * ROWS, smallerSize(ROWS, packed.layout.O - p * ROWS), totals[m]);
+        c.write(m, p * ROWS, smallerSize(ROWS, packed.layout.O - p * ROWS), totals[m]);
       }
     }
   });
@@ -245,9 +245,10 @@ void manyTokens(const Call& call, const CodesCall& c) {
 template <bool NIBBLES, bool NARROW>
 void runCodes(const Call& call, const CodesCall& c) {
   if (c.N > FEW_TOKENS) return manyTokens<NIBBLES, NARROW>(call, c);
-  size_t n = 0;
-  for (; n + 2 <= c.N; n += 2) fewTokens<2, NIBBLES, NARROW>(call, c, n);
-  if (n < c.N) fewTokens<1, NIBBLES, NARROW>(call, c, n);
+  if (c.N == 4) fewTokens<4, NIBBLES, NARROW>(call, c);
+  if (c.N == 3) fewTokens<3, NIBBLES, NARROW>(call, c);
+  if (c.N == 2) fewTokens<2, NIBBLES, NARROW>(call, c);
+  if (c.N == 1) fewTokens<1, NIBBLES, NARROW>(call, c);
 }
 
 /// linear_codes_f32. Operands codes, scale, zero, packed, y;

@@ -1,0 +1,128 @@
+import {
+  createReferenceBackend,
+  createRunner,
+  firstDifference,
+  kernels,
+  maxCode,
+  packCodes,
+  SpikeError,
+  type Backend,
+  type HostTensor,
+} from '@spikellm/backend';
+import { describe, expect, it } from 'vitest';
+import { createCpuBackend, supportedInstructionSets } from '../src/index.ts';
+
+/** Whole numbers 0..below-1 without a pattern that a tile could hide. */
+const whole = (count: number, below: number): number[] =>
+  Array.from({ length: count }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 8) % below);
+const floats = (rows: number, columns: number): HostTensor => ({
+  type: 'float32',
+  data: Float32Array.from(whole(rows * columns, 2001), (value) => value / 1000 - 1),
+  dims: [rows, columns],
+});
+
+/** What `compute` gives on the reference backend and on the CPU. */
+async function both(
+  compute: (backend: Backend) => Promise<Float32Array>,
+  backend: Backend,
+): Promise<[Float32Array, Float32Array]> {
+  using reference = createReferenceBackend();
+  return [await compute(backend), await compute(reference)];
+}
+
+/** Sizes above those of the conformance suite: past the blocks that kernels cut channels, tokens and sums into. */
+describe.each(supportedInstructionSets())('%s beyond one block', (isa) => {
+  it.each([
+    { weightBits: 4, bits: 4, N: 1 },
+    { weightBits: 7, bits: 6, N: 3 },
+    { weightBits: 8, bits: 8, N: 4 },
+    { weightBits: 8, bits: 8, N: 201 },
+  ])('sums 9001 channels exactly: $weightBits-bit weights, $bits-bit spikes, $N tokens', async (sizes) => {
+    using backend = createCpuBackend({ isa, threads: 2 });
+    const { weightBits, bits, N } = sizes;
+    const [C, O] = [9001, 19];
+    const gif = { bits, range: 'lossless', classes: [1, 4] } as const;
+    const steps = Uint8Array.from({ length: C }, (_, c) => (c % 3 === 0 ? 4 : 1));
+    const ones = C - Math.ceil(C / 3); // of one step, first in gathered order
+    const [few, many] = [maxCode(gif, 1), maxCode(gif, 4)];
+    const wide = many > 255;
+    // Every fourth row holds the largest codes only: a sum that overflows or saturates does so there.
+    const codes = whole(N * C, 1 << 16).map((code, i) => {
+      const largest = i % C < ones ? few : many;
+      return Math.floor(i / C) % 4 === 0 ? largest : code % (largest + 1);
+    });
+    const weights = Uint8Array.from(whole(O * C, 2 ** weightBits), (weight, i) =>
+      i < C ? 2 ** weightBits - 1 : weight,
+    );
+    const compute = async (on: Backend): Promise<Float32Array> => {
+      using runner = createRunner(on);
+      const linear = runner.prepare(
+        'linear_codes_f32',
+        { ...gif, weightBits },
+        {
+          steps: { type: 'uint8', data: steps, dims: [C] },
+          weight: {
+            type: 'uint8',
+            data: packCodes(weights, O, C, weightBits),
+            dims: [O, Math.ceil((C * weightBits) / 8)],
+          },
+          weightScale: { type: 'float32', data: new Float32Array(O).fill(1), dims: [O] },
+          weightZero: { type: 'int32', data: Int32Array.from(whole(O, 2 ** weightBits)), dims: [O] },
+        },
+      );
+      const { y } = runner.apply(linear, {
+        codes: runner.upload({
+          type: wide ? 'uint16' : 'uint8',
+          data: wide ? Uint16Array.from(codes) : Uint8Array.from(codes),
+          dims: [N, C],
+        }),
+        scale: runner.upload({ type: 'float32', data: new Float32Array(2 * N).fill(1), dims: [N, 2] }),
+        zero: runner.upload({
+          type: 'int32',
+          data: Int32Array.from(whole(2 * N, 20001), (z) => z - 10000),
+          dims: [N, 2],
+        }),
+      });
+      return (await on.read(y)).data as Float32Array;
+    };
+    // With all scales 1 the result is the integer itself, rounded once.
+    const [got, want] = await both(compute, backend);
+    expect(got).toEqual(want);
+  });
+
+  it('attends to 300 cached tokens', async () => {
+    using backend = createCpuBackend({ isa, threads: 2 });
+    const [N, H, K, D, position] = [70, 4, 2, 40, 300];
+    const compute = async (on: Backend): Promise<Float32Array> => {
+      using runner = createRunner(on);
+      const [keys, values] = [1, 2].map(() => runner.upload(floats(position + N, K * D)));
+      const [k, v] = [1, 2].map(() => runner.upload(floats(N, K * D)));
+      const q = runner.upload(floats(N, H * D));
+      const { y } = runner.run('attend_f32', { q, k, v, keys, values }, { H, K, D }, { position });
+      return (await on.read(y)).data as Float32Array;
+    };
+    const [got, want] = await both(compute, backend);
+    expect(firstDifference(got, want, kernels.attend_f32.tolerance)).toBeUndefined();
+  });
+
+  it('multiplies 130 rows of 600 channels', async () => {
+    using backend = createCpuBackend({ isa, threads: 2 });
+    const compute = async (on: Backend): Promise<Float32Array> => {
+      using runner = createRunner(on);
+      const weight = runner.upload(floats(70, 600));
+      const { y: a } = runner.run('linear_f32', { x: runner.upload(floats(130, 600)), weight });
+      const { y } = runner.run('matmul_f32', { a, b: weight });
+      return (await on.read(y)).data as Float32Array;
+    };
+    const [got, want] = await both(compute, backend);
+    expect(firstDifference(got, want, kernels.matmul_f32.tolerance)).toBeUndefined();
+  });
+});
+
+it('refuses a tensor that no machine has memory for', () => {
+  using backend = createCpuBackend();
+  const allocate = (): unknown => backend.allocate('uint8', [2 ** 52]);
+  expect(allocate).toThrow(SpikeError);
+  expect(allocate).toThrow('expected 4503599627370496 bytes of memory, received none');
+  expect(backend.liveBytes).toBe(0);
+});
