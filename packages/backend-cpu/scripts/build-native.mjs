@@ -1,4 +1,4 @@
-// Compiles the addon into build/Release where there is a C++ compiler; says so in one sentence where there is none.
+// Compiles the addon into native/build/Release where there is a C++ compiler; says so in one sentence where there is none.
 // The package works without it, in so far as `createCpuBackend` then explains what is missing.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -6,8 +6,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const compiler = process.env.CXX ?? (process.platform === 'darwin' ? 'c++' : 'g++');
+// Not the package's root: a binding.gyp there would make every npm install compile, or fail.
+const native = fileURLToPath(new URL('../native', import.meta.url));
+const [compiler] = (process.env.CXX ?? (process.platform === 'darwin' ? 'c++' : 'g++')).split(' ');
 
 if (process.platform !== 'win32' && spawnSync(compiler, ['--version']).status !== 0) {
   console.log(`@spikellm/backend-cpu: no C++ compiler (${compiler}), so the native addon is not built.`);
@@ -18,11 +19,10 @@ if (process.platform !== 'win32' && spawnSync(compiler, ['--version']).status !=
 const prefix = join(dirname(process.execPath), '..');
 const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : [];
 const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-const { status } = spawnSync(
-  process.execPath,
-  [gyp, existsSync(join(root, 'build', 'config.gypi')) ? 'build' : 'rebuild', '--silent', ...headers],
-  { cwd: root, stdio: 'inherit' },
-);
+const { status } = spawnSync(process.execPath, [gyp, 'configure', 'build', '--loglevel=error', ...headers], {
+  cwd: native,
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
 if (status !== 0) {
   console.error('@spikellm/backend-cpu: the native addon did not compile; the lines above say why.');
 }

@@ -24,7 +24,7 @@ function reasonOf(error: unknown): string {
 
 /** Errors: MISSING, with what was tried, why each failed and the command that helps. */
 export function loadAddon(require: Require = createRequire(import.meta.url)): Addon {
-  const candidates = [platformPackage(), '../build/Release/spikellm_cpu.node'];
+  const candidates = [platformPackage(), '../native/build/Release/spikellm_cpu.node'];
   const failures: string[] = [];
   for (const candidate of candidates) {
     try {

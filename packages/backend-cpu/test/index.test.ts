@@ -60,7 +60,7 @@ describe('loadAddon', () => {
     };
     expect(refusal(() => loadAddon(require))).toBe(
       `MISSING: backend-cpu: expected its native addon for ${process.platform} ${process.arch}, ` +
-        `received ${platformPackage()} (not found) and ../build/Release/spikellm_cpu.node (version GLIBC_2.99 not found); ` +
+        `received ${platformPackage()} (not found) and ../native/build/Release/spikellm_cpu.node (version GLIBC_2.99 not found); ` +
         'in a clone, install a C++ compiler and run npm run build in packages/backend-cpu; ' +
         `elsewhere install ${platformPackage()}, or choose another backend.`,
     );

@@ -1,7 +1,7 @@
 {
   # Instruction sets are libraries of their own: gyp has no flags for single files.
   'target_defaults': {
-    'include_dirs': ['native'],
+    'include_dirs': ['.'],
     'defines': ['NAPI_VERSION=8'],
     'cflags': ['-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'],
     'cflags_cc': ['-std=c++17'],
@@ -19,19 +19,19 @@
       'target_name': 'spikellm_cpu',
       'dependencies': ['scalar'],
       'sources': [
-        'native/addon.cc',
-        'native/completions.cc',
-        'native/device.cc',
-        'native/instruction_sets.cc',
-        'native/memory.cc',
-        'native/pool.cc',
+        'addon.cc',
+        'completions.cc',
+        'device.cc',
+        'instruction_sets.cc',
+        'memory.cc',
+        'pool.cc',
       ],
       'conditions': [['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}]],
     },
     {
       'target_name': 'scalar',
       'type': 'static_library',
-      'sources': ['native/kernels/scalar.cc'],
+      'sources': ['kernels/scalar.cc'],
     },
   ],
   'conditions': [
@@ -40,14 +40,14 @@
         {
           'target_name': 'avx2',
           'type': 'static_library',
-          'sources': ['native/kernels/avx2.cc'],
+          'sources': ['kernels/avx2.cc'],
           'cflags': ['-mavx2', '-mfma'],
           'xcode_settings': {'OTHER_CFLAGS': ['-mavx2', '-mfma']},
         },
         {
           'target_name': 'avx512',
           'type': 'static_library',
-          'sources': ['native/kernels/avx512.cc'],
+          'sources': ['kernels/avx512.cc'],
           # GCC 12 warns of its own AVX-512 headers.
           'cflags': ['-mavx2', '-mfma', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-Wno-maybe-uninitialized', '-Wno-uninitialized'],
           'xcode_settings': {
