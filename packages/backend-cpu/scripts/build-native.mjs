@@ -23,7 +23,8 @@ const { status } = spawnSync(process.execPath, [gyp, 'configure', 'build', '--lo
   cwd: native,
   stdio: ['ignore', 'ignore', 'inherit'],
 });
+// A clone without its tools still works, on the reference backend; a check of the project must not pass without it.
 if (status !== 0) {
   console.error('@spikellm/backend-cpu: the native addon did not compile; the lines above say why.');
+  process.exitCode = process.env.CI ? 1 : 0;
 }
-process.exit(status ?? 1);

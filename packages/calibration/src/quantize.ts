@@ -3,6 +3,7 @@ import { SpikeError, type Backend } from '@spikellm/backend';
 import { createCheckpoint, type CheckpointWriter, type ModelFolder } from '@spikellm/checkpoint';
 import {
   checkIds,
+  checkLayerCount,
   checkWeight,
   globalWeights,
   layerWeights,
@@ -133,6 +134,7 @@ async function globalTensors({ tensors }: ModelFolder, config: DecoderConfig) {
 async function checkModel(options: QuantizeOptions, config: DecoderConfig): Promise<string> {
   const { model, settings, windows, signal, onProgress } = options;
   const { tensors } = model;
+  checkLayerCount(tensors, config);
   const hash = createHash('sha256');
   hash.update(JSON.stringify([settings, config, windows]));
   const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));

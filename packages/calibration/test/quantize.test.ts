@@ -215,6 +215,18 @@ describe('bad input leaves nothing behind', () => {
     );
   });
 
+  it('a config that leaves out a layer', async () => {
+    const path = await writeTinyModel(join(folder, 'layers'), {
+      config: { ...TINY_CONFIG, num_hidden_layers: 2 },
+      tensors: tinyTensors(),
+    });
+    await expectRefusal(
+      'layers',
+      path,
+      'config.json: expected num_hidden_layers to count all layers of the model, received 2, and a tensor model.layers.2.input_layernorm.weight.',
+    );
+  });
+
   it('an unknown architecture', async () => {
     const path = await writeTinyModel(join(folder, 'bert'), {
       config: { ...TINY_CONFIG, model_type: 'bert' },

@@ -62,6 +62,13 @@ function count(json: Json, name: string, fallback?: number): number {
   return value;
 }
 
+/** Bounded, so that a broken config does not become a list of a billion layers. */
+function countLayers(json: Json): number {
+  const layers = count(json, 'num_hidden_layers');
+  if (layers > 10_000) throw wrong('num_hidden_layers to be at most 10000', layers);
+  return layers;
+}
+
 function flag(json: Json, name: string): boolean {
   const value = json[name] ?? false;
   if (typeof value !== 'boolean') throw wrong(`${name} to be true or false`, value);
@@ -103,7 +110,7 @@ export function parseDecoderConfig(json: Json): DecoderConfig {
     family: 'llama',
     hiddenSize,
     intermediateSize: count(json, 'intermediate_size'),
-    layers: count(json, 'num_hidden_layers'),
+    layers: countLayers(json),
     heads,
     kvHeads,
     headSize,

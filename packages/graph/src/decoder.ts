@@ -3,7 +3,15 @@ import { createCache, type KvCache } from './cache.ts';
 import { parseDecoderConfig, type DecoderConfig } from './config.ts';
 import { hostTensor } from './linear.ts';
 import { prepareLayer, readLayer, type DecoderLayer, type Taps } from './layer.ts';
-import { EMBEDDING, FINAL_NORM, globalWeights, HEAD, readWeight, type TensorSource } from './registry.ts';
+import {
+  checkLayerCount,
+  EMBEDDING,
+  FINAL_NORM,
+  globalWeights,
+  HEAD,
+  readWeight,
+  type TensorSource,
+} from './registry.ts';
 import { parseSpikingConfig, type SpikingConfig } from './spiking-config.ts';
 
 export interface LoadOptions {
@@ -49,6 +57,7 @@ export async function loadDecoder({
 }: LoadOptions): Promise<Decoder> {
   const config = parseDecoderConfig(json);
   const spiking = parseSpikingConfig(json);
+  checkLayerCount(tensors, config);
   const runner = createRunner(backend);
   try {
     const globals = new Map<string, DeviceTensor>();

@@ -14,6 +14,7 @@ export {
   type SpikingConfig,
 } from './spiking-config.ts';
 export {
+  checkLayerCount,
   checkWeight,
   EMBEDDING,
   FINAL_NORM,

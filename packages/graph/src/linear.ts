@@ -69,18 +69,26 @@ export async function readLinear(
   const { bits } = spiking.weights;
   const names = packedNames(prefix);
   const zero = await readWeight(source, names.zero, [outputs], signal);
+  const scale = await readWeight(source, names.scale, [outputs], signal);
+  checkScale(names.scale, scale.data as Float32Array);
   return {
     entry,
     bias,
     weight: {
       bits,
       codes: await readWeight(source, names.codes, packedShape(entry, bits), signal),
-      scale: await readWeight(source, names.scale, [outputs], signal),
+      scale,
       zero: hostTensor('int32', Int32Array.from(zero.data as Int16Array)),
     },
     steps:
       spiking.activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined,
   };
+}
+
+function checkScale(where: string, scale: Float32Array): void {
+  const wrong = scale.find((value) => !(value > 0));
+  if (wrong === undefined) return;
+  throw new SpikeError('INVALID_ARGUMENT', { where, expected: 'scales above 0', received: String(wrong) });
 }
 
 /** Steps of each of `channels` channels: 1, or what the salient lists say. */
@@ -102,6 +110,13 @@ export async function readSteps(
         where: names.channels,
         expected: `channels from 0 to ${channels - 1}`,
         received: String(channel),
+      });
+    }
+    if (![2, 4, 8, 16].includes(given[i])) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where: names.steps,
+        expected: 'steps among 2, 4, 8, 16',
+        received: String(given[i]),
       });
     }
     steps[channel] = given[i];

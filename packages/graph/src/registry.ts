@@ -100,6 +100,17 @@ export async function readWeight(
   return source.read(name, signal === undefined ? {} : { signal });
 }
 
+/** Refuses a model that has weights of a layer that its config does not count. Errors: MISMATCH. */
+export function checkLayerCount(source: TensorSource, { layers }: DecoderConfig): void {
+  const beyond = inputNormName(layers);
+  if (source.info(beyond) === undefined) return;
+  throw new SpikeError('MISMATCH', {
+    where: 'config.json',
+    expected: `num_hidden_layers to count all layers of the model`,
+    received: `${layers}, and a tensor ${beyond}`,
+  });
+}
+
 /** Holds a weight's header against the shape that the config asks for. Errors: MISSING, SHAPE. */
 export function checkWeight(source: TensorSource, name: string, shape: readonly number[]): void {
   const info = source.info(name);

@@ -61,8 +61,13 @@ async function run(session: Session, name: string, options: QuantizeCommandOptio
 
   await using written = await openModelFolder(out);
   const { total, bytes } = await describeModel(written.config, written.tensors);
-  const { seconds: evalSeconds, ...result } = await measure(session, written, backend, ids, evaluated);
   const repeat = `spikellm eval ${shellQuote(out)} --text ${shellQuote(text)} --window ${seqlen} --max-windows ${options.evalWindows}`;
+  const { seconds: evalSeconds, ...result } = await measure(session, written, backend, ids, evaluated).catch(
+    (error: unknown) => {
+      if (!session.signal.aborted) throw error;
+      throw new Interrupted(`Interrupted; ${out} is complete, measure it with: ${repeat}`);
+    },
+  );
   if (options.json === true) {
     printJson(session, {
       model: name,
