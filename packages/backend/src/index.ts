@@ -37,4 +37,4 @@ export { createRunner, type Runner } from './runner.ts';
 export type { Call, Driver, Implementation } from './driver.ts';
 export { createTableBackend } from './table-backend.ts';
 export { createReferenceBackend } from './reference/index.ts';
-export { rint } from './reference/gif.ts';
+export { clamp, rint } from './rounding.ts';

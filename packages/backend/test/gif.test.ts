@@ -1,7 +1,7 @@
 /** GIF encoding with numbers that can be checked by hand. */
 import { describe, expect, it } from 'vitest';
 import { createReferenceBackend, createRunner, type GifRange } from '../src/index.ts';
-import { rint } from '../src/reference/gif.ts';
+import { rint } from '../src/rounding.ts';
 
 async function encode(x: number[], bits: number, range: GifRange, T: number) {
   using backend = createReferenceBackend();

@@ -6,7 +6,7 @@
  * k = clamp(rint(w / S) + z, 0, 2^n - 1), decoded (k - z) S; rint rounds half to even.
  * A group of g weights is a row of its own: hand in [O C / g, g].
  */
-import { rint, SpikeError } from '@spikellm/backend';
+import { clamp, rint, SpikeError } from '@spikellm/backend';
 
 export interface WeightFormat {
   readonly bits: number;
@@ -29,7 +29,6 @@ export interface QuantisedRows {
 }
 
 const f32 = Math.fround;
-const clamp = (x: number, low: number, high: number): number => (x < low ? low : x > high ? high : x);
 const sigmoid = (x: number): number => f32(1 / (1 + Math.exp(-x)));
 
 interface RowRange {

@@ -11,7 +11,7 @@
  */
 import { maxCode, SpikeError, type GifRange } from '@spikellm/backend';
 import { checkFinite, checkWhole } from './check.ts';
-import { clamp, rint } from './rounding.ts';
+import { clamp, rint } from '@spikellm/backend';
 
 const f32 = Math.fround;
 

@@ -38,4 +38,4 @@ export {
   type FiringStatistics,
   type StepAllocation,
 } from './statistics.ts';
-export { rint } from './rounding.ts';
+export { rint } from '@spikellm/backend';

@@ -6,7 +6,7 @@
  *     w' = k Delta                            decode
  */
 import { checkFinite, checkPositive, checkWhole } from './check.ts';
-import { clamp, rint } from './rounding.ts';
+import { clamp, rint } from '@spikellm/backend';
 
 const f32 = Math.fround;
 

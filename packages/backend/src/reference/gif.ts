@@ -2,12 +2,8 @@
  * GIF encoding of one group of values in float32, the arithmetic that every spiking kernel shares.
  */
 import { maxCode, type GifFormat } from '../codes.ts';
+import { clamp, rint } from '../rounding.ts';
 
-const MAGIC = 1.5 * 2 ** 52;
-/** Rounds half to even, for |x| < 2^51: the sum with 1.5 * 2^52 has no bits left for a fraction. */
-export const rint = (x: number): number => x + MAGIC - MAGIC;
-
-const clamp = (x: number, low: number, high: number): number => (x < low ? low : x > high ? high : x);
 const f32 = Math.fround;
 
 /** Scale and zero point of each class, written to scale[at + s] and zero[at + s]. The last two arguments are the group's range. */

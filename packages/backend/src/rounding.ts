@@ -10,4 +10,4 @@ const MAGIC = 1.5 * 2 ** 52;
 export const rint = (x: number): number => (Math.abs(x) <= 2 ** 51 ? x + MAGIC - MAGIC : x);
 
 /** x limited to [low, high]. */
-export const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+export const clamp = (x: number, low: number, high: number): number => (x < low ? low : x > high ? high : x);
