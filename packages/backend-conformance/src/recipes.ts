@@ -120,10 +120,54 @@ const packedLinear: Recipe = { fills: { weight: packedWeight } };
 /** zero times the sum of a row of weights passes 2^31. */
 const beyondInt32 = { C: 4096, O: 17, data: 'offset', bits: 8, classes: [1], weightBits: 8 };
 
+/** Steps in a random order, as many of 1, 2, ... as the attributes say. */
+const weightSteps: Fill = ({ random, attributes }) => {
+  const { weightChannels } = attributes as { weightChannels: readonly number[] };
+  const left = weightChannels.flatMap((count, i) => Array<number>(count).fill(i + 1));
+  return () => left.splice(random.below(left.length), 1)[0];
+};
+
+/** Packed trits. `zeroRows` and `extremes` have rows of one trit: 0, or +1 and -1 in turn, which make all k +T or -T. */
+const trits: Fill = ({ style, random, letters, attributes, columns }) => {
+  const { weightChannels } = attributes as { weightChannels: readonly number[] };
+  const E = weightChannels.reduce((sum, count, i) => sum + count * (i + 1), 0);
+  const ofRow = (row: number): number | undefined =>
+    style === 'extremes' ? 2 * (row % 2) : style === 'zeroRows' && row % 2 === 0 ? 1 : undefined;
+  const packed = packCodes(
+    Uint8Array.from({ length: letters.O * E }, (_, i) => ofRow(Math.floor(i / E)) ?? random.below(3)),
+    letters.O,
+    E,
+    2,
+  );
+  return (row, column) => packed[row * columns + column];
+};
+
+/** One class and several, up to 7 steps; rows that end in the middle of a byte and of a vector. */
+const CHANNELS = [
+  ...[1, 3, 4, 5, 8, 15, 16, 17, 63, 64, 65, 257].map((channels) => [channels]),
+  [0, 1],
+  [0, 0, 33],
+  [0, 0, 0, 0, 0, 0, 65],
+  [1, 1, 1, 1, 1, 1, 1],
+  [16, 16],
+  [40, 0, 9],
+  [9, 30, 0, 17],
+  [100, 0, 0, 0, 5, 0, 31],
+  [250, 0, 20],
+];
+const ternaryLinear: Recipe = {
+  fills: { weightSteps, weight: trits },
+  axes: { weightChannels: CHANNELS },
+};
+/** Channels of one class beyond 4096, the largest codes against the largest weights. */
+const beyondBlock = { weightChannels: [4097, 0, 0, 0, 0, 0, 33], O: 17, N: 2, data: 'extremes' };
+
 const RECIPES: Partial<Record<KernelName, Recipe>> = {
   linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
   linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
   linear_packed_f32: packedLinear,
+  linear_ternary_codes_f32: { ...ternaryLinear, also: [{ ...beyondBlock, bits: 8, classes: [1, 16] }] },
+  linear_ternary_f32: { ...ternaryLinear, also: [beyondBlock] },
   attend_gif_block_f32: {
     liveRows: { openKeys: ({ N, block }, { position }) => (position + N) % block },
   },

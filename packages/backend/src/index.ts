@@ -18,6 +18,15 @@ export {
   type GifFormat,
   type GifRange,
 } from './codes.ts';
+export {
+  checkTrits,
+  countWeightSteps,
+  MAX_WEIGHT_STEPS,
+  packTrits,
+  tritBytes,
+  unpackTrits,
+  weightClasses,
+} from './ternary.ts';
 export type {
   Attributes,
   Constants,

@@ -2,6 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { composites, createReferenceBackend, kernelNames, kernels, type KernelRow } from '../src/index.ts';
 
+/** Letters that a row derives from attributes, by the attribute. */
+const DERIVED = { classes: ['S'], weightChannels: ['C', 'E', 'W'] };
+const attributesBind = (row: KernelRow): string[] => [
+  ...Object.keys(row.attributes),
+  ...Object.entries(DERIVED).flatMap(([name, letters]) => (name in row.attributes ? letters : [])),
+];
 const lettersOf = (dims: KernelRow['operands'][string]['dims']): string[] =>
   dims.flatMap((dim) => (typeof dim === 'string' ? dim.split('*') : []));
 
@@ -21,7 +27,7 @@ describe.each(kernelNames)('%s', (kernel) => {
   });
 
   it('has outputs whose every letter is bound by an attribute or by what comes before', () => {
-    const bound = new Set([...Object.keys(row.attributes), ...('classes' in row.attributes ? ['S'] : [])]);
+    const bound = new Set(attributesBind(row));
     for (const { dims } of operands.filter(({ role }) => role !== 'output')) {
       for (const letter of lettersOf(dims)) bound.add(letter);
     }
@@ -31,7 +37,7 @@ describe.each(kernelNames)('%s', (kernel) => {
   });
 
   it('has constants whose letters constants and attributes bind alone', () => {
-    const bound = new Set([...Object.keys(row.attributes), ...('classes' in row.attributes ? ['S'] : [])]);
+    const bound = new Set(attributesBind(row));
     const constants = operands.filter(({ role }) => role === 'constant');
     for (const { dims } of constants) {
       for (const dim of dims) {

@@ -1,7 +1,13 @@
-/** The encoding kernel of the backends computes what the neurons of this package mean. */
-import { createReferenceBackend, createRunner, type GifRange } from '@spikellm/backend';
+/** The kernels of the backends compute on what the neurons of this package mean. */
+import {
+  createReferenceBackend,
+  createRunner,
+  packTrits,
+  unpackCodes,
+  type GifRange,
+} from '@spikellm/backend';
 import { expect, it } from 'vitest';
-import { encode, gifNeuron, gifParameters, gifSequence } from '../src/index.ts';
+import { encode, gifNeuron, gifParameters, gifSequence, unrollTernary } from '../src/index.ts';
 import { uniform } from './random.ts';
 
 const CLASSES = [1, 2, 4];
@@ -49,4 +55,12 @@ it.each<[number, GifRange]>([
       }
     });
   }
+});
+
+it.each([1, 2, 3, 7])('packed trits of a weight with %i steps are the spikes of its neuron', (T) => {
+  const weights = Int8Array.from({ length: 2 * T + 1 }, (_, i) => i - T);
+  const planes = unpackCodes(packTrits(weights, weights.length, [T]), weights.length, T, 2);
+  expect(Array.from(planes, (trit) => trit - 1)).toEqual(
+    Array.from(weights).flatMap((k) => unrollTernary(k, T)),
+  );
 });

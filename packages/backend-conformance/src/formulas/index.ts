@@ -3,11 +3,13 @@ import { attentionFormulas } from './attention.ts';
 import { floatFormulas } from './float.ts';
 import type { Formula } from './formula.ts';
 import { spikingFormulas } from './spiking.ts';
+import { ternaryFormulas } from './ternary.ts';
 import { statisticsFormulas } from './statistics.ts';
 
 export const formulas: Partial<Record<KernelName, Formula>> = {
   ...floatFormulas,
   ...spikingFormulas,
   ...attentionFormulas,
+  ...ternaryFormulas,
   ...statisticsFormulas,
 };

@@ -55,7 +55,7 @@ export function quantiserOf(
 }
 
 /** Channels as codes are stored: class after class. */
-const gathered = (steps: Numbers, classes: readonly number[]): number[] =>
+export const gathered = (steps: Numbers, classes: readonly number[]): number[] =>
   classes.flatMap((T) => range(steps.length).filter((channel) => steps[channel] === T));
 
 const encode: Formula = ({ x, steps }, { N, C, S }, attributes: GifAttributes) => {
@@ -70,7 +70,7 @@ const encode: Formula = ({ x, steps }, { N, C, S }, attributes: GifAttributes) =
   };
 };
 
-const decode: Formula = ({ codes, scale, zero, steps }, { N, C, S }, { classes }: GifAttributes) => {
+export const decode: Formula = ({ codes, scale, zero, steps }, { N, C, S }, { classes }: GifAttributes) => {
   const order = gathered(steps, classes);
   return {
     y: matrix(N, C, (n, channel) => {
@@ -80,8 +80,8 @@ const decode: Formula = ({ codes, scale, zero, steps }, { N, C, S }, { classes }
   };
 };
 
-/** Weight [o, c], read bit by bit. */
-function weightAt(packed: Numbers, o: number, c: number, C: number, bits: number): number {
+/** Code c of row o of C codes, read bit by bit. */
+export function codeAt(packed: Numbers, o: number, c: number, C: number, bits: number): number {
   const rowBytes = Math.ceil((C * bits) / 8);
   return sum(bits, (b) => {
     const bit = c * bits + b;
@@ -91,7 +91,7 @@ function weightAt(packed: Numbers, o: number, c: number, C: number, bits: number
 
 const linearPacked: Formula = (operands, { N, C, O }, { weightBits }: { weightBits: number }) => {
   const { x, weight, weightScale, weightZero, bias } = operands;
-  const w = matrix(O, C, (o, c) => weightAt(weight, o, c, C, weightBits) - weightZero[o]);
+  const w = matrix(O, C, (o, c) => codeAt(weight, o, c, C, weightBits) - weightZero[o]);
   return {
     y: matrix(N, O, (n, o) => weightScale[o] * sum(C, (c) => x[n * C + c] * w[o * C + c]) + (bias?.[o] ?? 0)),
   };

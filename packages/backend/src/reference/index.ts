@@ -12,6 +12,7 @@ import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';
 import { add, crossEntropy, embedding, linear, matmul, rmsnorm, rope, swiglu } from './float.ts';
 import { plain } from './kernel.ts';
 import { decode, encode, linearCodes, linearGif, linearPacked } from './spiking.ts';
+import { linearTernary, linearTernaryCodes } from './ternary.ts';
 import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
 
 const kernels: Record<KernelName, Implementation<ElementArray>> = {
@@ -29,6 +30,8 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   linear_codes_f32: linearCodes,
   linear_gif_f32: linearGif,
   linear_packed_f32: linearPacked,
+  linear_ternary_codes_f32: linearTernaryCodes,
+  linear_ternary_f32: linearTernary,
   attend_gif_token_f32: plain(attendTokens),
   attend_gif_block_f32: plain(attendBlock),
   attend_gif_published_f32: plain(attendPublished),

@@ -1,4 +1,5 @@
 import type { Domain } from '../kernel.ts';
+import { MAX_WEIGHT_STEPS } from '../ternary.ts';
 import type { GifRange } from '../codes.ts';
 
 const isWhole = (value: unknown, least: number, most: number): boolean =>
@@ -17,6 +18,16 @@ export const weightBits = whole(1, 8);
 export const positive: Domain<number> = {
   expected: 'a finite number above 0',
   accepts: (value): value is number => Number.isFinite(value) && (value as number) > 0,
+};
+
+/** How many channels have ternary weights of 1, 2, ... steps; the last number is not 0. */
+export const weightChannels: Domain<readonly number[]> = {
+  expected: `numbers of channels with 1 to at most ${MAX_WEIGHT_STEPS} weight steps, such as [90, 0, 10], the last above 0`,
+  accepts: (value): value is readonly number[] =>
+    Array.isArray(value) &&
+    value.length <= MAX_WEIGHT_STEPS &&
+    value.every((channels) => isWhole(channels, 0, 2 ** 31 - 1)) &&
+    value.at(-1) > 0,
 };
 
 /** The classes of spike steps of a tensor's channels, rising powers of two that begin with one step. */

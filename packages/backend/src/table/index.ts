@@ -1,9 +1,15 @@
 import { floatKernels } from './float.ts';
 import { spikingKernels } from './spiking.ts';
 import { statisticsKernels } from './statistics.ts';
+import { ternaryKernels } from './ternary.ts';
 
 /** Every kernel of the project, by name: `<operation>_<variant>_<element type>`. */
-export const kernels = { ...floatKernels, ...spikingKernels, ...statisticsKernels } as const;
+export const kernels = {
+  ...floatKernels,
+  ...spikingKernels,
+  ...ternaryKernels,
+  ...statisticsKernels,
+} as const;
 
 export type KernelTable = typeof kernels;
 export type KernelName = keyof KernelTable;

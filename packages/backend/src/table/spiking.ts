@@ -4,16 +4,16 @@ import { EXACT, F32_SUM, INTEGER_SUM } from '../tolerance.ts';
 import { count, gifRange, spikeBits, stepClasses, weightBits } from './domains.ts';
 import { checkCached, checkHeads, heads } from './float.ts';
 
-type Classes = { readonly classes: readonly number[] };
+export type Classes = { readonly classes: readonly number[] };
 type WithBlock = { readonly block: number };
 type WithWeightBits = { readonly weightBits: number };
 
-const gif = { bits: spikeBits, range: gifRange, classes: stepClasses };
-const codes = (attributes: GifFormat & Classes): ReturnType<typeof codeType> => codeType(attributes);
-const classLetters = ({ classes }: Classes): Letters => ({ S: classes.length });
+export const gif = { bits: spikeBits, range: gifRange, classes: stepClasses };
+export const codes = (attributes: GifFormat & Classes): ReturnType<typeof codeType> => codeType(attributes);
+export const classLetters = ({ classes }: Classes): Letters => ({ S: classes.length });
 
 /** Steps of each channel, among the classes. */
-const stepsOf = (channels: string): Operand<'constant', false> => ({
+export const stepsOf = (channels: string): Operand<'constant', false> => ({
   ...constant('uint8', [channels]),
   checkValues: (steps, { classes }: Classes, where) => void classCounts(steps, classes, where),
 });

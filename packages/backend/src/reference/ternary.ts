@@ -1,0 +1,140 @@
+/** Linear layers of ternary spiking weights of the reference backend: each spike of a weight is one addition. */
+import { classCounts, gatherOrder, unpackCodes } from '../codes.ts';
+import type { Implementation } from '../driver.ts';
+import type { ElementArray } from '../elements.ts';
+import type { Letters } from '../kernel.ts';
+import { checkWeightSteps, tritChannels, weightClasses } from '../ternary.ts';
+import type { Codes, F32, I32 } from './kernel.ts';
+
+/** The spikes of weights that are not 0, sorted by output, group of channels and sign. */
+interface Spikes {
+  /** The input of each spike. */
+  readonly inputs: Int32Array;
+  /** Where the spikes +1 of (output, group) begin, then its spikes -1, then those of the next: [2 O groups + 1]. */
+  readonly offsets: Int32Array;
+  readonly weightScale: F32;
+  readonly bias: F32 | undefined;
+}
+
+type Constants = Readonly<Record<string, ElementArray>>;
+type WeightChannels = { readonly weightChannels: readonly number[] };
+
+/** @param place - for each channel, its place in a row of inputs and its group */
+function packSpikes(
+  { weight, weightSteps, weightScale, bias }: Constants,
+  outputs: number,
+  groups: number,
+  place: (channel: number) => { readonly input: number; readonly group: number },
+): Spikes {
+  const places = Array.from(tritChannels(weightSteps), place);
+  const ofGroup = Array.from({ length: groups }, (_, g) =>
+    places.flatMap(({ input, group }, trit) => (group === g ? [{ input, trit }] : [])),
+  );
+  const trits = unpackCodes(weight as Uint8Array, outputs, places.length, 2);
+  const inputs: number[] = [];
+  const offsets = [0];
+  for (let o = 0; o < outputs; o++) {
+    for (const group of ofGroup) {
+      for (const spike of [2, 0]) {
+        for (const { input, trit } of group) {
+          if (trits[o * places.length + trit] === spike) inputs.push(input);
+        }
+        offsets.push(inputs.length);
+      }
+    }
+  }
+  return {
+    inputs: Int32Array.from(inputs),
+    offsets: Int32Array.from(offsets),
+    weightScale: (weightScale as F32).slice(),
+    bias: bias?.slice() as F32 | undefined,
+  };
+}
+
+const bytesOf = ({ inputs, offsets, weightScale, bias }: Spikes): number =>
+  inputs.byteLength + offsets.byteLength + weightScale.byteLength + (bias?.byteLength ?? 0);
+
+/** The sum of x over the spikes +1 less that over the spikes -1 of list `index` = output times groups plus group. */
+function addSpikes(x: ArrayLike<number>, from: number, { inputs, offsets }: Spikes, index: number): number {
+  const [plus, minus, end] = [offsets[2 * index], offsets[2 * index + 1], offsets[2 * index + 2]];
+  let sum = 0;
+  for (let i = plus; i < minus; i++) sum += x[from + inputs[i]];
+  for (let i = minus; i < end; i++) sum -= x[from + inputs[i]];
+  return sum;
+}
+
+/** The sum of the spikes of a list: what it adds for an input of 1. */
+const spikeCount = ({ offsets }: Spikes, index: number): number =>
+  2 * offsets[2 * index + 1] - offsets[2 * index] - offsets[2 * index + 2];
+
+/** For each channel the index of its weight class. */
+function classOfWeights(
+  weightSteps: ArrayLike<number>,
+  { weightChannels }: WeightChannels,
+  where: string,
+): number[] {
+  checkWeightSteps(weightSteps, weightChannels, where);
+  const classes = weightClasses(weightChannels);
+  return Array.from(weightSteps, (steps) => classes.indexOf(steps));
+}
+
+/** linear_ternary_f32: a group is a weight class. */
+export const linearTernary: Implementation<ElementArray, Spikes> = {
+  prepare(constants, { O, W }, attributes) {
+    const classes = classOfWeights(constants.weightSteps, attributes as WeightChannels, 'linear_ternary_f32');
+    return packSpikes(constants, O, W, (channel) => ({ input: channel, group: classes[channel] }));
+  },
+  packedBytes: bytesOf,
+  run: ({ operands, letters: { N, C, O, W }, packed }) => {
+    const { x, y } = operands as { x: F32; y: F32 };
+    for (let n = 0; n < N; n++) {
+      for (let o = 0; o < O; o++) {
+        let total = packed.bias?.[o] ?? 0;
+        for (let w = 0; w < W; w++) {
+          total += packed.weightScale[o * W + w] * addSpikes(x, n * C, packed, o * W + w);
+        }
+        y[n * O + o] = total;
+      }
+    }
+  },
+};
+
+/** linear_ternary_codes_f32: a group is a class of activations and a weight class. */
+export const linearTernaryCodes: Implementation<ElementArray, Spikes> = {
+  prepare(constants, { O, S, W }, attributes) {
+    const { classes } = attributes as { readonly classes: readonly number[] };
+    const steps = constants.steps as Uint8Array;
+    const where = 'linear_ternary_codes_f32';
+    classCounts(steps, classes, where);
+    const ofWeights = classOfWeights(constants.weightSteps, attributes as WeightChannels, where);
+    const gathered = new Int32Array(steps.length);
+    gatherOrder(steps).forEach((channel, at) => (gathered[channel] = at));
+    return packSpikes(constants, O, S * W, (channel) => ({
+      input: gathered[channel],
+      group: classes.indexOf(steps[channel]) * W + ofWeights[channel],
+    }));
+  },
+  packedBytes: bytesOf,
+  run: ({ operands, letters, packed }) => addCodes(operands as never, letters, packed),
+};
+
+/** Whole numbers are summed in float64, exact below 2^53. */
+function addCodes(
+  { codes, scale, zero, y }: { codes: Codes; scale: F32; zero: I32; y: F32 },
+  { N, C, O, S, W }: Letters,
+  packed: Spikes,
+): void {
+  for (let n = 0; n < N; n++) {
+    for (let o = 0; o < O; o++) {
+      let total = packed.bias?.[o] ?? 0;
+      for (let s = 0; s < S; s++) {
+        for (let w = 0; w < W; w++) {
+          const list = (o * S + s) * W + w;
+          const integer = addSpikes(codes, n * C, packed, list) - zero[n * S + s] * spikeCount(packed, list);
+          total += packed.weightScale[o * W + w] * (scale[n * S + s] * integer);
+        }
+      }
+      y[n * O + o] = total;
+    }
+  }
+}
