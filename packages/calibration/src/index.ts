@@ -29,5 +29,6 @@ export {
   type StatisticsStore,
 } from './statistics.ts';
 export { chooseSteps, type LayerSteps } from './steps.ts';
+export { applyScales, type EquivalentScales } from './equivalence.ts';
 export { smoothLayer } from './smoothing.ts';
 export { quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';

@@ -74,7 +74,7 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
     if (!writer.finished.has(shard)) {
       const weights = await readLayer(model.tensors, config, index, undefined, signal);
       const smoothed =
-        settings.pipeline === 'smoothquant' ? smoothLayer(weights, statistics![index]) : weights;
+        settings.pipeline === 'smoothquant' ? smoothLayer(weights, config, statistics![index]) : weights;
       await writer.writeShard(shard, encodeLayer(index, smoothed, steps[index], settings.weightBits));
     }
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
