@@ -26,7 +26,10 @@
         'memory.cc',
         'pool.cc',
       ],
-      'conditions': [['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}]],
+      'conditions': [
+        ['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}],
+        ['target_arch=="arm64"', {'dependencies': ['neon']}],
+      ],
     },
     {
       'target_name': 'scalar',
@@ -53,6 +56,16 @@
           'xcode_settings': {
             'OTHER_CFLAGS': ['-mavx2', '-mfma', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni'],
           },
+        },
+      ],
+    }],
+    ['target_arch=="arm64"', {
+      'targets': [
+        {
+          'target_name': 'neon',
+          'type': 'static_library',
+          'sources': ['kernels/neon.cc'],
+          'cflags': ['-march=armv8.2-a+dotprod'],
         },
       ],
     }],

@@ -2,7 +2,7 @@
 import type { ElementArray } from '@spikellm/backend';
 
 /** Instruction sets the kernels are compiled for, the best first. */
-export const instructionSets = ['avx512', 'avx2', 'scalar'] as const;
+export const instructionSets = ['avx512', 'avx2', 'neon', 'scalar'] as const;
 export type InstructionSet = (typeof instructionSets)[number];
 
 /** A queue of work and its threads. */

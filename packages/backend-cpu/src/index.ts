@@ -1,5 +1,5 @@
 /**
- * SpikeLLM kernels in C++ for the CPU: AVX-512 VNNI, AVX2 or plain C++, picked at run time, on all cores.
+ * SpikeLLM kernels in C++ for the CPU: AVX-512 VNNI, AVX2, NEON or plain C++, picked at run time, on all cores.
  *
  * @module
  */
@@ -21,6 +21,7 @@ export interface CpuOptions {
 const DEVICES: Readonly<Record<InstructionSet, string>> = {
   avx512: 'AVX-512 VNNI',
   avx2: 'AVX2',
+  neon: 'NEON with dot products',
   scalar: 'plain C++',
 };
 

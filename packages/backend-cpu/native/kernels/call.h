@@ -41,5 +41,6 @@ struct KernelEntry {
 const KernelEntry* scalarKernels();
 const KernelEntry* avx2Kernels();
 const KernelEntry* avx512Kernels();
+const KernelEntry* neonKernels();
 
 }  // namespace spikellm

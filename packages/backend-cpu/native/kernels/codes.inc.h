@@ -1,5 +1,5 @@
 // linear_codes_f32: I = sum code w - rowZero sum code - zero sum (w - rowZero), all whole numbers. The first sum is taken
-// in int32 lanes (at most PIECE products of 255 * 128), the rest in double, exact below 2^53.
+// in int32 lanes (at most PIECE products of 255 * 255), the rest in double, exact below 2^53.
 
 constexpr size_t PANEL_VECTORS = ROWS / LANES;
 /// Panels that are unpacked together, and tokens that then pass over them.
@@ -94,7 +94,7 @@ void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, 
     for (size_t v = 0; v < PANEL_VECTORS; v++) even[m][v] = odd[m][v] = zeros();
   }
   for (size_t c = 0; c < channels; c += 8, codes += 8) {
-    __builtin_prefetch(weights + 2048);
+    PREFETCH(weights + 2048);
     for (size_t v = 0; v < PANEL_VECTORS; v++) {
       const I stored = loadBytes(weights + v * LANES * 4);
       const I first = NIBBLES ? lowNibbles(stored) : stored;
@@ -180,7 +180,7 @@ void groupProducts(const uint8_t* group, size_t panelStride, const uint8_t* code
     for (size_t c = 0; c < channels; c += 4) {
       I w[CODE_VECTORS];
       for (int v = 0; v < CODE_VECTORS; v++) w[v] = loadBytes(weights[v] + c * ROWS);
-#pragma GCC unroll 8
+      UNROLL(8)
       for (int m = 0; m < TOKENS; m++) {
         const I code = broadcastBytes(codes + m * stride + c);
         for (int v = 0; v < CODE_VECTORS; v++) products[m][v] = dot<NARROW>(products[m][v], code, w[v]);

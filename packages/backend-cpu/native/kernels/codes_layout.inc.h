@@ -3,8 +3,8 @@
 // Channels come in gathered order and are cut into segments: one class of steps, PIECE channels at most, padded to 8. 16
 // rows make a panel: for four channels at a time 64 bytes, four of each row, so that one 32-bit lane is one row. Weights
 // of up to 4 bits are stored in halves: the byte at i holds channels 8j + i % 4 in its low half and 8j + 4 + i % 4 in
-// its high half. A weight is stored less `shift`, so that it fits a signed byte, and small enough for AVX2's maddubs
-// where that is possible; the row's zero point is stored less `shift` too.
+// its high half. Where `dot` takes signed weights, a weight is stored less `shift`, so that it fits a signed byte,
+// and small enough for AVX2's maddubs where that is possible; the row's zero point is stored less `shift` too.
 
 constexpr size_t ROWS = 16;
 constexpr size_t PIECE = 4096;
@@ -41,7 +41,7 @@ struct CodesLayout {
     weights = weightSums + maxSegments * rows * sizeof(double);
     bytes = weights + panels * panelBytes(C + 8 * maxSegments);
   }
-  int shift() const { return bits == 7 ? 64 : bits == 8 ? 128 : 0; }
+  int shift() const { return UNSIGNED_WEIGHTS ? 0 : bits == 7 ? 64 : bits == 8 ? 128 : 0; }
   size_t panelBytes(size_t channels) const { return channels * ROWS / (nibbles ? 2 : 1); }
 };
 

@@ -13,20 +13,20 @@ template <int ROWS>
 void tile(const float* a, size_t lda, const float* panel, size_t stride, size_t K, float* y, size_t ldy,
           size_t columns, bool add_) {
   F sums[ROWS][TILE_VECTORS];  // in registers, as long as every loop over it is unrolled
-#pragma GCC unroll 16
+  UNROLL(16)
   for (int m = 0; m < ROWS; m++) {
     for (int v = 0; v < TILE_VECTORS; v++) sums[m][v] = broadcast(0);
   }
   for (size_t k = 0; k < K; k++, panel += stride) {
     F b[TILE_VECTORS];
     for (int v = 0; v < TILE_VECTORS; v++) b[v] = load(panel + v * LANES);
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int m = 0; m < ROWS; m++) {
       const F x = broadcast(a[m * lda + k]);
       for (int v = 0; v < TILE_VECTORS; v++) sums[m][v] = mulAdd(x, b[v], sums[m][v]);
     }
   }
-#pragma GCC unroll 16
+  UNROLL(16)
   for (int m = 0; m < ROWS; m++) {
     float row[TILE_COLUMNS];
     for (int v = 0; v < TILE_VECTORS; v++) store(row + v * LANES, sums[m][v]);
@@ -73,9 +73,7 @@ void dotRows(const float* a, size_t lda, const float* b, size_t ldb, float* y, s
 }
 
 // GCC would store a transposed panel by AVX-512 scatters, which are slower than single stores.
-#if defined(__GNUC__) && !defined(__clang__)
-__attribute__((optimize("no-tree-vectorize")))
-#endif
+NO_VECTORS
 void packTransposed(const float* b, size_t ldb, size_t K, size_t columns, float* panel) {
   for (size_t k0 = 0; k0 < K; k0 += 16) {
     const size_t end = smallerSize(K, k0 + 16);

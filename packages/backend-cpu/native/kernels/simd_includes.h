@@ -2,6 +2,10 @@
 #pragma once
 #include <cmath>
 #include <cstring>
+
+#include "compiler.h"
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#include <arm_neon.h>
 #endif

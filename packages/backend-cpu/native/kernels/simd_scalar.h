@@ -47,7 +47,9 @@ inline void storeBytes(uint8_t* p, I x) { std::memcpy(p, &x, sizeof x); }
 inline void storeSums(int32_t* p, I x) { *p = x; }
 inline I lowNibbles(I x) { return x & 0x0f0f0f0f; }
 inline I highNibbles(I x) { return (x >> 4) & 0x0f0f0f0f; }
-/// sums + the four products of a lane, codes unsigned and weights signed, exact. NARROW: weights are in [-64, 64].
+/// Whether weights of `dot` are bytes of 0..255 rather than of -128..127.
+constexpr bool UNSIGNED_WEIGHTS = false;
+/// sums + the four products of a lane, codes unsigned, exact. NARROW: weights are in [-64, 64].
 template <bool NARROW>
 inline I dot(I sums, I codes, I weights) {
   for (int byte = 0; byte < 32; byte += 8) {

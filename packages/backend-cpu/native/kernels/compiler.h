@@ -1,0 +1,34 @@
+// What compilers call by different names.
+#pragma once
+
+// MSVC fuses products and sums in some versions; the others are told by -ffp-contract=off.
+#if defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
+// UNROLL(n) before a loop: unroll it n times. MSVC decides for itself.
+#if defined(__clang__)
+#define UNROLL(count) SPIKELLM_PRAGMA(clang loop unroll_count(count))
+#define SPIKELLM_PRAGMA(text) _Pragma(#text)
+#elif defined(__GNUC__)
+#define UNROLL(count) SPIKELLM_PRAGMA(GCC unroll count)
+#define SPIKELLM_PRAGMA(text) _Pragma(#text)
+#else
+#define UNROLL(count)
+#endif
+
+// NO_VECTORS before a function: GCC shall not vectorise its loops.
+#if defined(__GNUC__) && !defined(__clang__)
+#define NO_VECTORS __attribute__((optimize("no-tree-vectorize")))
+#else
+#define NO_VECTORS
+#endif
+
+// PREFETCH(address): a read of it follows soon.
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#elif defined(_M_X64)
+#define PREFETCH(address) _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0)
+#else
+#define PREFETCH(address) __prefetch(address)
+#endif
