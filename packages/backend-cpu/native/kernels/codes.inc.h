@@ -120,7 +120,8 @@ void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, 
 template <int TOKENS, bool NIBBLES, bool NARROW>
 void fewTokens(const Call& call, const CodesCall& c) {
   const PackedCodes& packed = c.packed;
-  const size_t grain = 1 + 65536 / (packed.layout.panelBytes(packed.padded) + 1);
+  // A thread reads a few long streams: a short one ends before the memory has come up to speed.
+  const size_t grain = 1 + packed.layout.panels / (4 * threadCount(call));
   parallelRanges(call, packed.layout.panels, grain, [&](size_t from, size_t to) {
     for (size_t p = from; p < to; p++) {
       double totals[TOKENS][ROWS] = {};

@@ -69,12 +69,31 @@ struct PackedCodes {
   const uint8_t* panel(size_t p) const { return weights + p * layout.panelBytes(padded); }
 };
 
-/// Code j of a packed row, low bits first.
-inline int unpackCode(const uint8_t* row, size_t j, int bits) {
-  const size_t bit = j * static_cast<size_t>(bits), byte = bit >> 3;
-  const int shift = static_cast<int>(bit & 7);
-  const int pair = row[byte] | (shift + bits > 8 ? row[byte + 1] << 8 : 0);
-  return (pair >> shift) & ((1 << bits) - 1);
+/// The codes of a packed row, low bits first, a byte each.
+template <int BITS>
+void unpackWhole(const uint8_t* row, size_t count, uint8_t* codes) {
+  constexpr size_t each = 8 / BITS;  // codes that share a byte
+  for (size_t i = 0; i < count / each; i++) {
+    for (size_t j = 0; j < each; j++) codes[i * each + j] = row[i] >> (j * BITS) & ((1 << BITS) - 1);
+  }
+  for (size_t j = count / each * each; j < count; j++) {
+    codes[j] = row[j / each] >> (j % each * BITS) & ((1 << BITS) - 1);
+  }
+}
+void unpackRow(const uint8_t* row, size_t count, int bits, uint8_t* codes) {
+  if (bits == 1) return unpackWhole<1>(row, count, codes);
+  if (bits == 2) return unpackWhole<2>(row, count, codes);
+  if (bits == 4) return unpackWhole<4>(row, count, codes);
+  if (bits == 8) return unpackWhole<8>(row, count, codes);
+  uint32_t waiting = 0;
+  int held = 0;
+  for (size_t j = 0; j < count; j++, held -= bits, waiting >>= bits) {
+    if (held < bits) {
+      waiting |= static_cast<uint32_t>(*row++) << held;
+      held += 8;
+    }
+    codes[j] = static_cast<uint8_t>(waiting & ((1u << bits) - 1));
+  }
 }
 
 /// The segments of a layer; returns their number.
@@ -94,21 +113,30 @@ size_t cutSegments(const int32_t* counts, size_t S, Segment* segments, size_t* p
   return number;
 }
 
-/// Packs one row of one segment; returns the sum of its weights less the row's zero point.
-int64_t packRow(const uint8_t* row, const CodesLayout& layout, const int32_t* order, const Segment& segment,
-                int32_t zero, uint8_t* panel, size_t lane) {
-  int64_t sum = 0;
-  uint8_t* base = panel + layout.panelBytes(static_cast<size_t>(segment.at));
-  for (size_t j = 0; j < static_cast<size_t>(segment.channels); j++) {
-    const int code = unpackCode(row, static_cast<size_t>(order[segment.from + j]), layout.bits);
-    sum += code - static_cast<int64_t>(zero);
-    if (layout.nibbles) {
-      base[j / 8 * 64 + lane * 4 + j % 4] |= static_cast<uint8_t>(code << (j % 8 < 4 ? 0 : 4));
+/// weights[j] = codes[order[j]] - shift for `channels` channels, zeros up to `padded`; returns their sum.
+int32_t gatherRow(const uint8_t* codes, const int32_t* order, size_t channels, size_t padded, int shift,
+                  int8_t* __restrict weights) {
+  for (size_t j = 0; j < channels; j++) weights[j] = static_cast<int8_t>(codes[order[j]] - shift);
+  for (size_t j = channels; j < padded; j++) weights[j] = 0;
+  int32_t sum = 0;
+  for (size_t j = 0; j < padded; j++) sum += weights[j];
+  return sum;
+}
+
+/// Stores a segment of a row, padded with zeros, in its lane of a panel.
+void packRow(const int8_t* weights, size_t padded, bool nibbles, uint8_t* lane) {
+  for (size_t j = 0; j < padded; j += 8, weights += 8) {
+    uint32_t first, second;
+    std::memcpy(&first, weights, 4);
+    std::memcpy(&second, weights + 4, 4);
+    if (nibbles) {
+      first |= second << 4;
+      std::memcpy(lane + j * 8, &first, 4);
     } else {
-      base[j / 4 * 64 + lane * 4 + j % 4] = static_cast<uint8_t>(code - layout.shift());
+      std::memcpy(lane + j * 16, &first, 4);
+      std::memcpy(lane + j * 16 + 64, &second, 4);
     }
   }
-  return sum;
 }
 
 /// pack_linear_codes. Operands steps, weight, weightScale, weightZero, bias, packed (zeros before);
@@ -135,16 +163,24 @@ void packLinearCodes(const Call& call) {
   reinterpret_cast<uint64_t*>(base)[0] = count;
   reinterpret_cast<uint64_t*>(base)[1] = padded;
   auto* sums = reinterpret_cast<double*>(base + layout.weightSums);
-  const size_t rowBytes = divideUp(C * static_cast<size_t>(layout.bits), 8);
-  parallelRanges(call, layout.panels, 1 + 4096 / (C + 1), [&](size_t firstPanel, size_t endPanel) {
-    for (size_t o = firstPanel * ROWS; o < smallerSize(O, endPanel * ROWS); o++) {
+  const size_t rowBytes = divideUp(C * static_cast<size_t>(layout.bits), 8), room = roundUp(C, 64) + PIECE;
+  auto* rowsOfThreads = scratchOf<uint8_t>(call, threadCount(call) * room);
+  parallel(call, layout.panels, [&](size_t p, unsigned thread) {
+    uint8_t* codes = rowsOfThreads + thread * room;
+    auto* gathered = reinterpret_cast<int8_t*>(codes + room - PIECE);
+    for (size_t o = p * ROWS; o < smallerSize(O, (p + 1) * ROWS); o++) {
+      const double rowZero = static_cast<double>(zero[o]) - layout.shift();
       reinterpret_cast<float*>(base + layout.rowScale)[o] = scale[o];
-      reinterpret_cast<double*>(base + layout.rowZero)[o] = static_cast<double>(zero[o]) - layout.shift();
+      reinterpret_cast<double*>(base + layout.rowZero)[o] = rowZero;
       if (bias != nullptr) reinterpret_cast<float*>(base + layout.bias)[o] = bias[o];
-      uint8_t* panel = base + layout.weights + o / ROWS * layout.panelBytes(padded);
+      unpackRow(weight + o * rowBytes, C, layout.bits, codes);
+      uint8_t* panel = base + layout.weights + p * layout.panelBytes(padded);
       for (size_t g = 0; g < count; g++) {
-        sums[g * rows + o] = static_cast<double>(
-            packRow(weight + o * rowBytes, layout, order, segments[g], zero[o], panel, o % ROWS));
+        const Segment& segment = segments[g];
+        const auto channels = static_cast<size_t>(segment.channels), end = static_cast<size_t>(segment.padded);
+        const int32_t sum = gatherRow(codes, order + segment.from, channels, end, layout.shift(), gathered);
+        sums[g * rows + o] = sum - rowZero * segment.channels;
+        packRow(gathered, end, layout.nibbles, panel + layout.panelBytes(static_cast<size_t>(segment.at)) + o % ROWS * 4);
       }
     }
   });

@@ -35,13 +35,17 @@ void packLinearPacked(const Call& call) {
   for (size_t o = 0; o < O; o++) reinterpret_cast<float*>(base + layout.rowZero)[o] = static_cast<float>(zero[o]);
   if (bias != nullptr) std::memcpy(base + layout.bias, bias, O * sizeof(float));
   const size_t rowBytes = divideUp(C * static_cast<size_t>(layout.bits), 8);
-  parallelRanges(call, layout.panels, 1 + 4096 / (C + 1), [&](size_t from, size_t to) {
-    for (size_t o = from * ROWS; o < smallerSize(O, to * ROWS); o++) {
-      uint8_t* panel = base + layout.weights + o / ROWS * layout.panelBytes() + o % ROWS;
+  auto* rowsOfThreads = scratchOf<uint8_t>(call, threadCount(call) * roundUp(C, 64));
+  parallel(call, layout.panels, [&](size_t p, unsigned thread) {
+    uint8_t* codes = rowsOfThreads + thread * roundUp(C, 64);
+    uint8_t* panel = base + layout.weights + p * layout.panelBytes();
+    for (size_t o = p * ROWS; o < smallerSize(O, (p + 1) * ROWS); o++) {
+      unpackRow(weight + o * rowBytes, C, layout.bits, codes);
+      uint8_t* lane = panel + o % ROWS;
       for (size_t c = 0; c < C; c++) {
-        const int code = unpackCode(weight + o * rowBytes, c, layout.bits);
-        if (layout.nibbles) panel[c / 2 * ROWS] |= static_cast<uint8_t>(code << (c % 2 * 4));
-        else panel[c * ROWS] = static_cast<uint8_t>(code);
+        if (!layout.nibbles) lane[c * ROWS] = codes[c];
+        else if (c % 2 == 0) lane[c / 2 * ROWS] = codes[c];
+        else lane[c / 2 * ROWS] |= static_cast<uint8_t>(codes[c] << 4);
       }
     }
   });
