@@ -1,16 +1,18 @@
 import { createReferenceBackend, SpikeError, type Backend } from '@spikellm/backend';
-import { createCpuBackend } from '@spikellm/backend-cpu';
+import { createCpuBackend, measureLimits, type MachineLimits } from '@spikellm/backend-cpu';
 import { note, type Session } from './session.ts';
 
 interface Candidate {
   readonly name: string;
   /** Errors: MISSING or UNSUPPORTED where this machine cannot run it. */
   load(options: { readonly threads?: number }): Backend;
+  /** What the machine can do at most on so many threads; absent where nothing is known. */
+  readonly limits?: (options: { readonly threads: number }) => Promise<MachineLimits>;
 }
 
 /** The backends of this version; `auto` takes the first that this machine can run. */
 export const BACKENDS: readonly Candidate[] = [
-  { name: 'cpu', load: createCpuBackend },
+  { name: 'cpu', load: createCpuBackend, limits: measureLimits },
   { name: 'reference', load: createReferenceBackend },
 ];
 
@@ -30,6 +32,12 @@ export function openBackend(session: Session, options: BackendOptions): Backend 
     note(session, `--threads ${threads}: the ${backend.name} backend runs on ${backend.report.threads}`);
   }
   return backend;
+}
+
+/** How to measure what the machine can do at most with a backend; undefined where nothing is known. */
+export function limitsOf({ name, report }: Backend): (() => Promise<MachineLimits>) | undefined {
+  const { limits } = BACKENDS.find((candidate) => candidate.name === name)!;
+  return limits && (() => limits({ threads: report.threads }));
 }
 
 const threadsOf = ({ threads }: BackendOptions) => (threads === undefined ? {} : { threads });

@@ -1,6 +1,6 @@
 import type { Backend } from '@spikellm/backend';
 import { openModelFolder, resolveModel, type ModelFolder } from '@spikellm/checkpoint';
-import { loadDecoder, type Decoder } from '@spikellm/graph';
+import { loadDecoder, type Decoder, type LoadOptions } from '@spikellm/graph';
 import { showProgress } from './progress.ts';
 import type { Session } from './session.ts';
 
@@ -19,7 +19,7 @@ export async function openModel(session: Session, name: string): Promise<ModelFo
 /** Loads a model onto a backend. */
 export async function openDecoder(
   session: Session,
-  { config, tensors }: ModelFolder,
+  { config, tensors }: Pick<LoadOptions, 'config' | 'tensors'>,
   backend: Backend,
 ): Promise<Decoder> {
   using progress = showProgress(session);

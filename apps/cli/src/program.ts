@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addBench } from './commands/bench.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEval } from './commands/eval.ts';
 import { addGenerate } from './commands/generate.ts';
@@ -19,6 +20,6 @@ export function createProgram(session: Session): Command {
       writeErr: (text) => void session.stderr.write(text),
       outputError: () => {}, // main says it
     });
-  for (const add of [addQuantize, addEval, addGenerate, addInspect, addDemo]) add(program, session);
+  for (const add of [addQuantize, addEval, addGenerate, addInspect, addBench, addDemo]) add(program, session);
   return program;
 }

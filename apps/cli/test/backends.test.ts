@@ -4,7 +4,10 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { openBackend } from '../src/backends.ts';
 import { sink } from './run.ts';
 
-vi.mock('@spikellm/backend-cpu', () => ({ createCpuBackend: vi.fn<typeof createCpuBackend>() }));
+vi.mock('@spikellm/backend-cpu', () => ({
+  createCpuBackend: vi.fn<typeof createCpuBackend>(),
+  measureLimits: undefined,
+}));
 const cpu = vi.mocked(createCpuBackend);
 beforeEach(() => {
   cpu.mockReset();

@@ -9,6 +9,7 @@
 #include "attention.inc.h"
 #include "attention_gif.inc.h"
 #include "statistics.inc.h"
+#include "probes.inc.h"
 
 const KernelEntry entries[] = {
     {"embedding_f32", embedding, nullptr},
@@ -34,5 +35,8 @@ const KernelEntry entries[] = {
     {"pack_linear_codes", packLinearCodes, linearCodesBytes},
     {"pack_linear_packed", packLinearPacked, linearPackedBytes},
     {"pack_classes", packClasses, classesBytes},
+    {"probe_read", probeRead, nullptr},
+    {"probe_int8", probeInt8, nullptr},
+    {"probe_f32", probeF32, nullptr},
     {nullptr, nullptr, nullptr},
 };

@@ -1,0 +1,32 @@
+/**
+ * Random bytes, fast: four rounds of xorshift128 (Marsaglia, 2003) seeded by a multiplicative hash.
+ *
+ * @param seed - a whole number from 0 to 2^32 - 1
+ */
+export function randomBytes(length: number, seed: number): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let [x, y, z, w] = [1, 2, 3, 4].map((place) => Math.imul(seed + place, 2654435761) >>> 0 || place);
+  for (let i = 0; i < words.length; i++) {
+    const t = x ^ (x << 11);
+    [x, y, z] = [y, z, w];
+    w = (w ^ (w >>> 19) ^ t ^ (t >>> 8)) >>> 0;
+    words[i] = w;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}
+
+/** Random numbers in [-1, 1) of 16 bits. */
+export function randomFloats(length: number, seed: number): Float32Array {
+  const whole = new Int16Array(randomBytes(2 * length, seed).buffer, 0, length);
+  const floats = new Float32Array(length);
+  for (let i = 0; i < length; i++) floats[i] = whole[i] / 32768;
+  return floats;
+}
+
+/** `length` numbers that repeat `block`. */
+export function repeated(block: Float32Array, length: number): Float32Array {
+  const whole = new Float32Array(length);
+  whole.set(block.subarray(0, length));
+  for (let done = block.length; done < length; done *= 2) whole.copyWithin(done, 0, length - done);
+  return whole;
+}

@@ -1,0 +1,171 @@
+import { packedBytes, type HostTensor } from '@spikellm/backend';
+import {
+  EMBEDDING,
+  globalWeights,
+  inputNormName,
+  kvPrefixes,
+  layerLinears,
+  mlpNormName,
+  packedNames,
+  parseDecoderConfig,
+  salientTensors,
+  type DecoderConfig,
+  type SpikingConfig,
+  type TensorSource,
+} from '@spikellm/graph';
+import { randomBytes, randomFloats, repeated } from './random.ts';
+import { SHAPES, type ShapeName } from './shapes.ts';
+
+export interface SyntheticOptions {
+  readonly shape: ShapeName;
+  /** Spike steps of the salient channels: 1, 2, 4, 8 or 16; 2 by default. */
+  readonly steps?: number;
+  /** Share of salient channels, 0 to 1; 0.1 by default. */
+  readonly salient?: number;
+  /** 0 by default; the same seed makes the same weights. */
+  readonly seed?: number;
+}
+
+/** What `loadDecoder` takes. */
+export interface SyntheticModel {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: TensorSource;
+  /** Bytes of all tensors, as a checkpoint holds them. */
+  readonly bytes: number;
+  /** Bytes of those that every token reads: all but the embedding table. */
+  readonly bytesPerToken: number;
+}
+
+const WEIGHT_BITS = 4;
+/** Standard deviation of evenly spread 4-bit codes. */
+const CODE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
+/** Random numbers of float tables repeat after so many: they are cheap to make then. */
+const FLOAT_BLOCK = 2 ** 18;
+
+/**
+ * A W4A4 spiking decoder of random weights that keep activations near 1, made when they are read: nothing is downloaded,
+ * and no more than the largest tensor is in memory. KV caches spike in blocks of 32 tokens, as generation has them by
+ * default.
+ */
+export function syntheticModel({
+  shape,
+  steps = 2,
+  salient = 0.1,
+  seed = 0,
+}: SyntheticOptions): SyntheticModel {
+  const json = {
+    model_type: 'llama',
+    ...SHAPES[shape],
+    max_position_embeddings: 2048,
+    rms_norm_eps: 1e-5,
+    quantization_config: spikingJson(steps, salient),
+  };
+  const recipes = recipesOf(parseDecoderConfig(json), { steps, salient, seed });
+  return {
+    config: json,
+    tensors: {
+      info: (name) => recipes.get(name),
+      read: (name) => Promise.resolve(recipes.get(name)!.make()),
+    },
+    bytes: bytesOf(recipes.values()),
+    bytesPerToken: bytesOf([...recipes].filter(([name]) => name !== EMBEDDING).map(([, recipe]) => recipe)),
+  };
+}
+
+const spikingJson = (steps: number, salient: number): SpikingConfig => ({
+  quant_method: 'spikellm',
+  format_version: 1,
+  pipeline: 'rtn',
+  weights: { bits: WEIGHT_BITS, symmetric: false },
+  activations: {
+    bits: 4,
+    steps,
+    range: 'lossless',
+    saliency: 'random',
+    salient_fraction: salient,
+    mask: 'shared',
+  },
+  kv: { key: 'block', bits: 4, steps, block: 32 },
+});
+
+/** A tensor by its header, and how to make it. */
+interface Recipe {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  make(): HostTensor;
+}
+
+function recipesOf(
+  config: DecoderConfig,
+  { steps, salient, seed }: { readonly steps: number; readonly salient: number; readonly seed: number },
+): Map<string, Recipe> {
+  const recipes = new Map<string, Recipe>();
+  const codes = lazy(() => randomBytes(mostCodeBytes(config), seed));
+  const floats = lazy(() => randomFloats(FLOAT_BLOCK, seed));
+  const add = (
+    name: string,
+    dtype: string,
+    shape: readonly number[],
+    data: (length: number) => HostTensor['data'],
+  ): void => {
+    const length = shape.reduce((product, dim) => product * dim, 1);
+    recipes.set(name, { dtype, shape, make: () => ({ type: dtype, dims: shape, data: data(length) }) });
+  };
+  const ones = (length: number): Float32Array => new Float32Array(length).fill(1);
+  const lists = new Map<number, ReturnType<typeof salientTensors>>();
+  /** Linears of as many inputs have the same salient channels. */
+  const addSalient = (prefix: string, channels: number): void => {
+    const list = lists.get(channels) ?? salientTensors('', evenSteps(channels, salient, steps));
+    lists.set(channels, list);
+    for (const [suffix, tensor] of list) {
+      recipes.set(prefix + suffix, { dtype: tensor.type, shape: tensor.dims, make: () => tensor });
+    }
+  };
+
+  for (const { name, shape } of globalWeights(config)) {
+    add(name, 'float32', shape, shape.length === 1 ? ones : (length) => repeated(floats(), length));
+  }
+  for (let index = 0; index < config.layers; index++) {
+    for (const name of [inputNormName(index), mlpNormName(index)])
+      add(name, 'float32', [config.hiddenSize], ones);
+    for (const { prefix, outputs, inputs } of layerLinears(config, index)) {
+      const names = packedNames(prefix);
+      const scale = 1 / (CODE_DEVIATION * Math.sqrt(inputs));
+      add(names.codes, 'uint8', [outputs, packedBytes(inputs, WEIGHT_BITS)], (n) => codes().subarray(0, n));
+      add(names.scale, 'float32', [outputs], (length) => new Float32Array(length).fill(scale));
+      add(names.zero, 'int16', [outputs], (length) => new Int16Array(length).fill(8));
+      addSalient(prefix, inputs);
+    }
+    const { keys, values } = kvPrefixes(index);
+    for (const prefix of [keys, values]) addSalient(prefix, config.kvHeads * config.headSize);
+  }
+  return recipes;
+}
+
+const ELEMENT_BYTES: Readonly<Record<string, number>> = { uint8: 1, int16: 2, int32: 4, float32: 4 };
+
+function bytesOf(recipes: Iterable<Recipe>): number {
+  let bytes = 0;
+  for (const { dtype, shape } of recipes)
+    bytes += shape.reduce((product, dim) => product * dim, ELEMENT_BYTES[dtype]);
+  return bytes;
+}
+
+/** Bytes of the largest matrix of codes: all are parts of one random block, which is all that is made. */
+const mostCodeBytes = (config: DecoderConfig): number =>
+  Math.max(
+    ...layerLinears(config, 0).map(({ outputs, inputs }) => outputs * packedBytes(inputs, WEIGHT_BITS)),
+  );
+
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+/** Steps of `channels` channels, floor(share * channels) of them salient, at even distances. */
+export function evenSteps(channels: number, share: number, steps: number): Uint8Array {
+  const salient = Math.floor(share * channels);
+  return Uint8Array.from({ length: channels }, (_, channel) =>
+    Math.floor(((channel + 1) * salient) / channels) > Math.floor((channel * salient) / channels) ? steps : 1,
+  );
+}
