@@ -9,6 +9,14 @@ export interface Style {
   readonly matrix: (random: Random, attributes: object) => (row: number, column: number) => number;
 }
 
+/** The bits of a half-precision number next to x, below 2^-14 in steps of 2^-24; the largest where x is beyond it. */
+export function halfBits(x: number): number {
+  const size = Math.min(65504, Math.abs(x));
+  const exponent = Math.max(-14, Math.floor(Math.log2(size)));
+  const fraction = Math.round(size / 2 ** (exponent - 10)); // with the leading one, which adds 1 to the exponent
+  return (x < 0 ? 0x8000 : 0) + (exponent + 14) * 1024 + fraction;
+}
+
 /** The n-th of a sequence of values that are drawn once each, in the order in which they are asked for. */
 function remembered<T>(draw: (index: number) => T): (index: number) => T {
   const values: T[] = [];

@@ -12,7 +12,7 @@ import {
   type Letters,
 } from '@spikellm/backend';
 import type { GifFormat } from '@spikellm/backend';
-import { STYLES, type StyleName } from './data.ts';
+import { halfBits, STYLES, type StyleName } from './data.ts';
 import type { Random } from './random.ts';
 
 export interface Blank {
@@ -57,13 +57,14 @@ const codeScale: Fill = (blank) => {
   return () => (0.5 + blank.random.uniform()) / largest;
 };
 
-/** Packed rows of O weights; what C bits leave of the last byte is zero. */
+/** Packed rows of C weights; what C bits leave of the last byte is zero. */
 const packedWeight: Fill = (blank) => {
-  const { O, C } = blank.letters;
+  const { rows } = blank;
+  const { C } = blank.letters;
   const bits = gifOf(blank).weightBits;
   const packed = packCodes(
-    Uint8Array.from({ length: O * C }, () => whole(blank, 2 ** bits - 1)),
-    O,
+    Uint8Array.from({ length: rows * C }, () => whole(blank, 2 ** bits - 1)),
+    rows,
     C,
     bits,
   );
@@ -100,6 +101,10 @@ const BY_NAME: readonly (readonly [RegExp, Fill])[] = [
 
 const BY_TYPE: Readonly<Record<string, Fill>> = {
   float32: ({ style, random, attributes }) => STYLES[style].matrix(random, attributes),
+  float16: ({ style, random, attributes }) => {
+    const draw = STYLES[style].matrix(random, attributes);
+    return (row, column) => halfBits(draw(row, column));
+  },
   int32: (blank) => () => whole(blank, 100) - 50,
   uint8: (blank) => () => whole(blank, 255),
   uint16: (blank) => () => whole(blank, 65535),
@@ -166,6 +171,7 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
   linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
   linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
   linear_packed_f32: packedLinear,
+  embedding_packed_f32: packedLinear,
   linear_ternary_codes_f32: { ...ternaryLinear, also: [{ ...beyondBlock, bits: 8, classes: [1, 16] }] },
   linear_ternary_f32: { ...ternaryLinear, also: [beyondBlock] },
   attend_gif_block_f32: {

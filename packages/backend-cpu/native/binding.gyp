@@ -44,8 +44,8 @@
           'target_name': 'avx2',
           'type': 'static_library',
           'sources': ['kernels/avx2.cc'],
-          'cflags': ['-mavx2', '-mfma'],
-          'xcode_settings': {'OTHER_CFLAGS': ['-mavx2', '-mfma']},
+          'cflags': ['-mavx2', '-mfma', '-mf16c'],
+          'xcode_settings': {'OTHER_CFLAGS': ['-mavx2', '-mfma', '-mf16c']},
         },
         {
           'target_name': 'avx512',

@@ -70,8 +70,8 @@ std::vector<InstructionSet> instructionSets() {
   };
   const Registers basic = cpuid(1), extended = cpuid(7);
   const uint64_t saved = bits(basic.ecx, {27}) ? savedRegisters() : 0;
-  // FMA; AVX2; the registers xmm and ymm.
-  const bool avx2 = bits(basic.ecx, {12}) && bits(extended.ebx, {5}) && bits(saved, {1, 2});
+  // FMA and F16C; AVX2; the registers xmm and ymm.
+  const bool avx2 = bits(basic.ecx, {12, 29}) && bits(extended.ebx, {5}) && bits(saved, {1, 2});
   // AVX-512 F, DQ, BW, VL; VNNI; the mask registers and all of zmm.
   const bool avx512 =
       avx2 && bits(extended.ebx, {16, 17, 30, 31}) && bits(extended.ecx, {11}) && bits(saved, {5, 6, 7});

@@ -10,11 +10,13 @@ import {
   type Letters,
 } from '@spikellm/backend';
 import type { Addon, Fault, InstructionSet, Session, Storage } from './addon.ts';
-import { kernelCalls, type KernelCall } from './kernels.ts';
+import { kernelCalls, type AnyKernelCall, type KernelCall, type Packing } from './kernels.ts';
 
-/** What `prepare` keeps: the packed constants, for a kernel that has some. */
-interface Packed {
-  readonly storage: Storage;
+/** What `prepare` keeps: constants by name, packed or as they are. */
+interface Kept {
+  readonly storages: Readonly<Record<string, Storage>>;
+  /** Those of `storages` that are not the caller's. */
+  readonly own: readonly Storage[];
   readonly bytes: number;
 }
 
@@ -76,42 +78,74 @@ interface Context {
   readonly upload: (data: ElementArray) => Storage;
 }
 
-/** One kernel of the table. Constants from the host are lent to the packing kernel, which is queued like all others. */
-function implementation(
-  { addon, session, places, allocateBytes, upload }: Context,
-  name: string,
-  { operands: order, numbers, pack }: KernelCall,
-): Implementation<Storage> {
-  const place = places.get(name)!;
-  const run: Implementation<Storage>['run'] = ({ operands, letters, attributes, scalars, packed }) => {
-    const storages = order.map((operand) =>
-      operand === 'packed' ? (packed as Packed).storage : operands[operand],
-    );
-    addon.run(session, place, storages, numbers(letters, attributes as never, scalars));
-  };
-  if (pack === undefined) return { run };
-
-  const packer = places.get(pack.kernel)!;
+/**
+ * One kernel of the table. Constants from the host are lent to the packing kernel, which is queued like all others, or
+ * kept where there is none; those on the device are borrowed.
+ */
+function implementation(context: Context, name: string, call: AnyKernelCall): Implementation<Storage> {
+  const { addon, session, places } = context;
+  const callOf = (attributes: object): KernelCall =>
+    typeof call === 'function' ? call(attributes as never) : call;
   return {
-    run,
-    prepare(constants, letters: Letters, attributes): Packed {
-      const packNumbers = pack.numbers(letters, attributes as never);
-      const bytes = addon.packedBytes(packer, packNumbers);
-      const storage = allocateBytes(bytes);
-      const lent: Storage[] = [];
-      const storages = pack.constants.map((constant) => {
-        const given = constants[constant];
-        if (!ArrayBuffer.isView(given)) return given;
-        lent.push(upload(given));
-        return lent.at(-1);
-      });
-      addon.run(session, packer, [...storages, storage], packNumbers);
-      for (const copy of lent) addon.release(copy);
-      return { storage, bytes };
+    run({ operands, letters, attributes, scalars, packed }) {
+      const { native = name, operands: order, numbers } = callOf(attributes);
+      const { storages } = packed as Kept;
+      addon.run(
+        session,
+        places.get(native)!,
+        order.map((operand) => operands[operand] ?? storages[operand]),
+        numbers(letters, attributes as never, scalars),
+      );
     },
-    packedBytes: (packed) => (packed as Packed).bytes,
-    release: (packed) => addon.release((packed as Packed).storage),
+    prepare: (constants, letters, attributes): Kept => {
+      const { pack } = callOf(attributes);
+      return pack === undefined
+        ? keep(context, constants)
+        : packed(context, pack, constants, letters, attributes);
+    },
+    packedBytes: (packed) => (packed as Kept).bytes,
+    release: (packed) => (packed as Kept).own.forEach((storage) => addon.release(storage)),
   };
+}
+
+type Constants = Readonly<Record<string, ElementArray | Storage>>;
+
+function keep({ upload }: Context, constants: Constants): Kept {
+  const own: Storage[] = [];
+  let bytes = 0;
+  const storageOf = (given: ElementArray | Storage): Storage => {
+    if (!ArrayBuffer.isView(given)) return given;
+    bytes += given.byteLength;
+    own.push(upload(given));
+    return own.at(-1)!;
+  };
+  const storages = Object.fromEntries(
+    Object.entries(constants).map(([name, given]) => [name, storageOf(given)]),
+  );
+  return { storages, own, bytes };
+}
+
+function packed(
+  { addon, session, places, allocateBytes, upload }: Context,
+  pack: Packing,
+  constants: Constants,
+  letters: Letters,
+  attributes: object,
+): Kept {
+  const packer = places.get(pack.kernel)!;
+  const numbers = pack.numbers(letters, attributes as never);
+  const bytes = addon.packedBytes(packer, numbers);
+  const storage = allocateBytes(bytes);
+  const lent: Storage[] = [];
+  const storages = pack.constants.map((constant) => {
+    const given = constants[constant];
+    if (!ArrayBuffer.isView(given)) return given;
+    lent.push(upload(given));
+    return lent.at(-1);
+  });
+  addon.run(session, packer, [...storages, storage], numbers);
+  for (const copy of lent) addon.release(copy);
+  return { storages: { packed: storage }, own: [storage], bytes };
 }
 
 function errorOf({ kind, index, limit }: Fault, where: string): SpikeError {

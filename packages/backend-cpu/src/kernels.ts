@@ -7,7 +7,9 @@ type Attributes = Gif & { readonly weightBits: number; readonly eps: number; rea
 export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
 
 export interface KernelCall {
-  /** Operands by name; `packed` is what the packing kernel wrote. */
+  /** Its name in the addon, where that is not the name in the table. */
+  readonly native?: string;
+  /** Operands by name; `packed` is what the packing kernel wrote. Without one, constants are operands as they are. */
   readonly operands: readonly string[];
   readonly numbers: Numbers;
   readonly pack?: Packing;
@@ -59,11 +61,28 @@ const spikingAttention: Numbers = (letters, attributes, { position }) => [
   ...gif(attributes),
 ];
 
-export const kernelCalls: Partial<Record<KernelName, KernelCall>> = {
+const linearPanels: KernelCall = {
+  operands: ['x', 'packed', 'y'],
+  numbers: ({ O, C, N }, { weightBits }) => [O, C, weightBits, N],
+  pack: packedLinearFloat,
+};
+/** Bytes are read as they are stored: a head borrows the table that the embedding reads. */
+const linearBytes: KernelCall = {
+  native: 'linear_packed_bytes',
+  operands: ['x', 'weight', 'weightScale', 'weightZero', 'bias', 'y'],
+  numbers: ({ N, O, C }) => [N, O, C],
+};
+
+/** A call, or the call for given attributes. */
+export type AnyKernelCall = KernelCall | ((attributes: Attributes) => KernelCall);
+
+export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   embedding_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
+  embedding_half_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
   add_f32: { operands: ['a', 'b', 'y'], numbers: elements },
   rmsnorm_f32: { operands: ['x', 'weight', 'y'], numbers: ({ N, C }, { eps }) => [N, C, eps] },
   linear_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
+  linear_half_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   matmul_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   swiglu_f32: { operands: ['gate', 'up', 'y'], numbers: elements },
   rope_f32: {
@@ -90,10 +109,10 @@ export const kernelCalls: Partial<Record<KernelName, KernelCall>> = {
     numbers: (letters, attributes) => [...codesLayout(letters, attributes), ...gif(attributes), letters.N],
     pack: packedLinearCodes,
   },
-  linear_packed_f32: {
-    operands: ['x', 'packed', 'y'],
-    numbers: ({ O, C, N }, { weightBits }) => [O, C, weightBits, N],
-    pack: packedLinearFloat,
+  linear_packed_f32: ({ weightBits }) => (weightBits === 8 ? linearBytes : linearPanels),
+  embedding_packed_f32: {
+    operands: ['ids', 'weight', 'weightScale', 'weightZero', 'y'],
+    numbers: ({ N, V, C }, { weightBits }) => [N, V, C, weightBits],
   },
   attend_gif_token_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed', ...cached],

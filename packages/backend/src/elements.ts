@@ -1,6 +1,8 @@
 /** Element types that device tensors may have; the names are those of onnxruntime-common. */
 export interface ElementArrays {
   readonly float32: Float32Array;
+  /** The bits of IEEE half-precision numbers. */
+  readonly float16: Uint16Array;
   readonly int32: Int32Array;
   readonly uint8: Uint8Array;
   readonly uint16: Uint16Array;
@@ -10,6 +12,7 @@ export type ElementArray = ElementArrays[ElementType];
 
 const CONSTRUCTORS = {
   float32: Float32Array,
+  float16: Uint16Array,
   int32: Int32Array,
   uint8: Uint8Array,
   uint16: Uint16Array,

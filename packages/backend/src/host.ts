@@ -17,7 +17,11 @@ export function checkTensor(
   dims: readonly number[],
 ): asserts type is ElementType {
   if (!isElementType(type)) {
-    throw new SpikeError('DTYPE', { where, expected: 'float32, int32, uint8 or uint16', received: type });
+    throw new SpikeError('DTYPE', {
+      where,
+      expected: 'float32, float16, int32, uint8 or uint16',
+      received: type,
+    });
   }
   if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
     throw new SpikeError('SHAPE', { where, expected: 'dims of whole numbers', received: showDims(dims) });
@@ -28,7 +32,9 @@ export function checkTensor(
 export function hostElements(where: string, { type, data, dims }: HostTensor): ElementArray {
   checkTensor(where, type, dims);
   const received = Object.prototype.toString.call(data).slice('[object '.length, -1);
-  if (received !== arrayName(type)) {
+  // A runtime that has Float16Array makes tensors of it; the bits are the same.
+  const halves = type === 'float16' && received === 'Float16Array';
+  if (received !== arrayName(type) && !halves) {
     throw new SpikeError('DTYPE', { where, expected: `data of ${type} in a ${arrayName(type)}`, received });
   }
   if (data.length !== sizeOf(dims)) {
@@ -38,5 +44,6 @@ export function hostElements(where: string, { type, data, dims }: HostTensor): E
       received: `${data.length}`,
     });
   }
-  return data as ElementArray;
+  const { buffer, byteOffset, length } = data as Uint16Array;
+  return halves ? new Uint16Array(buffer, byteOffset, length) : (data as ElementArray);
 }

@@ -42,7 +42,7 @@ function refusals(backend: Backend, other: Backend): [() => unknown, string][] {
     ],
     [
       () => backend.upload({ type: 'float64', data: new Float64Array(1), dims: [1] }),
-      'DTYPE upload: expected float32, int32, uint8 or uint16, received float64.',
+      'DTYPE upload: expected float32, float16, int32, uint8 or uint16, received float64.',
     ],
     [
       () => backend.upload({ type: 'float32', data: new Int32Array(1), dims: [1] }),

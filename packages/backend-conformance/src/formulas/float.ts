@@ -4,6 +4,17 @@ const embedding: Formula = ({ ids, table }, { N, C }) => ({
   y: matrix(N, C, (n, c) => table[ids[n] * C + c]),
 });
 
+/** The number of 16 bits: for exponent bits e > 0, 1.fraction times 2^(e - 15), else 0.fraction times 2^-14. */
+function half(bits: number): number {
+  const [exponent, fraction] = [Math.floor(bits / 1024) % 32, (bits % 1024) / 1024];
+  const size = exponent > 0 ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14;
+  return bits >= 0x8000 ? -size : size;
+}
+
+const embeddingHalf: Formula = ({ ids, table }, { N, C }) => ({
+  y: matrix(N, C, (n, c) => half(table[ids[n] * C + c])),
+});
+
 const add: Formula = ({ a, b }, { N, C }) => ({ y: range(N * C).map((i) => a[i] + b[i]) });
 
 const rmsnorm: Formula = ({ x, weight }, { N, C }, { eps }: { eps: number }) => {
@@ -14,6 +25,9 @@ const rmsnorm: Formula = ({ x, weight }, { N, C }, { eps }: { eps: number }) => 
 const linear: Formula = ({ x, weight, bias }, { N, C, O }) => ({
   y: matrix(N, O, (n, o) => sum(C, (c) => x[n * C + c] * weight[o * C + c]) + (bias?.[o] ?? 0)),
 });
+
+const linearHalf: Formula = ({ weight, ...operands }, letters, attributes, scalars) =>
+  linear({ ...operands, weight: Array.from(weight, half) }, letters, attributes, scalars);
 
 const matmul: Formula = ({ a, b }, { N, C, O }) => ({
   y: matrix(N, C, (n, c) => sum(O, (o) => a[n * O + o] * b[o * C + c])),
@@ -43,9 +57,11 @@ const crossEntropy: Formula = ({ logits, targets }, { N, V }) => ({
 
 export const floatFormulas = {
   embedding_f32: embedding,
+  embedding_half_f32: embeddingHalf,
   add_f32: add,
   rmsnorm_f32: rmsnorm,
   linear_f32: linear,
+  linear_half_f32: linearHalf,
   matmul_f32: matmul,
   swiglu_f32: swiglu,
   rope_f32: rope,

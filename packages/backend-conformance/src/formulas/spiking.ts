@@ -97,6 +97,16 @@ const linearPacked: Formula = (operands, { N, C, O }, { weightBits }: { weightBi
   };
 };
 
+const embeddingPacked: Formula = (operands, { N, C }, { weightBits }: { weightBits: number }) => {
+  const { ids, weight, weightScale, weightZero } = operands;
+  return {
+    y: matrix(N, C, (n, c) => {
+      const code = codeAt(weight, ids[n], c, C, weightBits);
+      return (code - weightZero[ids[n]]) * weightScale[ids[n]];
+    }),
+  };
+};
+
 const linearCodes: Formula = (operands, letters, attributes: LinearAttributes, scalars) => {
   const x = decode(operands, letters, attributes as never, scalars).y;
   return linearPacked({ ...operands, x }, letters, attributes as never, scalars);
@@ -113,4 +123,5 @@ export const spikingFormulas = {
   linear_codes_f32: linearCodes,
   linear_gif_f32: linearGif,
   linear_packed_f32: linearPacked,
+  embedding_packed_f32: embeddingPacked,
 };

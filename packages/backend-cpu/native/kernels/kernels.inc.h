@@ -6,6 +6,7 @@
 #include "codes_layout.inc.h"
 #include "codes.inc.h"
 #include "packed.inc.h"
+#include "rows.inc.h"
 #include "attention.inc.h"
 #include "attention_gif.inc.h"
 #include "statistics.inc.h"
@@ -13,9 +14,11 @@
 
 const KernelEntry entries[] = {
     {"embedding_f32", embedding, nullptr},
+    {"embedding_half_f32", embeddingHalf, nullptr},
     {"add_f32", addAll, nullptr},
     {"rmsnorm_f32", rmsnorm, nullptr},
     {"linear_f32", linear, nullptr},
+    {"linear_half_f32", linearHalf, nullptr},
     {"matmul_f32", matmul, nullptr},
     {"swiglu_f32", swiglu, nullptr},
     {"rope_f32", rope, nullptr},
@@ -25,6 +28,8 @@ const KernelEntry entries[] = {
     {"gif_decode_f32", gifDecode, nullptr},
     {"linear_codes_f32", linearCodes, nullptr},
     {"linear_packed_f32", linearPacked, nullptr},
+    {"linear_packed_bytes", linearBytes, nullptr},
+    {"embedding_packed_f32", embeddingPacked, nullptr},
     {"attend_gif_token_f32", attendGifToken, nullptr},
     {"attend_gif_block_f32", attendGifBlock, nullptr},
     {"attend_gif_published_f32", attendGifPublished, nullptr},

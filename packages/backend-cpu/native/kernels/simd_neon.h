@@ -56,6 +56,7 @@ inline uint8x8_t fourBytes(const uint8_t* p) {
 inline F floats(uint8x8_t x) { return floats(vget_low_u16(vmovl_u8(x))); }
 inline F loadWhole(const uint8_t* p) { return floats(fourBytes(p)); }
 inline F loadWhole(const uint16_t* p) { return floats(vld1_u16(p)); }
+inline F loadHalf(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 inline F loadLowNibbles(const uint8_t* p) { return floats(vand_u8(fourBytes(p), vdup_n_u8(15))); }
 inline F loadHighNibbles(const uint8_t* p) { return floats(vshr_n_u8(fourBytes(p), 4)); }
 

@@ -31,6 +31,15 @@ inline void storeWhole(uint8_t* p, F x) { *p = static_cast<uint8_t>(static_cast<
 inline void storeWhole(uint16_t* p, F x) { *p = static_cast<uint16_t>(static_cast<int32_t>(x)); }
 inline F loadWhole(const uint8_t* p) { return *p; }
 inline F loadWhole(const uint16_t* p) { return *p; }
+/// Numbers from the bits of half-precision ones.
+inline F loadHalf(const uint16_t* p) {
+  const uint32_t bits = static_cast<uint32_t>(*p & 0x7fff) << 13;
+  float size;
+  std::memcpy(&size, &bits, sizeof size);
+  // The exponent counts from another zero; the product is exact, and has what is below the normal numbers right.
+  size = bits < 0x7c00u << 13 ? size * 0x1p112f : bits == 0x7c00u << 13 ? INFINITY : NAN;
+  return *p & 0x8000 ? -size : size;
+}
 inline F loadLowNibbles(const uint8_t* p) { return static_cast<float>(*p & 15); }
 inline F loadHighNibbles(const uint8_t* p) { return static_cast<float>(*p >> 4); }
 

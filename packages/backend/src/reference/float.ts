@@ -1,6 +1,7 @@
 /** Float kernels of the reference backend: sums in float64, results in float32. */
 import type { Letters } from '../kernel.ts';
 import { SpikeError } from '../errors.ts';
+import { widenFloat16 } from '../float16.ts';
 import type { F32, I32 } from './kernel.ts';
 import { matmulTransposed, transposed } from './matmul.ts';
 
@@ -17,7 +18,18 @@ export function embedding({ ids, table, y }: { ids: I32; table: F32; y: F32 }, {
   });
 }
 
-function checkId(where: string, id: number, V: number): void {
+/** embedding_half_f32: the row, widened. */
+export function embeddingHalf(
+  { ids, table, y }: { ids: I32; table: Uint16Array; y: F32 },
+  { V, C }: Letters,
+): void {
+  ids.forEach((id, n) => {
+    checkId('embedding_half_f32', id, V);
+    y.set(widenFloat16(table.subarray(id * C, (id + 1) * C)), n * C);
+  });
+}
+
+export function checkId(where: string, id: number, V: number): void {
   if (id >= 0 && id < V) return;
   throw new SpikeError('INVALID_ARGUMENT', {
     where,
@@ -52,6 +64,14 @@ export function linear(
 ): void {
   matmulTransposed(x, weight, y, N, O, C);
   if (bias) addBias(y, bias);
+}
+
+/** linear_half_f32: as `linear`, the weights widened. */
+export function linearHalf(
+  { weight, ...operands }: Rows & { weight: Uint16Array; bias?: F32 },
+  letters: Letters,
+): void {
+  linear({ ...operands, weight: widenFloat16(weight) }, letters);
 }
 
 /** Adds bias[o] to each row of y. */

@@ -9,17 +9,30 @@ import { createTableBackend } from '../table-backend.ts';
 import type { KernelName } from '../table/index.ts';
 import { attend } from './attention.ts';
 import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';
-import { add, crossEntropy, embedding, linear, matmul, rmsnorm, rope, swiglu } from './float.ts';
+import {
+  add,
+  crossEntropy,
+  embedding,
+  embeddingHalf,
+  linear,
+  linearHalf,
+  matmul,
+  rmsnorm,
+  rope,
+  swiglu,
+} from './float.ts';
 import { plain } from './kernel.ts';
-import { decode, encode, linearCodes, linearGif, linearPacked } from './spiking.ts';
+import { decode, embeddingPacked, encode, linearCodes, linearGif, linearPacked } from './spiking.ts';
 import { linearTernary, linearTernaryCodes } from './ternary.ts';
 import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
 
 const kernels: Record<KernelName, Implementation<ElementArray>> = {
   embedding_f32: plain(embedding),
+  embedding_half_f32: plain(embeddingHalf),
   add_f32: plain(add),
   rmsnorm_f32: plain(rmsnorm),
   linear_f32: plain(linear),
+  linear_half_f32: plain(linearHalf),
   matmul_f32: plain(matmul),
   swiglu_f32: plain(swiglu),
   rope_f32: plain(rope),
@@ -30,6 +43,7 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   linear_codes_f32: linearCodes,
   linear_gif_f32: linearGif,
   linear_packed_f32: linearPacked,
+  embedding_packed_f32: plain(embeddingPacked),
   linear_ternary_codes_f32: linearTernaryCodes,
   linear_ternary_f32: linearTernary,
   attend_gif_token_f32: plain(attendTokens),

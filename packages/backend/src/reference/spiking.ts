@@ -1,10 +1,10 @@
 /** Spiking linear layers of the reference backend. */
-import { classCounts, gatherOrder, maxCode, unpackCodes } from '../codes.ts';
+import { classCounts, gatherOrder, maxCode, packedBytes, unpackCodes } from '../codes.ts';
 import type { ElementArray } from '../elements.ts';
 import type { Letters } from '../kernel.ts';
 import type { Implementation } from '../driver.ts';
 import type { GifAttributes } from './attention.ts';
-import { addBias } from './float.ts';
+import { addBias, checkId } from './float.ts';
 import { extent, gifCode, gifParameters } from './gif.ts';
 import type { Codes, F32, I32 } from './kernel.ts';
 import { matmulTransposed } from './matmul.ts';
@@ -147,6 +147,26 @@ export const linearGif: Implementation<ElementArray, PackedLinear & { steps: Uin
     runLinear({ ...coded, y: operands.y as F32 }, letters, packed);
   },
 };
+
+interface PackedRows {
+  readonly weight: Uint8Array;
+  readonly weightScale: F32;
+  readonly weightZero: I32;
+}
+
+/** embedding_packed_f32. Errors: INVALID_ARGUMENT for an id outside the table. */
+export function embeddingPacked(
+  { ids, weight, weightScale, weightZero, y }: PackedRows & { ids: I32; y: F32 },
+  { V, C }: Letters,
+  { weightBits }: { weightBits: number },
+): void {
+  const bytes = packedBytes(C, weightBits);
+  ids.forEach((id, n) => {
+    checkId('embedding_packed_f32', id, V);
+    const row = unpackCodes(weight.subarray(id * bytes, (id + 1) * bytes), 1, C, weightBits);
+    for (let c = 0; c < C; c++) y[n * C + c] = (row[c] - weightZero[id]) * weightScale[id];
+  });
+}
 
 /** linear_packed_f32: float activations. */
 export const linearPacked: Implementation<ElementArray, PackedLinear> = {

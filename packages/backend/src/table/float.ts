@@ -29,6 +29,18 @@ export const floatKernels = {
     scalars: [],
     tolerance: EXACT,
   }),
+  embedding_half_f32: kernel({
+    formula: 'y[n] = table[ids[n]], the table in half precision',
+    source: 'token embedding',
+    operands: {
+      ids: input('int32', ['N']),
+      table: input('float16', ['V', 'C']),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: EXACT,
+  }),
   add_f32: kernel({
     formula: 'y = a + b',
     source: 'residual stream',
@@ -59,6 +71,19 @@ export const floatKernels = {
     operands: {
       x: input('float32', ['N', 'C']),
       weight: input('float32', ['O', 'C']),
+      bias: optional(input('float32', ['O'])),
+      y: output('float32', ['N', 'O']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_SUM,
+  }),
+  linear_half_f32: kernel({
+    formula: 'y[n,o] = sum_c x[n,c] weight[o,c] + bias[o], the weights in half precision, the sum in single',
+    source: 'linear layer',
+    operands: {
+      x: input('float32', ['N', 'C']),
+      weight: input('float16', ['O', 'C']),
       bias: optional(input('float32', ['O'])),
       y: output('float32', ['N', 'O']),
     },

@@ -18,13 +18,13 @@ export const stepsOf = (channels: string): Operand<'constant', false> => ({
   checkValues: (steps, { classes }: Classes, where) => void classCounts(steps, classes, where),
 });
 
-/** Packed weights of a linear layer: codes as in `packCodes`, w[o,c] = (code[o,c] - weightZero[o]) weightScale[o]. */
-const packedWeight = {
-  weight: constant('uint8', ['O', ({ C, weightBits: bits }: Letters) => packedBytes(C, bits)]),
-  weightScale: constant('float32', ['O']),
-  weightZero: constant('int32', ['O']),
-  bias: optional(constant('float32', ['O'])),
-};
+/** Packed rows of C weights: codes as in `packCodes`, w[o,c] = (code[o,c] - weightZero[o]) weightScale[o]. */
+const packedRows = (rows: string) => ({
+  weight: constant('uint8', [rows, ({ C, weightBits: bits }: Letters) => packedBytes(C, bits)]),
+  weightScale: constant('float32', [rows]),
+  weightZero: constant('int32', [rows]),
+});
+const packedWeight = { ...packedRows('O'), bias: optional(constant('float32', ['O'])) };
 
 const attentionInputs = {
   q: input('float32', ['N', 'H*D']),
@@ -115,6 +115,18 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
     attributes: { weightBits, C: count },
     scalars: [],
     tolerance: F32_SUM,
+  }),
+  embedding_packed_f32: kernel({
+    formula: 'y[n,c] = (w[i,c] - weightZero[i]) weightScale[i] with i = ids[n]',
+    source: 'token embedding, its rows packed as the weights of linear layers are',
+    operands: {
+      ids: input('int32', ['N']),
+      ...packedRows('V'),
+      y: output('float32', ['N', 'C']),
+    },
+    attributes: { weightBits, C: count },
+    scalars: [],
+    tolerance: { absolute: 0, relative: 2e-7, ofLargest: 0 },
   }),
   attend_gif_token_f32: kernel({
     formula: `attend_f32 on decoded spikes: q with one step per token and query head; k and v per token and key/value head with the steps of their channels`,
