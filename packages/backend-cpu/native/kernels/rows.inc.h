@@ -149,10 +149,9 @@ void embeddingPacked(const Call& call) {
   const size_t C = size(call, 2);
   const int bits = static_cast<int>(call.numbers[3]);
   const size_t rowBytes = divideUp(C * static_cast<size_t>(bits), 8);
+  auto* codes = scratchOf<uint8_t>(call, roundUp(C, 64));
   forEachId(call, operand<int32_t>(call, 0), size(call, 0), size(call, 1), [&](size_t id, size_t n) {
-    const uint8_t* row = weight + id * rowBytes;
-    for (size_t c = 0; c < C; c++) {
-      y[n * C + c] = static_cast<float>(unpackCode(row, c, bits) - zero[id]) * scale[id];
-    }
+    unpackRow(weight + id * rowBytes, C, bits, codes);
+    for (size_t c = 0; c < C; c++) y[n * C + c] = static_cast<float>(codes[c] - zero[id]) * scale[id];
   });
 }
