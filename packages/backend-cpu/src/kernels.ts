@@ -2,7 +2,12 @@
 import type { GifFormat, KernelName, Letters } from '@spikellm/backend';
 
 type Gif = GifFormat & { readonly classes: readonly number[] };
-type Attributes = Gif & { readonly weightBits: number; readonly eps: number; readonly block: number };
+type Attributes = Gif & {
+  readonly weightBits: number;
+  readonly weightChannels: readonly number[];
+  readonly eps: number;
+  readonly block: number;
+};
 /** Numbers of a call from its letters, attributes and scalars. */
 export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
 
@@ -48,6 +53,19 @@ const packedLinearFloat: Packing = {
   kernel: 'pack_linear_packed',
   constants: ['weight', 'weightScale', 'weightZero', 'bias'],
   numbers: ({ O, C }, { weightBits }) => [O, C, weightBits],
+};
+
+/** O, S, then how many channels have weights of 1, 2, ... steps. */
+const ternaryCodes = ({ O, S }: Letters, { weightChannels }: Attributes): number[] => [
+  O,
+  S,
+  weightChannels.length,
+  ...weightChannels,
+];
+const packedTernaryCodes: Packing = {
+  kernel: 'pack_linear_ternary_codes',
+  constants: ['steps', 'weightSteps', 'weight', 'weightScale', 'bias'],
+  numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes)],
 };
 
 const packedClasses = (channels: (letters: Letters) => number): Packing => ({
@@ -113,6 +131,11 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   embedding_packed_f32: {
     operands: ['ids', 'weight', 'weightScale', 'weightZero', 'y'],
     numbers: ({ N, V, C }, { weightBits }) => [N, V, C, weightBits],
+  },
+  linear_ternary_codes_f32: {
+    operands: ['codes', 'scale', 'zero', 'packed', 'y'],
+    numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes), letters.N],
+    pack: packedTernaryCodes,
   },
   attend_gif_token_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed', ...cached],

@@ -10,10 +10,7 @@ for (const isa of supportedInstructionSets()) {
       describeConformance({
         createBackend: () => createCpuBackend({ isa, threads }),
         golden: readGolden('kernels'),
-        skip: [
-          { kernel: 'linear_ternary_codes_f32', reason: 'no native kernel yet' },
-          { kernel: 'linear_ternary_f32', reason: 'no native kernel yet' },
-        ],
+        skip: [{ kernel: 'linear_ternary_f32', reason: 'no native kernel yet' }],
         expectReport: ({ features, threads: used }) => {
           assert.deepEqual(features, [isa]);
           assert.equal(used, threads);

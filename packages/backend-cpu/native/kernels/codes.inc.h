@@ -1,7 +1,6 @@
-// linear_codes_f32: I = sum code w - rowZero sum code - zero sum (w - rowZero), all whole numbers. The first sum is taken
-// in int32 lanes (at most PIECE products of 255 * 255), the rest in double, exact below 2^53.
+// Linear layers on codes: I = sum code w - rowZero sum code - zero sum (w - rowZero), all whole numbers. The first sum is
+// taken in int32 lanes (at most PIECE products of 255 * 255), the rest in double, exact below 2^53.
 
-constexpr size_t PANEL_VECTORS = ROWS / LANES;
 /// Panels that are unpacked together, and tokens that then pass over them.
 constexpr size_t GROUP = 4;
 constexpr size_t TOKEN_BLOCK = 192;
@@ -15,32 +14,45 @@ struct CodePlanes {
   const double* sums;   // [N, segments]
 };
 
+/// A plane of a segment, zeros where it is padded: the bits of code(c) from SHIFT on; returns the sum of the codes.
+template <int SHIFT, class Code>
+uint32_t splitPlane(const Segment& segment, const Code& code, uint8_t* plane) {
+  const auto channels = static_cast<size_t>(segment.channels), padded = static_cast<size_t>(segment.padded);
+  uint32_t sum = 0;
+  for (size_t c = 0; c < channels; c++) {
+    const uint32_t value = code(c);
+    plane[segment.at + c] = static_cast<uint8_t>(value >> SHIFT);
+    sum += value;
+  }
+  for (size_t c = channels; c < padded; c++) plane[segment.at + c] = 0;
+  return sum;
+}
+template <class Code>
+uint32_t splitSegment(const Segment& segment, const Code& code, uint8_t* low, uint8_t* high) {
+  if (high != nullptr) splitPlane<8>(segment, code, high);
+  return splitPlane<0>(segment, code, low);
+}
+
 template <class Code>
 CodePlanes splitCodes(const Call& call, const Code* codes, size_t N, const PackedCodes& packed) {
   const size_t C = packed.layout.C, padded = packed.padded;
-  const bool wide = sizeof(Code) > 1;
   auto* low = scratchOf<uint8_t>(call, N * padded);
-  auto* high = wide ? scratchOf<uint8_t>(call, N * padded) : nullptr;
+  auto* high = sizeof(Code) > 1 ? scratchOf<uint8_t>(call, N * padded) : nullptr;
   auto* sums = scratchOf<double>(call, N * packed.count);
   parallelRanges(call, N, rowGrain(C), [&](size_t from, size_t to) {
     for (size_t n = from; n < to; n++) {
+      uint8_t* lowRow = low + n * padded;
+      uint8_t* highRow = high == nullptr ? nullptr : high + n * padded;
       for (size_t g = 0; g < packed.count; g++) {
         const Segment& segment = packed.segments[g];
-        const Code* source = codes + n * C + segment.from;
-        uint8_t* target = low + n * padded + segment.at;
-        const auto channels = static_cast<size_t>(segment.channels), end = static_cast<size_t>(segment.padded);
-        uint32_t sum = 0;
-        for (size_t c = 0; c < channels; c++) {
-          target[c] = static_cast<uint8_t>(source[c]);
-          sum += source[c];
+        const Code* row = codes + n * C;
+        if (packed.positions == nullptr) {
+          const auto inOrder = [code = row + segment.from](size_t c) { return code[c]; };
+          sums[n * packed.count + g] = splitSegment(segment, inOrder, lowRow, highRow);
+        } else {
+          const auto anywhere = [row, at = packed.positions + segment.from](size_t c) { return row[at[c]]; };
+          sums[n * packed.count + g] = splitSegment(segment, anywhere, lowRow, highRow);
         }
-        for (size_t c = channels; c < end; c++) target[c] = 0;
-        if (wide) {
-          uint8_t* above = high + n * padded + segment.at;
-          for (size_t c = 0; c < channels; c++) above[c] = static_cast<uint8_t>(source[c] >> (wide ? 8 : 0));
-          for (size_t c = channels; c < end; c++) above[c] = 0;
-        }
-        sums[n * packed.count + g] = sum;
       }
     }
   });
@@ -58,22 +70,25 @@ struct CodesCall {
   /// Whether the codes of a class need the high plane.
   const bool* wideClass;
 
-  bool wide(const Segment& segment) const { return planes.high != nullptr && wideClass[segment.classIndex]; }
+  bool wide(const Segment& segment) const { return planes.high != nullptr && wideClass[segment.codeClass]; }
 
-  /// totals += scale I for `rows` rows of a token, given its integer products.
+  /// totals += scale rowScale I for `rows` rows of a token, given its integer products.
   void settle(size_t n, size_t g, size_t row, size_t rows, const int32_t* low, const int32_t* high,
               double* totals) const {
-    const size_t s = n * packed.layout.S + static_cast<size_t>(packed.segments[g].classIndex);
+    const Segment& segment = packed.segments[g];
+    const size_t s = n * packed.layout.S + static_cast<size_t>(segment.codeClass);
+    const size_t height = packed.layout.panels * ROWS, r0 = static_cast<size_t>(segment.weightClass) * height + row;
     const double unit = scale[s], z = zero[s], codeSum = planes.sums[n * packed.count + g];
-    const double* rowZero = packed.rowZero + row;
-    const double* weightSums = packed.weightSums + g * packed.layout.panels * ROWS + row;
+    const float* rowScale = packed.rowScale + r0;
+    const double* rowZero = packed.rowZero + r0;
+    const double* weightSums = packed.weightSums + g * height + row;
     if (high == nullptr) {
       for (size_t r = 0; r < rows; r++) {
-        totals[r] += unit * (low[r] - rowZero[r] * codeSum - z * weightSums[r]);
+        totals[r] += unit * rowScale[r] * (low[r] - rowZero[r] * codeSum - z * weightSums[r]);
       }
     } else {
       for (size_t r = 0; r < rows; r++) {
-        totals[r] += unit * (low[r] + 256.0 * high[r] - rowZero[r] * codeSum - z * weightSums[r]);
+        totals[r] += unit * rowScale[r] * (low[r] + 256.0 * high[r] - rowZero[r] * codeSum - z * weightSums[r]);
       }
     }
   }
@@ -81,43 +96,13 @@ struct CodesCall {
   void write(size_t n, size_t row, size_t rows, const double* totals) const {
     float* to = y + n * packed.layout.O + row;
     for (size_t r = 0; r < rows; r++) {
-      to[r] = static_cast<float>(totals[r] * packed.rowScale[row + r]) + packed.bias[row + r];
+      to[r] = static_cast<float>(totals[r]) + packed.bias[row + r];
     }
   }
 };
 
-/// Products of TOKENS tokens, `stride` bytes apart, with one panel of one segment, read as it is stored.
-template <int TOKENS, bool NIBBLES, bool NARROW>
-void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, size_t channels, int32_t* sums) {
-  I even[TOKENS][PANEL_VECTORS], odd[TOKENS][PANEL_VECTORS];
-  for (int m = 0; m < TOKENS; m++) {
-    for (size_t v = 0; v < PANEL_VECTORS; v++) even[m][v] = odd[m][v] = zeros();
-  }
-  for (size_t c = 0; c < channels; c += 8, codes += 8) {
-    PREFETCH(weights + 2048);
-    for (size_t v = 0; v < PANEL_VECTORS; v++) {
-      const I stored = loadBytes(weights + v * LANES * 4);
-      const I first = NIBBLES ? lowNibbles(stored) : stored;
-      const I second = NIBBLES ? highNibbles(stored) : loadBytes(weights + 64 + v * LANES * 4);
-      for (int m = 0; m < TOKENS; m++) {
-        even[m][v] = dot<NARROW>(even[m][v], broadcastBytes(codes + m * stride), first);
-        odd[m][v] = dot<NARROW>(odd[m][v], broadcastBytes(codes + m * stride + 4), second);
-      }
-    }
-    weights += NIBBLES ? 64 : 128;
-  }
-  for (int m = 0; m < TOKENS; m++) {
-    for (size_t v = 0; v < PANEL_VECTORS; v++) {
-      int32_t a[LANES], b[LANES];
-      storeSums(a, even[m][v]);
-      storeSums(b, odd[m][v]);
-      for (int i = 0; i < LANES; i++) sums[m * ROWS + v * LANES + i] = a[i] + b[i];
-    }
-  }
-}
-
 /// A call of TOKENS tokens, panel by panel.
-template <int TOKENS, bool NIBBLES, bool NARROW>
+template <int TOKENS, bool NARROW>
 void fewTokens(const Call& call, const CodesCall& c) {
   const PackedCodes& packed = c.packed;
   // A thread reads a few long streams: a short one ends before the memory has come up to speed.
@@ -127,14 +112,14 @@ void fewTokens(const Call& call, const CodesCall& c) {
       double totals[TOKENS][ROWS] = {};
       for (size_t g = 0; g < packed.count; g++) {
         const Segment& segment = packed.segments[g];
-        const uint8_t* weights = packed.panel(p) + packed.layout.panelBytes(static_cast<size_t>(segment.at));
+        const uint8_t* weights = packed.panel(p) + segment.offset;
         const auto at = static_cast<size_t>(segment.at);
         const auto channels = static_cast<size_t>(segment.padded);
         int32_t low[TOKENS * ROWS], high[TOKENS * ROWS];
-        panelProducts<TOKENS, NIBBLES, NARROW>(weights, c.planes.low + at, packed.padded, channels, low);
+        segmentProducts<TOKENS, NARROW>(segment.bits, weights, c.planes.low + at, packed.padded, channels, low);
         const bool wide = c.wide(segment);
         if (wide) {
-          panelProducts<TOKENS, NIBBLES, NARROW>(weights, c.planes.high + at, packed.padded, channels, high);
+          segmentProducts<TOKENS, NARROW>(segment.bits, weights, c.planes.high + at, packed.padded, channels, high);
         }
         for (int m = 0; m < TOKENS; m++) {
           c.settle(m, g, p * ROWS, ROWS, low + m * ROWS, wide ? high + m * ROWS : nullptr, totals[m]);
@@ -145,22 +130,6 @@ void fewTokens(const Call& call, const CodesCall& c) {
       }
     }
   });
-}
-
-/// Unpacks one segment of a panel to signed bytes.
-template <bool NIBBLES>
-void unpackPanel(const uint8_t* weights, size_t channels, uint8_t* unpacked) {
-  if (!NIBBLES) {
-    std::memcpy(unpacked, weights, channels * ROWS);
-    return;
-  }
-  for (size_t c = 0; c < channels; c += 8, weights += 64, unpacked += 128) {
-    for (size_t v = 0; v < PANEL_VECTORS; v++) {
-      const I stored = loadBytes(weights + v * LANES * 4);
-      storeBytes(unpacked + v * LANES * 4, lowNibbles(stored));
-      storeBytes(unpacked + 64 + v * LANES * 4, highNibbles(stored));
-    }
-  }
 }
 
 /// Products of TOKENS tokens with all rows of a group of unpacked panels, `panelStride` bytes apart: [TOKENS, 64].
@@ -201,7 +170,7 @@ GroupProducts groupProductsOf(size_t tokens) {
 }
 
 /// Many tokens: a group of panels is unpacked once for a block of them.
-template <bool NIBBLES, bool NARROW>
+template <bool NARROW>
 void manyTokens(const Call& call, const CodesCall& c) {
   constexpr size_t width = GROUP * ROWS;
   const PackedCodes& packed = c.packed;
@@ -221,8 +190,7 @@ void manyTokens(const Call& call, const CodesCall& c) {
       const Segment& segment = packed.segments[g];
       const auto channels = static_cast<size_t>(segment.padded);
       for (size_t p = 0; p < panels; p++) {
-        const uint8_t* stored = packed.panel(first + p) + packed.layout.panelBytes(static_cast<size_t>(segment.at));
-        unpackPanel<NIBBLES>(stored, channels, group + p * panelStride);
+        unpackSegment(segment, packed.panel(first + p), group + p * panelStride);
       }
       const bool wide = c.wide(segment);
       for (size_t n = from; n < to; n += CODE_TOKENS) {
@@ -243,29 +211,33 @@ void manyTokens(const Call& call, const CodesCall& c) {
   });
 }
 
-template <bool NIBBLES, bool NARROW>
+template <bool NARROW>
 void runCodes(const Call& call, const CodesCall& c) {
-  if (c.N > FEW_TOKENS) return manyTokens<NIBBLES, NARROW>(call, c);
-  if (c.N == 4) fewTokens<4, NIBBLES, NARROW>(call, c);
-  if (c.N == 3) fewTokens<3, NIBBLES, NARROW>(call, c);
-  if (c.N == 2) fewTokens<2, NIBBLES, NARROW>(call, c);
-  if (c.N == 1) fewTokens<1, NIBBLES, NARROW>(call, c);
+  if (c.N > FEW_TOKENS) return manyTokens<NARROW>(call, c);
+  if (c.N == 4) fewTokens<4, NARROW>(call, c);
+  if (c.N == 3) fewTokens<3, NARROW>(call, c);
+  if (c.N == 2) fewTokens<2, NARROW>(call, c);
+  if (c.N == 1) fewTokens<1, NARROW>(call, c);
+}
+
+/// A layer on codes: operands codes, scale, zero, packed, y.
+template <bool NARROW>
+void linearOnCodes(const Call& call, const CodesLayout& layout, const Gif& gif, size_t N) {
+  const PackedCodes packed(layout, operand<uint8_t>(call, 3));
+  bool wideClass[5];
+  for (size_t s = 0; s < gif.S; s++) wideClass[s] = gif.maxCode(gif.classes[s]) > 255;
+  const CodePlanes planes = gif.wide() ? splitCodes(call, operand<uint16_t>(call, 0), N, packed)
+                                       : splitCodes(call, operand<uint8_t>(call, 0), N, packed);
+  runCodes<NARROW>(call, CodesCall{packed, planes, operand<float>(call, 1), operand<int32_t>(call, 2),
+                                   operand<float>(call, 4), N, wideClass});
 }
 
 /// linear_codes_f32. Operands codes, scale, zero, packed, y;
 /// numbers O, C, weightBits, S, then the GIF format, then N.
 void linearCodes(const Call& call) {
-  const CodesLayout layout(call.numbers);
-  const PackedCodes packed(layout, operand<uint8_t>(call, 3));
+  const CodesLayout layout = linearCodesLayout(call.numbers);
   const Gif gif = readGif(call.numbers + 4);
   const size_t N = size(call, static_cast<int>(7 + gif.S));
-  bool wideClass[5];
-  for (size_t s = 0; s < gif.S; s++) wideClass[s] = gif.maxCode(gif.classes[s]) > 255;
-  const CodePlanes planes = gif.wide() ? splitCodes(call, operand<uint16_t>(call, 0), N, packed)
-                                       : splitCodes(call, operand<uint8_t>(call, 0), N, packed);
-  const CodesCall c{packed, planes, operand<float>(call, 1), operand<int32_t>(call, 2), operand<float>(call, 4),
-                    N,      wideClass};
-  if (layout.nibbles) runCodes<true, true>(call, c);
-  else if (layout.bits <= 7) runCodes<false, true>(call, c);
-  else runCodes<false, false>(call, c);
+  if (call.numbers[2] <= 7) linearOnCodes<true>(call, layout, gif, N);
+  else linearOnCodes<false>(call, layout, gif, N);
 }

@@ -1,56 +1,69 @@
-// Packed weights of linear_codes_f32.
+// Packed weights of linear layers on codes.
 //
-// Channels come in gathered order and are cut into segments: one class of steps, PIECE channels at most, padded to 8. 16
-// rows make a panel: for four channels at a time 64 bytes, four of each row, so that one 32-bit lane is one row. Weights
-// of up to 4 bits are stored in halves: the byte at i holds channels 8j + i % 4 in its low half and 8j + 4 + i % 4 in
-// its high half. Where `dot` takes signed weights, a weight is stored less `shift`, so that it fits a signed byte,
-// and small enough for AVX2's maddubs where that is possible; the row's zero point is stored less `shift` too.
+// Channels are sorted by class of steps, then by class of weights, and cut into segments: one class of each, PIECE
+// channels at most, padded to 8, or to 16 where weights have 2 bits. 16 rows make a panel: for four channels at a time
+// 64 bytes, four of each row, so that one 32-bit lane is one row. Weights of up to 4 bits share a byte: with F = 2 or 4
+// weights to a byte, field f of the byte at i of a block of 64 holds channel 4 f + i % 4 of the block's 4 F. Where
+// `dot` takes signed weights, a weight is stored less `shift`, so that it fits a signed byte, and small enough for AVX2's
+// maddubs where that is possible; the row's zero point is stored less `shift` too.
 
 constexpr size_t ROWS = 16;
 constexpr size_t PIECE = 4096;
 
 struct Segment {
-  int32_t classIndex;
+  int32_t codeClass, weightClass;
+  int32_t bits;      // of a stored weight: 2, 4 or 8
   int32_t channels;  // without padding
-  int32_t from;      // first channel, in gathered order
+  int32_t from;      // first channel, in sorted order
   int32_t at;        // first channel, padded
   int32_t padded;
+  int32_t offset;  // first byte in a panel
 };
 
-struct CodesLayout {
-  size_t O, C, S, panels, maxSegments;
-  int bits;
-  bool nibbles;
-  size_t segments, rowScale, rowZero, bias, weightSums, weights, bytes;  // offsets; `bytes` is the end
+/// Bytes of `channels` padded channels of a panel.
+inline size_t panelBytes(size_t channels, int bits) { return channels * ROWS * static_cast<size_t>(bits) / 8; }
+/// Bits in which weights of 1 to 8 bits are stored.
+inline int storedBits(int bits) { return bits <= 2 ? 2 : bits <= 4 ? 4 : 8; }
+inline int shiftOf(int bits) { return UNSIGNED_WEIGHTS ? 0 : bits == 7 ? 64 : bits == 8 ? 128 : 0; }
 
-  /// Numbers O, C, weightBits, S.
-  explicit CodesLayout(const double* numbers)
-      : O(static_cast<size_t>(numbers[0])),
-        C(static_cast<size_t>(numbers[1])),
-        S(static_cast<size_t>(numbers[3])),
-        panels(divideUp(O, ROWS)),
-        maxSegments(S + C / PIECE),
-        bits(static_cast<int>(numbers[2])),
-        nibbles(bits <= 4) {
+struct CodesLayout {
+  size_t O, C, S, W, panels, maxSegments;
+  size_t segments, positions, rowScale, rowZero, bias, weightSums, weights, bytes;  // offsets; `bytes` is the end
+
+  /// W classes of weights; `largestPanel`: bytes that no panel exceeds.
+  CodesLayout(size_t O_, size_t C_, size_t S_, size_t W_, size_t largestPanel)
+      : O(O_), C(C_), S(S_), W(W_), panels(divideUp(O, ROWS)), maxSegments(S * W + C / PIECE) {
     const size_t rows = panels * ROWS;
-    segments = 64;  // after the header: number of segments, padded channels
-    rowScale = roundUp(segments + maxSegments * sizeof(Segment), 64);
-    rowZero = rowScale + rows * sizeof(float);
-    bias = rowZero + rows * sizeof(double);
+    segments = 64;  // after the header
+    positions = roundUp(segments + maxSegments * sizeof(Segment), 64);
+    rowScale = roundUp(positions + (W > 1 ? C * sizeof(int32_t) : 0), 64);
+    rowZero = rowScale + W * rows * sizeof(float);
+    bias = rowZero + W * rows * sizeof(double);
     weightSums = bias + rows * sizeof(float);
     weights = weightSums + maxSegments * rows * sizeof(double);
-    bytes = weights + panels * panelBytes(C + 8 * maxSegments);
+    bytes = weights + panels * largestPanel;
   }
-  int shift() const { return UNSIGNED_WEIGHTS ? 0 : bits == 7 ? 64 : bits == 8 ? 128 : 0; }
-  size_t panelBytes(size_t channels) const { return channels * ROWS / (nibbles ? 2 : 1); }
+};
+
+/// Numbers O, C, weightBits, S.
+CodesLayout linearCodesLayout(const double* numbers) {
+  const auto O = static_cast<size_t>(numbers[0]), C = static_cast<size_t>(numbers[1]);
+  const auto S = static_cast<size_t>(numbers[3]);
+  return CodesLayout(O, C, S, 1, panelBytes(C + 16 * S, storedBits(static_cast<int>(numbers[2]))));
+}
+
+struct CodesHeader {
+  uint64_t count;       // of segments
+  uint64_t padded;      // channels
+  uint64_t panelBytes;  // from panel to panel
 };
 
 struct PackedCodes {
   CodesLayout layout;
-  size_t count;   // of segments
-  size_t padded;  // channels
+  size_t count, padded, stride;
   const Segment* segments;
-  const float* rowScale;
+  const int32_t* positions;  // of the sorted channels among the codes; null where they are the same
+  const float* rowScale;     // [W, rows], as rowZero
   const double* rowZero;
   const float* bias;         // zeros where there is none
   const double* weightSums;  // sum of (w - zero) over a segment, [segment][row]
@@ -58,15 +71,19 @@ struct PackedCodes {
 
   PackedCodes(const CodesLayout& l, const uint8_t* base)
       : layout(l),
-        count(reinterpret_cast<const uint64_t*>(base)[0]),
-        padded(reinterpret_cast<const uint64_t*>(base)[1]),
         segments(reinterpret_cast<const Segment*>(base + l.segments)),
+        positions(l.W > 1 ? reinterpret_cast<const int32_t*>(base + l.positions) : nullptr),
         rowScale(reinterpret_cast<const float*>(base + l.rowScale)),
         rowZero(reinterpret_cast<const double*>(base + l.rowZero)),
         bias(reinterpret_cast<const float*>(base + l.bias)),
         weightSums(reinterpret_cast<const double*>(base + l.weightSums)),
-        weights(base + l.weights) {}
-  const uint8_t* panel(size_t p) const { return weights + p * layout.panelBytes(padded); }
+        weights(base + l.weights) {
+    const auto& header = *reinterpret_cast<const CodesHeader*>(base);
+    count = header.count;
+    padded = header.padded;
+    stride = header.panelBytes;
+  }
+  const uint8_t* panel(size_t p) const { return weights + p * stride; }
 };
 
 /// The codes of a packed row, low bits first, a byte each.
@@ -96,54 +113,68 @@ void unpackRow(const uint8_t* row, size_t count, int bits, uint8_t* codes) {
   }
 }
 
-/// The segments of a layer; returns their number.
-size_t cutSegments(const int32_t* counts, size_t S, Segment* segments, size_t* padded) {
-  size_t number = 0, from = 0, at = 0;
-  for (size_t s = 0; s < S; s++) {
-    for (size_t left = static_cast<size_t>(counts[s]); left > 0;) {
-      const size_t channels = smallerSize(left, PIECE), wide = roundUp(channels, 8);
-      segments[number++] = {static_cast<int32_t>(s), static_cast<int32_t>(channels), static_cast<int32_t>(from),
-                            static_cast<int32_t>(at), static_cast<int32_t>(wide)};
+/// Cuts channels into segments: `counts` [S, W] of them in each pair of classes, weights of a class in `bits` [W].
+CodesHeader cutSegments(const int32_t* counts, size_t S, size_t W, const int* bits, Segment* segments) {
+  CodesHeader header{0, 0, 0};
+  size_t from = 0;
+  for (size_t i = 0; i < S * W; i++) {
+    const int width = bits[i % W];
+    for (size_t left = static_cast<size_t>(counts[i]); left > 0;) {
+      const size_t channels = smallerSize(left, PIECE), padded = roundUp(channels, width == 2 ? 16 : 8);
+      segments[header.count++] = {static_cast<int32_t>(i / W),
+                                  static_cast<int32_t>(i % W),
+                                  width,
+                                  static_cast<int32_t>(channels),
+                                  static_cast<int32_t>(from),
+                                  static_cast<int32_t>(header.padded),
+                                  static_cast<int32_t>(padded),
+                                  static_cast<int32_t>(header.panelBytes)};
       from += channels;
-      at += wide;
+      header.padded += padded;
+      header.panelBytes += panelBytes(padded, width);
       left -= channels;
     }
   }
-  *padded = at;
-  return number;
+  return header;
 }
 
-/// weights[j] = codes[order[j]] - shift for `channels` channels, zeros up to `padded`; returns their sum.
-int32_t gatherRow(const uint8_t* codes, const int32_t* order, size_t channels, size_t padded, int shift,
-                  int8_t* __restrict weights) {
-  for (size_t j = 0; j < channels; j++) weights[j] = static_cast<int8_t>(codes[order[j]] - shift);
-  for (size_t j = channels; j < padded; j++) weights[j] = 0;
-  int32_t sum = 0;
-  for (size_t j = 0; j < padded; j++) sum += weights[j];
-  return sum;
-}
-
-/// Stores a segment of a row, padded with zeros, in its lane of a panel.
-void packRow(const int8_t* weights, size_t padded, bool nibbles, uint8_t* lane) {
-  for (size_t j = 0; j < padded; j += 8, weights += 8) {
-    uint32_t first, second;
-    std::memcpy(&first, weights, 4);
-    std::memcpy(&second, weights + 4, 4);
-    if (nibbles) {
-      first |= second << 4;
-      std::memcpy(lane + j * 8, &first, 4);
-    } else {
-      std::memcpy(lane + j * 16, &first, 4);
-      std::memcpy(lane + j * 16 + 64, &second, 4);
+/// Stores a segment of a row in its lane of a panel.
+template <int BITS>
+void packFields(const uint8_t* stored, size_t padded, uint8_t* lane) {
+  constexpr size_t FIELDS = 8 / BITS;
+  for (size_t c = 0; c < padded; c += 4 * FIELDS, lane += 64) {
+    uint32_t fields = 0;
+    for (size_t f = 0; f < FIELDS; f++) {
+      uint32_t four;
+      std::memcpy(&four, stored + c + 4 * f, 4);
+      fields |= four << (f * BITS);
     }
+    std::memcpy(lane, &fields, 4);
   }
+}
+/// Packs the weights `codes[order[..]]` of a segment, less `shift`, in a row of a panel; returns the sum of the codes.
+/// `gathered` is scratch of PIECE bytes.
+uint32_t packSegment(const Segment& segment, const uint8_t* codes, const int32_t* order, int shift, uint8_t* panel,
+                     size_t row, uint8_t* __restrict gathered) {
+  const auto channels = static_cast<size_t>(segment.channels), padded = static_cast<size_t>(segment.padded);
+  for (size_t j = 0; j < channels; j++) gathered[j] = codes[order[segment.from + j]];
+  for (size_t j = channels; j < padded; j++) gathered[j] = 0;
+  uint32_t sum = 0;
+  for (size_t j = 0; j < channels; j++) sum += gathered[j];
+  for (size_t j = 0; j < channels; j++) gathered[j] = static_cast<uint8_t>(gathered[j] - shift);
+  uint8_t* lane = panel + segment.offset + 4 * row;
+  if (segment.bits == 2) packFields<2>(gathered, padded, lane);
+  else if (segment.bits == 4) packFields<4>(gathered, padded, lane);
+  else packFields<8>(gathered, padded, lane);
+  return sum;
 }
 
 /// pack_linear_codes. Operands steps, weight, weightScale, weightZero, bias, packed (zeros before);
 /// numbers O, C, weightBits, S, then the GIF format.
-size_t linearCodesBytes(const double* numbers) { return CodesLayout(numbers).bytes; }
+size_t linearCodesBytes(const double* numbers) { return linearCodesLayout(numbers).bytes; }
 void packLinearCodes(const Call& call) {
-  const CodesLayout layout(call.numbers);
+  const CodesLayout layout = linearCodesLayout(call.numbers);
+  const int bits = static_cast<int>(call.numbers[2]), stored = storedBits(bits), shift = shiftOf(bits);
   const auto* weight = operand<uint8_t>(call, 1);
   const auto* scale = operand<float>(call, 2);
   const auto* zero = operand<int32_t>(call, 3);
@@ -158,29 +189,23 @@ void packLinearCodes(const Call& call) {
   packOrder(Call{orderOperands, orderNumbers, call.device, call.kernel});
 
   auto* segments = reinterpret_cast<Segment*>(base + layout.segments);
-  size_t padded;
-  const size_t count = cutSegments(order + C, layout.S, segments, &padded);
-  reinterpret_cast<uint64_t*>(base)[0] = count;
-  reinterpret_cast<uint64_t*>(base)[1] = padded;
+  const CodesHeader header = cutSegments(order + C, layout.S, 1, &stored, segments);
+  *reinterpret_cast<CodesHeader*>(base) = header;
   auto* sums = reinterpret_cast<double*>(base + layout.weightSums);
-  const size_t rowBytes = divideUp(C * static_cast<size_t>(layout.bits), 8), room = roundUp(C, 64) + PIECE;
+  const size_t rowBytes = divideUp(C * static_cast<size_t>(bits), 8), room = roundUp(C, 64) + PIECE;
   auto* rowsOfThreads = scratchOf<uint8_t>(call, threadCount(call) * room);
   parallel(call, layout.panels, [&](size_t p, unsigned thread) {
     uint8_t* codes = rowsOfThreads + thread * room;
-    auto* gathered = reinterpret_cast<int8_t*>(codes + room - PIECE);
+    uint8_t* gathered = codes + room - PIECE;
     for (size_t o = p * ROWS; o < smallerSize(O, (p + 1) * ROWS); o++) {
-      const double rowZero = static_cast<double>(zero[o]) - layout.shift();
       reinterpret_cast<float*>(base + layout.rowScale)[o] = scale[o];
-      reinterpret_cast<double*>(base + layout.rowZero)[o] = rowZero;
+      reinterpret_cast<double*>(base + layout.rowZero)[o] = static_cast<double>(zero[o]) - shift;
       if (bias != nullptr) reinterpret_cast<float*>(base + layout.bias)[o] = bias[o];
-      unpackRow(weight + o * rowBytes, C, layout.bits, codes);
-      uint8_t* panel = base + layout.weights + p * layout.panelBytes(padded);
-      for (size_t g = 0; g < count; g++) {
-        const Segment& segment = segments[g];
-        const auto channels = static_cast<size_t>(segment.channels), end = static_cast<size_t>(segment.padded);
-        const int32_t sum = gatherRow(codes, order + segment.from, channels, end, layout.shift(), gathered);
-        sums[g * rows + o] = sum - rowZero * segment.channels;
-        packRow(gathered, end, layout.nibbles, panel + layout.panelBytes(static_cast<size_t>(segment.at)) + o % ROWS * 4);
+      unpackRow(weight + o * rowBytes, C, bits, codes);
+      for (size_t g = 0; g < header.count; g++) {
+        uint8_t* panel = base + layout.weights + p * header.panelBytes;
+        const double sum = packSegment(segments[g], codes, order, shift, panel, o % ROWS, gathered);
+        sums[g * rows + o] = sum - static_cast<double>(zero[o]) * segments[g].channels;
       }
     }
   });

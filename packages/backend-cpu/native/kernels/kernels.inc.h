@@ -4,7 +4,9 @@
 #include "float.inc.h"
 #include "gif.inc.h"
 #include "codes_layout.inc.h"
+#include "panels.inc.h"
 #include "codes.inc.h"
+#include "ternary.inc.h"
 #include "packed.inc.h"
 #include "rows.inc.h"
 #include "attention.inc.h"
@@ -30,6 +32,7 @@ const KernelEntry entries[] = {
     {"linear_packed_f32", linearPacked, nullptr},
     {"linear_packed_bytes", linearBytes, nullptr},
     {"embedding_packed_f32", embeddingPacked, nullptr},
+    {"linear_ternary_codes_f32", linearTernaryCodes, nullptr},
     {"attend_gif_token_f32", attendGifToken, nullptr},
     {"attend_gif_block_f32", attendGifBlock, nullptr},
     {"attend_gif_published_f32", attendGifPublished, nullptr},
@@ -38,6 +41,7 @@ const KernelEntry entries[] = {
     {"kv_saliency_f32", kvSaliency, nullptr},
     {"pack_order", packOrder, orderBytes},
     {"pack_linear_codes", packLinearCodes, linearCodesBytes},
+    {"pack_linear_ternary_codes", packTernaryCodes, ternaryCodesBytes},
     {"pack_linear_packed", packLinearPacked, linearPackedBytes},
     {"pack_classes", packClasses, classesBytes},
     {"probe_read", probeRead, nullptr},

@@ -95,6 +95,10 @@ inline void storeSums(int32_t* p, I x) { _mm256_storeu_si256(reinterpret_cast<__
 inline I lowNibbles(I x) { return _mm256_and_si256(x, _mm256_set1_epi8(0x0f)); }
 inline I highNibbles(I x) { return lowNibbles(_mm256_srli_epi16(x, 4)); }
 
+template <int FIELD>
+inline I bitPairs(I x) {
+  return _mm256_and_si256(_mm256_srli_epi16(x, 2 * FIELD), _mm256_set1_epi8(0x03));
+}
 constexpr bool UNSIGNED_WEIGHTS = false;
 /// maddubs saturates sums of two products at 16 bits: 2 * 255 * 64 fits, larger weights go through 16-bit lanes.
 template <bool NARROW>

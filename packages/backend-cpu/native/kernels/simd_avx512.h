@@ -65,6 +65,10 @@ inline void storeBytes(uint8_t* p, I x) { _mm512_storeu_si512(p, x); }
 inline void storeSums(int32_t* p, I x) { _mm512_storeu_si512(p, x); }
 inline I lowNibbles(I x) { return _mm512_and_si512(x, _mm512_set1_epi8(0x0f)); }
 inline I highNibbles(I x) { return lowNibbles(_mm512_srli_epi16(x, 4)); }
+template <int FIELD>
+inline I bitPairs(I x) {
+  return _mm512_and_si512(_mm512_srli_epi16(x, 2 * FIELD), _mm512_set1_epi8(0x03));
+}
 constexpr bool UNSIGNED_WEIGHTS = false;
 /// vpdpbusd does not saturate.
 template <bool NARROW>

@@ -72,6 +72,12 @@ inline void storeBytes(uint8_t* p, I x) { vst1q_u8(p, x); }
 inline void storeSums(int32_t* p, I x) { vst1q_s32(p, vreinterpretq_s32_u8(x)); }
 inline I lowNibbles(I x) { return vandq_u8(x, vdupq_n_u8(15)); }
 inline I highNibbles(I x) { return vshrq_n_u8(x, 4); }
+template <int FIELD>
+inline I bitPairs(I x) {
+  if constexpr (FIELD == 3) return vshrq_n_u8(x, 6);
+  else if constexpr (FIELD == 0) return vandq_u8(x, vdupq_n_u8(3));
+  else return vandq_u8(vshrq_n_u8(x, 2 * FIELD), vdupq_n_u8(3));
+}
 
 /// Codes and weights are both unsigned, so that udot takes them as they are.
 constexpr bool UNSIGNED_WEIGHTS = true;

@@ -56,6 +56,11 @@ inline void storeBytes(uint8_t* p, I x) { std::memcpy(p, &x, sizeof x); }
 inline void storeSums(int32_t* p, I x) { *p = x; }
 inline I lowNibbles(I x) { return x & 0x0f0f0f0f; }
 inline I highNibbles(I x) { return (x >> 4) & 0x0f0f0f0f; }
+/// Two bits of each byte: the pair FIELD, 0 the lowest.
+template <int FIELD>
+inline I bitPairs(I x) {
+  return (x >> 2 * FIELD) & 0x03030303;
+}
 /// Whether weights of `dot` are bytes of 0..255 rather than of -128..127.
 constexpr bool UNSIGNED_WEIGHTS = false;
 /// sums + the four products of a lane, codes unsigned, exact. NARROW: weights are in [-64, 64].
