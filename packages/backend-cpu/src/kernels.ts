@@ -102,6 +102,7 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   linear_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   linear_half_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   matmul_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
+  matmul_tn_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   swiglu_f32: { operands: ['gate', 'up', 'y'], numbers: elements },
   rope_f32: {
     operands: ['x', 'cos', 'sin', 'y'],

@@ -105,17 +105,23 @@ describe.each(supportedInstructionSets())('%s beyond one block', (isa) => {
     expect(firstDifference(got, want, kernels.attend_f32.tolerance)).toBeUndefined();
   });
 
-  it('multiplies 130 rows of 600 channels', async () => {
+  it.each([1, 2, 9, 130])('multiplies %d rows of 600 channels in three orientations', async (N) => {
     using backend = createCpuBackend({ isa, threads: 2 });
-    const compute = async (on: Backend): Promise<Float32Array> => {
+    const compute = (kernel: 'linear_f32' | 'matmul_f32' | 'matmul_tn_f32') => async (on: Backend) => {
       using runner = createRunner(on);
-      const weight = runner.upload(floats(70, 600));
-      const { y: a } = runner.run('linear_f32', { x: runner.upload(floats(130, 600)), weight });
-      const { y } = runner.run('matmul_f32', { a, b: weight });
+      const upload = (rows: number, columns: number) => runner.upload(floats(rows, columns));
+      const { y } =
+        kernel === 'linear_f32'
+          ? runner.run(kernel, { x: upload(N, 600), weight: upload(171, 600) })
+          : kernel === 'matmul_f32'
+            ? runner.run(kernel, { a: upload(N, 600), b: upload(600, 171) })
+            : runner.run(kernel, { a: upload(600, N), b: upload(600, 171) });
       return (await on.read(y)).data as Float32Array;
     };
-    const [got, want] = await both(compute, backend);
-    expect(firstDifference(got, want, kernels.matmul_f32.tolerance)).toBeUndefined();
+    for (const kernel of ['linear_f32', 'matmul_f32', 'matmul_tn_f32'] as const) {
+      const [got, want] = await both(compute(kernel), backend);
+      expect(firstDifference(got, want, kernels[kernel].tolerance), kernel).toBeUndefined();
+    }
   });
 });
 

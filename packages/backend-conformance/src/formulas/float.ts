@@ -33,6 +33,10 @@ const matmul: Formula = ({ a, b }, { N, C, O }) => ({
   y: matrix(N, C, (n, c) => sum(O, (o) => a[n * O + o] * b[o * C + c])),
 });
 
+const matmulTn: Formula = ({ a, b }, { N, C, O }) => ({
+  y: matrix(C, O, (c, o) => sum(N, (n) => a[n * C + c] * b[n * O + o])),
+});
+
 const swiglu: Formula = ({ gate, up }, { N, C }) => ({
   y: range(N * C).map((i) => (gate[i] / (1 + Math.exp(-gate[i]))) * up[i]),
 });
@@ -63,6 +67,7 @@ export const floatFormulas = {
   linear_f32: linear,
   linear_half_f32: linearHalf,
   matmul_f32: matmul,
+  matmul_tn_f32: matmulTn,
   swiglu_f32: swiglu,
   rope_f32: rope,
   cross_entropy_f32: crossEntropy,

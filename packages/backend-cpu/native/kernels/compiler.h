@@ -17,13 +17,6 @@
 #define UNROLL(count)
 #endif
 
-// NO_VECTORS before a function: GCC shall not vectorise its loops.
-#if defined(__GNUC__) && !defined(__clang__)
-#define NO_VECTORS __attribute__((optimize("no-tree-vectorize")))
-#else
-#define NO_VECTORS
-#endif
-
 // PREFETCH(address): a read of it follows soon.
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFETCH(address) __builtin_prefetch(address)

@@ -59,14 +59,20 @@ void addBias(const Call& call, float* y, const float* bias, size_t N, size_t O) 
 void linear(const Call& call) {
   const size_t N = size(call, 0), O = size(call, 1), C = size(call, 2);
   auto* y = operand<float>(call, 3);
-  multiplyAll(call, operand<float>(call, 0), operand<float>(call, 1), C, true, y, N, O, C);
+  multiplyRows(call, operand<float>(call, 0), operand<float>(call, 1), C, true, y, N, O, C);
   addBias(call, y, operand<float>(call, 2), N, O);
 }
 
 /// matmul_f32: y = a b. Operands a, b, y; numbers N, O, C.
 void matmul(const Call& call) {
   const size_t N = size(call, 0), O = size(call, 1), C = size(call, 2);
-  multiplyAll(call, operand<float>(call, 0), operand<float>(call, 1), C, false, operand<float>(call, 2), N, C, O);
+  multiplyRows(call, operand<float>(call, 0), operand<float>(call, 1), C, false, operand<float>(call, 2), N, C, O);
+}
+
+/// matmul_tn_f32: y = a^T b. Operands a, b, y; numbers N, O, C.
+void matmulTn(const Call& call) {
+  const size_t N = size(call, 0), O = size(call, 1), C = size(call, 2);
+  multiplyColumns(call, operand<float>(call, 0), operand<float>(call, 1), operand<float>(call, 2), C, O, N);
 }
 
 /// swiglu_f32: y = gate / (1 + exp(-gate)) * up. Operands gate, up, y; numbers N C.

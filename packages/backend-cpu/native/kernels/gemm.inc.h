@@ -5,8 +5,14 @@ constexpr size_t TILE_COLUMNS = TILE_VECTORS * LANES;
 constexpr size_t K_BLOCK = 256;
 /// Floats of scratch that `multiply` needs.
 constexpr size_t PANEL = K_BLOCK * TILE_COLUMNS;
-/// Rows up to which A is too short to pay for packing a transposed B.
+/// Rows of a transposed B whose dot products are taken together.
+constexpr size_t DOTS = 4;
+
+/// Rows up to which no B is unpacked or packed for them.
 constexpr size_t FEW_ROWS = 3;
+
+/// Whether A is too short to pay for packing a transposed B. Adding up the lanes costs little only in long rows.
+inline bool isFew(size_t M, size_t K) { return M <= (K < 512 ? FEW_ROWS : TILE_ROWS); }
 
 /// Y[ROWS, columns] (+)= A[ROWS, K] times a panel of TILE_COLUMNS columns whose rows are `stride` apart.
 template <int ROWS>
@@ -28,9 +34,15 @@ void tile(const float* a, size_t lda, const float* panel, size_t stride, size_t 
   }
   UNROLL(16)
   for (int m = 0; m < ROWS; m++) {
+    float* to = y + m * ldy;
+    if (columns == TILE_COLUMNS) {
+      for (int v = 0; v < TILE_VECTORS; v++) {
+        store(to + v * LANES, add_ ? add(load(to + v * LANES), sums[m][v]) : sums[m][v]);
+      }
+      continue;
+    }
     float row[TILE_COLUMNS];
     for (int v = 0; v < TILE_VECTORS; v++) store(row + v * LANES, sums[m][v]);
-    float* to = y + m * ldy;
     for (size_t n = 0; n < columns; n++) to[n] = add_ ? to[n] + row[n] : row[n];
   }
 }
@@ -51,61 +63,83 @@ void tiles(const float* a, size_t lda, const float* panel, size_t stride, size_t
   }
 }
 
-/// The dot products of ROWS rows of A with row after row of a transposed B.
-template <size_t ROWS>
-void dotRows(const float* a, size_t lda, const float* b, size_t ldb, float* y, size_t ldy, size_t N, size_t K) {
-  for (size_t n = 0; n < N; n++, b += ldb) {
-    F even[ROWS], odd[ROWS];
-    for (size_t m = 0; m < ROWS; m++) even[m] = odd[m] = broadcast(0);
-    size_t k = 0;
-    for (; k + 2 * LANES <= K; k += 2 * LANES) {
-      for (size_t m = 0; m < ROWS; m++) {
-        even[m] = mulAdd(load(a + m * lda + k), load(b + k), even[m]);
-        odd[m] = mulAdd(load(a + m * lda + k + LANES), load(b + k + LANES), odd[m]);
-      }
+/// Y[ROWS, OUTS] = the dot products of rows of A and rows of a transposed B.
+template <size_t ROWS, size_t OUTS>
+void dots(const float* a, size_t lda, const float* b, size_t ldb, size_t K, float* y, size_t ldy) {
+  F sums[ROWS][OUTS];
+  for (size_t m = 0; m < ROWS; m++) {
+    for (size_t n = 0; n < OUTS; n++) sums[m][n] = broadcast(0);
+  }
+  size_t k = 0;
+  for (; k + LANES <= K; k += LANES) {
+    F x[ROWS];
+    for (size_t m = 0; m < ROWS; m++) x[m] = load(a + m * lda + k);
+    for (size_t n = 0; n < OUTS; n++) {
+      const F w = load(b + n * ldb + k);
+      for (size_t m = 0; m < ROWS; m++) sums[m][n] = mulAdd(x[m], w, sums[m][n]);
     }
-    for (size_t m = 0; m < ROWS; m++) {
-      float sum = sumOf(add(even[m], odd[m]));
-      for (size_t i = k; i < K; i++) sum += a[m * lda + i] * b[i];
+  }
+  for (size_t m = 0; m < ROWS; m++) {
+    for (size_t n = 0; n < OUTS; n++) {
+      float sum = sumOf(sums[m][n]);
+      for (size_t i = k; i < K; i++) sum += a[m * lda + i] * b[n * ldb + i];
       y[m * ldy + n] = sum;
     }
   }
 }
 
-// GCC would store a transposed panel by AVX-512 scatters, which are slower than single stores.
-NO_VECTORS
-void packTransposed(const float* b, size_t ldb, size_t K, size_t columns, float* panel) {
-  for (size_t k0 = 0; k0 < K; k0 += 16) {
-    const size_t end = smallerSize(K, k0 + 16);
-    for (size_t n = 0; n < columns; n++) {
-      for (size_t k = k0; k < end; k++) panel[k * TILE_COLUMNS + n] = b[n * ldb + k];
+/// OUTS columns of Y for all rows of A.
+template <size_t OUTS>
+void dotColumns(const float* a, size_t lda, const float* b, size_t ldb, float* y, size_t ldy, size_t M, size_t K) {
+  size_t m = 0;
+  for (; m + 2 <= M; m += 2) dots<2, OUTS>(a + m * lda, lda, b, ldb, K, y + m * ldy, ldy);
+  if (m < M) dots<1, OUTS>(a + m * lda, lda, b, ldb, K, y + m * ldy, ldy);
+}
+
+/// Y = A times a transposed B, for few rows of A: B is read as it lies.
+void multiplyFew(const float* a, size_t lda, const float* b, size_t ldb, float* y, size_t ldy, size_t M, size_t N,
+                 size_t K) {
+  size_t n = 0;
+  for (; n + DOTS <= N; n += DOTS) dotColumns<DOTS>(a, lda, b + n * ldb, ldb, y + n, ldy, M, K);
+  for (; n < N; n++) dotColumns<1>(a, lda, b + n * ldb, ldb, y + n, ldy, M, K);
+}
+
+/// to[k][n] = from[n][k] for n < N, k < K, in vectors as far as they go. Rows of `to` are `toStride` apart.
+void transpose(const float* from, size_t stride, size_t N, size_t K, float* to, size_t toStride) {
+  const size_t wholeN = N / LANES * LANES, wholeK = K / LANES * LANES;
+  for (size_t n = 0; n < wholeN; n += LANES) {
+    for (size_t k = 0; k < wholeK; k += LANES) {
+      transposeLanes(from + n * stride + k, stride, to + k * toStride + n, toStride);
     }
+  }
+  for (size_t k = 0; k < K; k++) {
+    for (size_t n = k < wholeK ? wholeN : 0; n < N; n++) to[k * toStride + n] = from[n * stride + k];
   }
 }
 
 /// panel[k][n] = B(k, n) for `columns` columns, the rest of TILE_COLUMNS zero. B is read along its rows.
 void packPanel(const float* b, size_t ldb, bool transposed, size_t K, size_t columns, float* panel) {
   if (columns < TILE_COLUMNS) std::memset(panel, 0, K * TILE_COLUMNS * sizeof(float));
-  if (transposed) return packTransposed(b, ldb, K, columns, panel);
-  for (size_t k = 0; k < K; k++) std::memcpy(panel + k * TILE_COLUMNS, b + k * ldb, columns * sizeof(float));
+  if (transposed) return transpose(b, ldb, columns, K, panel, TILE_COLUMNS);
+  for (size_t k = 0; k < K; k++, b += ldb) {
+    for (size_t n = 0; n < TILE_COLUMNS; n += 16) PREFETCH(b + TILE_COLUMNS + n);  // of the next panel
+    std::memcpy(panel + k * TILE_COLUMNS, b, columns * sizeof(float));
+  }
 }
 
 /// Y = A B. `panel` is scratch of PANEL floats.
 void multiply(const float* a, size_t lda, const float* b, size_t ldb, bool transposed, float* y, size_t ldy, size_t M,
               size_t N, size_t K, float* panel) {
-  if (transposed && M <= FEW_ROWS) {
-    if (M == 1) dotRows<1>(a, lda, b, ldb, y, ldy, N, K);
-    if (M == 2) dotRows<2>(a, lda, b, ldb, y, ldy, N, K);
-    if (M == 3) dotRows<3>(a, lda, b, ldb, y, ldy, N, K);
-    return;
-  }
-  for (size_t n = 0; n < N; n += TILE_COLUMNS) {
-    const size_t columns = smallerSize(TILE_COLUMNS, N - n);
-    for (size_t k = 0; k == 0 || k < K; k += K_BLOCK) {
-      const size_t depth = smallerSize(K_BLOCK, K - k);
+  if (transposed && isFew(M, K)) return multiplyFew(a, lda, b, ldb, y, ldy, M, N, K);
+  // Rows of B that are read once need no copy, and go a few at a time, so that they are read along their length.
+  const bool once = !transposed && M <= TILE_ROWS;
+  const size_t block = once ? 16 : K_BLOCK;
+  for (size_t k = 0; k == 0 || k < K; k += block) {  // outside, so that its part of A stays in the cache
+    const size_t depth = smallerSize(block, K - k);
+    for (size_t n = 0; n < N; n += TILE_COLUMNS) {
+      const size_t columns = smallerSize(TILE_COLUMNS, N - n);
       const float* from = transposed ? b + n * ldb + k : b + k * ldb + n;
-      // A panel that is read once needs no copy.
-      const bool direct = !transposed && columns == TILE_COLUMNS && M <= TILE_ROWS;
+      const bool direct = once && columns == TILE_COLUMNS;
       if (!direct) packPanel(from, ldb, transposed, depth, columns, panel);
       tiles(a + k, lda, direct ? from : panel, direct ? ldb : TILE_COLUMNS, depth, y + n, ldy, M, columns, k > 0);
     }
@@ -122,16 +156,35 @@ void spreadRows(const Call& call, const float* a, size_t M, size_t K, float* spr
   });
 }
 
-/// `multiply` on all threads: pieces of columns, and of rows where columns are few.
-void multiplyAll(const Call& call, const float* a, const float* b, size_t ldb, bool transposed, float* y, size_t M,
-                 size_t N, size_t K) {
+/// Columns of a piece of work: enough that threads share them well, few enough that their part of Y stays in the cache.
+inline size_t pieceWidth(const Call& call, size_t M, size_t N, size_t K, bool transposed) {
+  if (transposed && isFew(M, K)) return roundUp(16 * rowGrain(K), DOTS);
+  const size_t tilesOfThread = divideUp(divideUp(N, TILE_COLUMNS), 4 * threadCount(call));
+  return (M <= TILE_ROWS ? 4 * tilesOfThread : smallerSize(tilesOfThread, 8)) * TILE_COLUMNS;
+}
+
+/// Y = A B on all threads, A by rows `lda` apart.
+void multiplyAll(const Call& call, const float* a, size_t lda, const float* b, size_t ldb, bool transposed, float* y,
+                 size_t M, size_t N, size_t K) {
+  if (M == 0 || N == 0) return;
   const unsigned threads = threadCount(call);
-  const bool few = transposed && M <= FEW_ROWS;
-  const size_t width = few ? 16 * rowGrain(K) : 2 * TILE_COLUMNS;
+  const size_t width = pieceWidth(call, M, N, K, transposed);
   const size_t columnPieces = divideUp(N, width);
-  const size_t rowPieces = few || columnPieces >= 4 * threads ? 1 : divideUp(M, 8 * TILE_ROWS);
-  const size_t height = divideUp(M, rowPieces == 0 ? 1 : rowPieces);
+  // Rows whose part of A stays in the cache; fewer where columns are few.
+  const size_t rowPieces = divideUp(M, columnPieces >= 4 * threads ? 512 : 48);
+  const size_t height = roundUp(divideUp(M, rowPieces), TILE_ROWS);
   float* panels = scratchOf<float>(call, threads * PANEL);
+  parallel(call, columnPieces * divideUp(M, height), [&](size_t item, unsigned thread) {
+    const size_t n = item % columnPieces * width;
+    const size_t m = item / columnPieces * height;
+    multiply(a + m * lda, lda, transposed ? b + n * ldb : b + n, ldb, transposed, y + m * N + n, N,
+             smallerSize(height, M - m), smallerSize(width, N - n), K, panels + thread * PANEL);
+  });
+}
+
+/// Y = A B with A [M, K] and B [K, N] or [N, K].
+void multiplyRows(const Call& call, const float* a, const float* b, size_t ldb, bool transposed, float* y, size_t M,
+                  size_t N, size_t K) {
   size_t lda = K;
   if (M > TILE_ROWS) {
     lda = spreadStride(K);
@@ -139,11 +192,15 @@ void multiplyAll(const Call& call, const float* a, const float* b, size_t ldb, b
     spreadRows(call, a, M, K, spread);
     a = spread;
   }
-  parallel(call, columnPieces * rowPieces, [&](size_t item, unsigned thread) {
-    const size_t n = item % columnPieces * width;
-    const size_t m = item / columnPieces * height;
-    if (m >= M) return;
-    multiply(a + m * lda, lda, transposed ? b + n * ldb : b + n, ldb, transposed, y + m * N + n, N,
-             smallerSize(height, M - m), smallerSize(width, N - n), K, panels + thread * PANEL);
+  multiplyAll(call, a, lda, b, ldb, transposed, y, M, N, K);
+}
+
+/// Y = A^T B with A [K, M] and B [K, N].
+void multiplyColumns(const Call& call, const float* a, const float* b, float* y, size_t M, size_t N, size_t K) {
+  const size_t lda = spreadStride(K);
+  float* rows = scratchOf<float>(call, M * lda);
+  parallelRanges(call, M, roundUp(rowGrain(K), LANES), [&](size_t from, size_t to) {
+    transpose(a + from, M, K, to - from, rows + from * lda, lda);
   });
+  multiplyAll(call, rows, lda, b, N, false, y, M, N, K);
 }

@@ -22,6 +22,7 @@ const KernelEntry entries[] = {
     {"linear_f32", linear, nullptr},
     {"linear_half_f32", linearHalf, nullptr},
     {"matmul_f32", matmul, nullptr},
+    {"matmul_tn_f32", matmulTn, nullptr},
     {"swiglu_f32", swiglu, nullptr},
     {"rope_f32", rope, nullptr},
     {"attend_f32", attend, nullptr},

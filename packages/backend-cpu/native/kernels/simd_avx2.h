@@ -55,6 +55,26 @@ inline float largestOf(F x) {
   return reduce(x, [](float a, float b) { return a > b ? a : b; });
 }
 
+inline void transposeLanes(const float* from, size_t stride, float* to, size_t toStride) {
+  F a[8], b[8];
+  for (int i = 0; i < 4; i++) {  // rows i and i + 4 share a register, so that what is left stays inside its halves
+    const float* row = from + i * stride;
+    const float* below = row + 4 * stride;
+    a[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row)), _mm_loadu_ps(below), 1);
+    a[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row + 4)), _mm_loadu_ps(below + 4), 1);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int j = 0; j < 4; j += 2) {
+      b[i + j] = _mm256_unpacklo_ps(a[i + j], a[i + j + 1]);
+      b[i + j + 1] = _mm256_unpackhi_ps(a[i + j], a[i + j + 1]);
+    }
+    for (int j = 0; j < 2; j++) {
+      store(to + (i + 2 * j) * toStride, _mm256_shuffle_ps(b[i + j], b[i + j + 2], 0x44));
+      store(to + (i + 2 * j + 1) * toStride, _mm256_shuffle_ps(b[i + j], b[i + j + 2], 0xee));
+    }
+  }
+}
+
 inline __m128i words(F x) {
   const __m256i whole = _mm256_cvtps_epi32(x);
   return _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));

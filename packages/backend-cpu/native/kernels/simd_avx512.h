@@ -29,6 +29,33 @@ inline float sumOf(F x) { return _mm512_reduce_add_ps(x); }
 inline float smallestOf(F x) { return _mm512_reduce_min_ps(x); }
 inline float largestOf(F x) { return _mm512_reduce_max_ps(x); }
 
+/// Four rows of 16 as one 4x4 transpose in each quarter of a register: a quarter holds four columns of the result.
+inline void transposeLanes(const float* from, size_t stride, float* to, size_t toStride) {
+  F quarters[4][4];  // [group of four rows][column modulo 4]
+  UNROLL(4)
+  for (int g = 0; g < 4; g++) {
+    const float* rows = from + 4 * g * stride;
+    const F a = load(rows), b = load(rows + stride), c = load(rows + 2 * stride), d = load(rows + 3 * stride);
+    const F abLow = _mm512_unpacklo_ps(a, b), abHigh = _mm512_unpackhi_ps(a, b);
+    const F cdLow = _mm512_unpacklo_ps(c, d), cdHigh = _mm512_unpackhi_ps(c, d);
+    quarters[g][0] = _mm512_shuffle_ps(abLow, cdLow, 0x44);
+    quarters[g][1] = _mm512_shuffle_ps(abLow, cdLow, 0xee);
+    quarters[g][2] = _mm512_shuffle_ps(abHigh, cdHigh, 0x44);
+    quarters[g][3] = _mm512_shuffle_ps(abHigh, cdHigh, 0xee);
+  }
+  UNROLL(4)
+  for (int i = 0; i < 4; i++) {  // a 4x4 transpose of quarters
+    const F ab01 = _mm512_shuffle_f32x4(quarters[0][i], quarters[1][i], 0x44);
+    const F ab23 = _mm512_shuffle_f32x4(quarters[0][i], quarters[1][i], 0xee);
+    const F cd01 = _mm512_shuffle_f32x4(quarters[2][i], quarters[3][i], 0x44);
+    const F cd23 = _mm512_shuffle_f32x4(quarters[2][i], quarters[3][i], 0xee);
+    store(to + i * toStride, _mm512_shuffle_f32x4(ab01, cd01, 0x88));
+    store(to + (4 + i) * toStride, _mm512_shuffle_f32x4(ab01, cd01, 0xdd));
+    store(to + (8 + i) * toStride, _mm512_shuffle_f32x4(ab23, cd23, 0x88));
+    store(to + (12 + i) * toStride, _mm512_shuffle_f32x4(ab23, cd23, 0xdd));
+  }
+}
+
 inline void storeWhole(uint8_t* p, F x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
 }

@@ -39,6 +39,16 @@ inline float sumOf(F x) { return vaddvq_f32(x); }
 inline float smallestOf(F x) { return vminvq_f32(x); }
 inline float largestOf(F x) { return vmaxvq_f32(x); }
 
+inline void transposeLanes(const float* from, size_t stride, float* to, size_t toStride) {
+  const F a = load(from), b = load(from + stride), c = load(from + 2 * stride), d = load(from + 3 * stride);
+  const auto abEven = vreinterpretq_f64_f32(vtrn1q_f32(a, b)), abOdd = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
+  const auto cdEven = vreinterpretq_f64_f32(vtrn1q_f32(c, d)), cdOdd = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
+  store(to, vreinterpretq_f32_f64(vtrn1q_f64(abEven, cdEven)));
+  store(to + toStride, vreinterpretq_f32_f64(vtrn1q_f64(abOdd, cdOdd)));
+  store(to + 2 * toStride, vreinterpretq_f32_f64(vtrn2q_f64(abEven, cdEven)));
+  store(to + 3 * toStride, vreinterpretq_f32_f64(vtrn2q_f64(abOdd, cdOdd)));
+}
+
 inline uint16x4_t words(F x) { return vmovn_u32(vcvtq_u32_f32(x)); }
 inline void storeWhole(uint8_t* p, F x) {
   const uint16x4_t w = words(x);

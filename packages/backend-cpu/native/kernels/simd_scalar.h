@@ -26,6 +26,9 @@ inline float sumOf(F x) { return x; }
 inline float smallestOf(F x) { return x; }
 inline float largestOf(F x) { return x; }
 
+/// The transpose of LANES rows of LANES floats; rows are `stride` and `toStride` apart.
+inline void transposeLanes(const float* from, size_t, float* to, size_t) { *to = *from; }
+
 /// Stores whole numbers of 0..255 and 0..65535.
 inline void storeWhole(uint8_t* p, F x) { *p = static_cast<uint8_t>(static_cast<int32_t>(x)); }
 inline void storeWhole(uint16_t* p, F x) { *p = static_cast<uint16_t>(static_cast<int32_t>(x)); }

@@ -84,6 +84,11 @@ export function matmul({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Let
   matmulTransposed(a, transposed(b, O, C), y, N, C, O);
 }
 
+/** y = a^T b. */
+export function matmulTn({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Letters): void {
+  matmulTransposed(transposed(a, N, C), transposed(b, N, O), y, C, O, N);
+}
+
 /** y = gate * sigmoid(gate) * up. */
 export function swiglu({ gate, up, y }: { gate: F32; up: F32; y: F32 }): void {
   for (let i = 0; i < y.length; i++) y[i] = (gate[i] / (1 + Math.exp(-gate[i]))) * up[i];

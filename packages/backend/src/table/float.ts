@@ -103,6 +103,18 @@ export const floatKernels = {
     scalars: [],
     tolerance: F32_SUM,
   }),
+  matmul_tn_f32: kernel({
+    formula: 'y[c,o] = sum_n a[n,c] b[n,o]',
+    source: 'matrix product with a transposed: the gradient of a weight, the Hessian x^T x of a linear layer',
+    operands: {
+      a: input('float32', ['N', 'C']),
+      b: input('float32', ['N', 'O']),
+      y: output('float32', ['C', 'O']),
+    },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_SUM,
+  }),
   swiglu_f32: kernel({
     formula: 'y = gate / (1 + exp(-gate)) * up',
     source: 'SwiGLU, arXiv 2002.05202',
