@@ -60,6 +60,22 @@ void Session::settle(napi_env env, napi_value, void* context, void* data) {
   delete completion;
 }
 
+int32_t Session::keep(std::shared_ptr<Buffer> buffer) {
+  if (free_.empty()) {
+    storages_.push_back(std::move(buffer));
+    return static_cast<int32_t>(storages_.size() - 1);
+  }
+  const int32_t storage = free_.back();
+  free_.pop_back();
+  storages_[static_cast<size_t>(storage)] = std::move(buffer);
+  return storage;
+}
+
+void Session::release(int32_t storage) {
+  storages_[static_cast<size_t>(storage)] = nullptr;
+  free_.push_back(storage);
+}
+
 void Session::close() {
   device.close(false, [this] { napi_release_threadsafe_function(loop_, napi_tsfn_release); });
 }

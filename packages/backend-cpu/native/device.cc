@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "spin.h"
+
 namespace spikellm {
 
 Device::Device(const KernelEntry* kernels, unsigned threads)
@@ -12,25 +14,18 @@ void Device::join() {
   if (worker_.joinable()) worker_.join();
 }
 
-void Device::enqueue(std::function<void()> job) {
+void Device::enqueue(std::function<void()> job) { enqueue(Entry{{}, std::move(job)}); }
+void Device::enqueue(Run run) { enqueue(Entry{std::move(run), nullptr}); }
+
+void Device::enqueue(Entry entry) {
+  bool wake;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    queue_.push_back(std::move(job));
+    queue_.push_back(std::move(entry));
+    queued_ = queue_.size();
+    wake = asleep_;
   }
-  ready_.notify_one();
-}
-
-void Device::enqueueKernel(int kernel, std::vector<std::shared_ptr<Buffer>> operands, std::vector<double> numbers) {
-  enqueue([this, kernel, operands = std::move(operands), numbers = std::move(numbers)] {
-    std::vector<void*> pointers;
-    for (const auto& operand : operands) pointers.push_back(operand ? operand->data() : nullptr);
-    try {
-      kernels_[kernel].run(Call{pointers.data(), numbers.data(), this, kernel});
-    } catch (const std::bad_alloc&) {
-      report(Fault{Fault::MEMORY, kernel, 0, 0});
-    }
-    freeScratch();
-  });
+  if (wake) ready_.notify_one();
 }
 
 void Device::close(bool abandon, std::function<void()> last) {
@@ -44,21 +39,49 @@ void Device::close(bool abandon, std::function<void()> last) {
 }
 
 void Device::work() {
+  const auto called = [this] { return closing_ || queued_ > 0; };
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    ready_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+    if (!called()) {
+      lock.unlock();
+      spinUntil(called);
+      lock.lock();
+    }
+    asleep_ = true;
+    ready_.wait(lock, called);
+    asleep_ = false;
     if (queue_.empty()) break;
-    auto job = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    job();
-    job = nullptr;  // gives its buffers back before the next wait
+    {
+      const Entry entry = std::move(queue_.front());
+      queue_.pop_front();
+      queued_ = queue_.size();
+      lock.unlock();
+      if (entry.job) entry.job();
+      else compute(entry.run);
+    }  // gives its buffers back before the next wait
     lock.lock();
   }
   auto last = std::move(last_);
   lock.unlock();
   if (last) last();
 }
+
+void Device::compute(const Run& run) {
+  aborted_ = run.aborted.get();
+  if (aborted_ != nullptr && *aborted_) return;
+  void* operands[MOST_OPERANDS];
+  for (size_t i = 0; i < run.operands.size(); i++) {
+    operands[i] = run.operands[i] == nullptr ? nullptr : run.operands[i]->data();
+  }
+  try {
+    kernels_[run.kernel].run(Call{operands, run.numbers.data(), this, run.kernel});
+  } catch (const std::bad_alloc&) {
+    report(Fault{Fault::MEMORY, run.kernel, 0, 0});
+  }
+  freeScratch();
+}
+
+void Device::forEach(size_t count, Body body, const void* context) { pool_.run(count, body, context, aborted_); }
 
 void* Device::scratch(size_t bytes) {
   bytes = (bytes + 63) / 64 * 64;
@@ -85,6 +108,7 @@ void Device::freeScratch() {
 }
 
 void Device::report(const Fault& fault) {
+  if (aborted_ != nullptr && *aborted_) return;  // what it was computed from may mean nothing
   std::lock_guard<std::mutex> lock(faultMutex_);
   if (fault_.kind == Fault::NONE) fault_ = fault;
 }
@@ -99,7 +123,7 @@ Fault Device::takeFault() {
 // What kernels see of the device.
 unsigned threadCount(const Call& call) { return call.device->threads(); }
 void forEach(const Call& call, size_t count, Body body, const void* context) {
-  call.device->pool().run(count, body, context);
+  call.device->forEach(count, body, context);
 }
 void* scratch(const Call& call, size_t bytes) { return call.device->scratch(bytes); }
 void reportIndex(const Call& call, int64_t index, int64_t limit) {

@@ -24,6 +24,11 @@ inline double numberOf(napi_env env, napi_value value) {
   napi_get_value_double(env, value, &number);
   return number;
 }
+inline int32_t intOf(napi_env env, napi_value value) {
+  int32_t number = 0;
+  napi_get_value_int32(env, value, &number);
+  return number;
+}
 inline napi_value makeNumber(napi_env env, double number) {
   napi_value value;
   napi_create_double(env, number, &value);
@@ -73,7 +78,8 @@ struct Bytes {
     const bool two = type == napi_int16_array || type == napi_uint16_array;
     const bool four = type == napi_int32_array || type == napi_uint32_array || type == napi_float32_array;
     data = static_cast<uint8_t*>(memory);
-    size = length * (four ? 4 : two ? 2 : 1);
+    const bool eight = type == napi_float64_array;
+    size = length * (eight ? 8 : four ? 4 : two ? 2 : 1);
   }
 };
 

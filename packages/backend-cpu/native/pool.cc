@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "spin.h"
+
 namespace spikellm {
 
 Pool::Pool(unsigned threads) {
@@ -17,41 +19,55 @@ Pool::~Pool() {
   for (auto& helper : helpers_) helper.join();
 }
 
-void Pool::run(size_t count, Body body, const void* context) {
-  if (count <= 1 || helpers_.empty()) {
-    for (size_t item = 0; item < count; item++) body(context, item, 0);
-    return;
-  }
+void Pool::run(size_t count, Body body, const void* context, const std::atomic<bool>* stop) {
+  if (count == 0) return;
+  bool wake;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     body_ = body;
     context_ = context;
     count_ = count;
+    stop_ = stop;
     next_ = 0;
-    working_ = helpers_.size();
-    round_++;
+    open_ = count > 1 && !helpers_.empty();
+    wake = open_ && asleep_ > 0;
+    if (open_) round_++;
   }
-  start_.notify_all();
+  if (wake) start_.notify_all();
   takeItems(0);
   std::unique_lock<std::mutex> lock(mutex_);
-  done_.wait(lock, [this] { return working_ == 0; });
+  open_ = false;
+  if (inside_ == 0) return;
+  lock.unlock();
+  if (spinUntil([this] { return inside_ == 0; })) return;
+  lock.lock();
+  done_.wait(lock, [this] { return inside_ == 0; });
 }
 
 void Pool::takeItems(unsigned thread) {
-  for (size_t item = next_++; item < count_; item = next_++) body_(context_, item, thread);
+  for (size_t item = next_++; item < count_; item = next_++) {
+    if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) return;
+    body_(context_, item, thread);
+  }
 }
 
 void Pool::help(unsigned thread) {
   uint64_t seen = 0;
-  std::unique_lock<std::mutex> lock(mutex_);
+  const auto called = [&] { return stopping_ || round_ != seen; };
   for (;;) {
-    start_.wait(lock, [&] { return stopping_ || round_ != seen; });
+    spinUntil(called);
+    std::unique_lock<std::mutex> lock(mutex_);
+    asleep_++;
+    start_.wait(lock, called);
+    asleep_--;
     if (stopping_) return;
     seen = round_;
+    if (!open_) continue;
+    inside_++;
     lock.unlock();
     takeItems(thread);
     lock.lock();
-    if (--working_ == 0) done_.notify_one();
+    if (--inside_ == 0) done_.notify_one();
   }
 }
 

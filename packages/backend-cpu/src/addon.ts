@@ -7,8 +7,10 @@ export type InstructionSet = (typeof instructionSets)[number];
 
 /** A queue of work and its threads. */
 export type Session = object & { readonly session: unique symbol };
-/** Memory on the device. */
-export type Storage = object & { readonly storage: unique symbol };
+/** Memory on the device: a number above 0, valid in its session until it is released. */
+export type Storage = number & { readonly storage: unique symbol };
+/** Says that work is no longer wanted. */
+export type Flag = object & { readonly flag: unique symbol };
 
 /** What went wrong in queued work. */
 export interface Fault {
@@ -24,21 +26,21 @@ export interface Addon {
   instructionSets(): InstructionSet[];
   /** Kernels are known by their place in this list. */
   kernels(): string[];
-  open(instructionSet: InstructionSet, threads: number): Session;
-  /** Zero-filled memory; undefined where there is none. */
-  allocate(session: Session, bytes: number): Storage | undefined;
-  release(storage: Storage): void;
+  /** `operands` and `numbers` are where `run` finds its arguments; they must live as long as the session. */
+  open(instructionSet: InstructionSet, threads: number, operands: Int32Array, numbers: Float64Array): Session;
+  /** Zero-filled memory; 0 where there is none. */
+  allocate(session: Session, bytes: number): Storage | 0;
+  release(session: Session, storage: Storage): void;
   write(session: Session, storage: Storage, data: ElementArray): void;
   /** Fills `into` with the storage after the work queued so far. */
   read(session: Session, storage: Storage, into: ElementArray): Promise<Fault | undefined>;
   synchronize(session: Session): Promise<Fault | undefined>;
   /** Bytes of what a packing kernel writes. */
   packedBytes(kernel: number, numbers: readonly number[]): number;
-  run(
-    session: Session,
-    kernel: number,
-    operands: readonly (Storage | undefined)[],
-    numbers: readonly number[],
-  ): void;
+  /** Queues a run with the first operands (storages, 0 for one that is absent) and numbers of the session's arrays. */
+  run(session: Session, kernel: number, operandCount: number, numberCount: number, aborted?: Flag): void;
+  createFlag(): Flag;
+  /** Drops the queued runs that were given this flag, and stops a running one. */
+  raise(flag: Flag): void;
   close(session: Session): void;
 }

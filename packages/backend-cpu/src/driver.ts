@@ -1,7 +1,6 @@
 /** The addon as a `Driver`: storages are shares of native memory, work is queued on one session. */
 import {
   newElements,
-  SpikeError,
   type BackendReport,
   type Driver,
   type ElementArray,
@@ -9,15 +8,20 @@ import {
   type KernelName,
   type Letters,
 } from '@spikellm/backend';
-import type { Addon, Fault, InstructionSet, Session, Storage } from './addon.ts';
+import type { Addon, InstructionSet, Storage } from './addon.ts';
+import { openDevice, type Device } from './device.ts';
 import { kernelCalls, type AnyKernelCall, type KernelCall, type Packing } from './kernels.ts';
 
-/** What `prepare` keeps: constants by name, packed or as they are. */
+/** Constants on the device, by name, packed or as they are. */
 interface Kept {
   readonly storages: Readonly<Record<string, Storage>>;
   /** Those of `storages` that are not the caller's. */
   readonly own: readonly Storage[];
   readonly bytes: number;
+}
+/** What `prepare` keeps. */
+interface Prepared extends Kept {
+  readonly call: KernelCall;
 }
 
 export function createDriver(
@@ -26,97 +30,63 @@ export function createDriver(
   threads: number,
   report: BackendReport,
 ): Driver<Storage> {
-  const session = addon.open(instructionSet, threads);
-  const names = addon.kernels();
-  const places = new Map(names.map((name, place) => [name, place]));
-
-  const allocateBytes = (bytes: number): Storage => {
-    const storage = addon.allocate(session, bytes);
-    if (storage !== undefined) return storage;
-    throw new SpikeError('OUT_OF_MEMORY', {
-      where: 'backend-cpu',
-      expected: `${bytes} bytes of memory`,
-      received: 'none',
-      remedy: 'use a smaller model, or a shorter text',
-    });
-  };
-  const upload = (data: ElementArray): Storage => {
-    const storage = allocateBytes(data.byteLength);
-    addon.write(session, storage, data);
-    return storage;
-  };
-  /** Throws what the work queued so far has reported. */
-  const finish = (fault: Fault | undefined): void => {
-    if (fault !== undefined) throw errorOf(fault, names[fault.kernel]);
-  };
-
-  const context = { addon, session, places, allocateBytes, upload };
+  const device = openDevice(addon, instructionSet, threads);
   return {
     name: 'cpu',
     report,
     kernels: Object.fromEntries(
-      Object.entries(kernelCalls).map(([name, call]) => [name, implementation(context, name, call)]),
+      Object.entries(kernelCalls).map(([name, call]) => [name, implementation(device, name, call)]),
     ) as Partial<Record<KernelName, Implementation<Storage>>>,
-    allocate: (type, length) => allocateBytes(length * newElements(type, 0).BYTES_PER_ELEMENT),
-    write: (storage, data) => addon.write(session, storage, data),
-    synchronize: async () => finish(await addon.synchronize(session)),
+    allocate: (type, length) => device.allocate(length * newElements(type, 0).BYTES_PER_ELEMENT),
+    write: device.write,
+    synchronize: device.synchronize,
     async read(storage, type, length) {
       const data = newElements(type, length);
-      finish(await addon.read(session, storage, data));
+      await device.read(storage, data);
       return data;
     },
-    release: (storage) => addon.release(storage),
-    dispose: () => addon.close(session),
+    release: device.release,
+    dispose: device.close,
   };
-}
-
-interface Context {
-  readonly addon: Addon;
-  readonly session: Session;
-  readonly places: ReadonlyMap<string, number>;
-  readonly allocateBytes: (bytes: number) => Storage;
-  readonly upload: (data: ElementArray) => Storage;
 }
 
 /**
  * One kernel of the table. Constants from the host are lent to the packing kernel, which is queued like all others, or
  * kept where there is none; those on the device are borrowed.
  */
-function implementation(context: Context, name: string, call: AnyKernelCall): Implementation<Storage> {
-  const { addon, session, places } = context;
-  const callOf = (attributes: object): KernelCall =>
-    typeof call === 'function' ? call(attributes as never) : call;
+function implementation(device: Device, name: string, anyCall: AnyKernelCall): Implementation<Storage> {
   return {
-    run({ operands, letters, attributes, scalars, packed }) {
-      const { native = name, operands: order, numbers } = callOf(attributes);
-      const { storages } = packed as Kept;
-      addon.run(
-        session,
-        places.get(native)!,
-        order.map((operand) => operands[operand] ?? storages[operand]),
-        numbers(letters, attributes as never, scalars),
+    prepare(constants, letters, attributes): Prepared {
+      const call = typeof anyCall === 'function' ? anyCall(attributes as never) : anyCall;
+      const kept =
+        call.pack === undefined
+          ? keep(device, constants)
+          : pack(device, call.pack, constants, letters, attributes);
+      return { ...kept, call };
+    },
+    run({ operands, letters, attributes, scalars, packed, signal }) {
+      const { call, storages } = packed as Prepared;
+      device.run(
+        call.native ?? name,
+        call.operands.map((operand) => operands[operand] ?? storages[operand]),
+        call.numbers(letters, attributes as never, scalars),
+        signal,
       );
     },
-    prepare: (constants, letters, attributes): Kept => {
-      const { pack } = callOf(attributes);
-      return pack === undefined
-        ? keep(context, constants)
-        : packed(context, pack, constants, letters, attributes);
-    },
-    packedBytes: (packed) => (packed as Kept).bytes,
-    release: (packed) => (packed as Kept).own.forEach((storage) => addon.release(storage)),
+    packedBytes: (packed) => (packed as Prepared).bytes,
+    release: (packed) => (packed as Prepared).own.forEach(device.release),
   };
 }
 
 type Constants = Readonly<Record<string, ElementArray | Storage>>;
 
-function keep({ upload }: Context, constants: Constants): Kept {
+function keep(device: Device, constants: Constants): Kept {
   const own: Storage[] = [];
   let bytes = 0;
   const storageOf = (given: ElementArray | Storage): Storage => {
     if (!ArrayBuffer.isView(given)) return given;
     bytes += given.byteLength;
-    own.push(upload(given));
+    own.push(device.upload(given));
     return own.at(-1)!;
   };
   const storages = Object.fromEntries(
@@ -125,40 +95,24 @@ function keep({ upload }: Context, constants: Constants): Kept {
   return { storages, own, bytes };
 }
 
-function packed(
-  { addon, session, places, allocateBytes, upload }: Context,
-  pack: Packing,
+function pack(
+  device: Device,
+  { kernel, constants: order, numbers: numbersOf }: Packing,
   constants: Constants,
   letters: Letters,
   attributes: object,
 ): Kept {
-  const packer = places.get(pack.kernel)!;
-  const numbers = pack.numbers(letters, attributes as never);
-  const bytes = addon.packedBytes(packer, numbers);
-  const storage = allocateBytes(bytes);
+  const numbers = numbersOf(letters, attributes as never);
+  const bytes = device.packedBytes(kernel, numbers);
+  const storage = device.allocate(bytes);
   const lent: Storage[] = [];
-  const storages = pack.constants.map((constant) => {
+  const storages = order.map((constant) => {
     const given = constants[constant];
     if (!ArrayBuffer.isView(given)) return given;
-    lent.push(upload(given));
+    lent.push(device.upload(given));
     return lent.at(-1);
   });
-  addon.run(session, packer, [...storages, storage], numbers);
-  for (const copy of lent) addon.release(copy);
+  device.run(kernel, [...storages, storage], numbers);
+  for (const copy of lent) device.release(copy);
   return { storages: { packed: storage }, own: [storage], bytes };
-}
-
-function errorOf({ kind, index, limit }: Fault, where: string): SpikeError {
-  return kind === 'index'
-    ? new SpikeError('INVALID_ARGUMENT', {
-        where,
-        expected: `token ids from 0 to ${limit - 1}`,
-        received: String(index),
-      })
-    : new SpikeError('OUT_OF_MEMORY', {
-        where,
-        expected: 'memory to work in',
-        received: 'none',
-        remedy: 'use a shorter text',
-      });
 }

@@ -1,6 +1,6 @@
 /** Probes of the machine: native/kernels/probes.inc.h, on a session of their own. */
-import { SpikeError } from '@spikellm/backend';
-import type { Addon, InstructionSet, Session, Storage } from './addon.ts';
+import type { Addon, InstructionSet, Storage } from './addon.ts';
+import { openDevice, type Device } from './device.ts';
 
 /** What the machine can do at most with one instruction set and so many threads. */
 export interface MachineLimits {
@@ -27,34 +27,26 @@ export async function probe(
   instructionSet: InstructionSet,
   threads: number,
 ): Promise<MachineLimits> {
-  const session = addon.open(instructionSet, threads);
+  const device = openDevice(addon, instructionSet, threads);
   const storages: Storage[] = [];
   /** Memory full of small numbers, which are neither zero nor denormal as floats. */
   const filled = (bytes: number): Storage => {
-    const storage = addon.allocate(session, bytes);
-    if (storage === undefined) {
-      throw new SpikeError('OUT_OF_MEMORY', {
-        where: 'measureLimits',
-        expected: `${bytes} bytes of memory`,
-        received: 'none',
-      });
-    }
+    const storage = device.upload(new Uint8Array(bytes).fill(1));
     storages.push(storage);
-    addon.write(session, storage, new Uint8Array(bytes).fill(1));
     return storage;
   };
   try {
     const sums = filled(PIECES * threads * SUMS * 4);
     const operand = filled(OPERAND_BYTES);
-    const int8Gops = await bestRate(addon, session, 'probe_int8', [operand, sums], 2 ** 24);
-    const f32Gflops = await bestRate(addon, session, 'probe_f32', [operand, sums], 2 ** 24);
+    const int8Gops = await bestRate(device, 'probe_int8', [operand, sums], 2 ** 24);
+    const f32Gflops = await bestRate(device, 'probe_f32', [operand, sums], 2 ** 24);
     const step = PIECES * threads * READ_STEP;
     const bytes = Math.ceil(READ_BYTES / step) * step;
-    const readGBs = await bestRate(addon, session, 'probe_read', [filled(bytes), sums], bytes, bytes);
+    const readGBs = await bestRate(device, 'probe_read', [filled(bytes), sums], bytes, bytes);
     return { readGBs, int8Gops, f32Gflops };
   } finally {
-    for (const storage of storages) addon.release(storage);
-    addon.close(session);
+    for (const storage of storages) device.release(storage);
+    device.close();
   }
 }
 
@@ -65,18 +57,16 @@ export async function probe(
  * @param most - what one run can do
  */
 async function bestRate(
-  addon: Addon,
-  session: Session,
+  device: Device,
   kernel: string,
   operands: readonly Storage[],
   amount: number,
   most = Infinity,
 ): Promise<number> {
-  const place = addon.kernels().indexOf(kernel);
   const seconds = async (wanted: number): Promise<number> => {
     const began = performance.now();
-    addon.run(session, place, operands, [wanted]);
-    await addon.synchronize(session);
+    device.run(kernel, operands, [wanted]);
+    await device.synchronize();
     return (performance.now() - began) / 1000;
   };
   let wanted = amount;

@@ -28,6 +28,11 @@ export interface BackendReport {
   readonly threads: number;
 }
 
+export interface WaitOptions {
+  /** Rejects with the signal's reason where it is aborted by the time the work before has ended or was dropped. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Backend extends Disposable {
   readonly name: string;
   readonly report: BackendReport;
@@ -67,13 +72,20 @@ export interface Backend extends Disposable {
   ): void;
 
   /**
+   * Runs `body` and ties what it dispatches before it returns to `signal`: from the abort on, runs that have not begun
+   * are dropped and the running one stops at its next piece of work. What they would have written is undefined, states
+   * included. Work that others dispatch is not touched. Of nested calls the innermost signal counts.
+   */
+  abortable<T>(signal: AbortSignal | undefined, body: () => T): T;
+
+  /**
    * Waits for the work dispatched so far and lets timers and signals run meanwhile. Long loops call it once a turn, so
    * that the queue stays short and an AbortSignal is seen.
    */
-  synchronize(): Promise<void>;
+  synchronize(options?: WaitOptions): Promise<void>;
 
   /** As `synchronize`, then copies the tensor to the host, as it was before any run that is dispatched later. */
-  read(tensor: DeviceTensor): Promise<Tensor>;
+  read(tensor: DeviceTensor, options?: WaitOptions): Promise<Tensor>;
 
   /** Frees everything that is still alive. A second call does nothing. */
   dispose(): void;

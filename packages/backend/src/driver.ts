@@ -10,6 +10,8 @@ export interface Call<Storage, Packed = unknown> {
   readonly letters: Letters;
   readonly attributes: object;
   readonly scalars: Readonly<Record<string, number>>;
+  /** When it is aborted, the run may be dropped or stopped, and leave anything in what it writes. */
+  readonly signal: AbortSignal | undefined;
   /** What `prepare` of the implementation returned. */
   readonly packed: Packed;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 export { SpikeError, type SpikeErrorCode, type SpikeErrorParts } from './errors.ts';
-export type { Backend, BackendReport, PreparedKernel } from './backend.ts';
+export type { Backend, BackendReport, PreparedKernel, WaitOptions } from './backend.ts';
 export { float16Values, widenFloat16 } from './float16.ts';
 export type { DeviceTensor, HostTensor } from './tensor.ts';
 export { isElementType, newElements, sizeOf, type ElementArray, type ElementType } from './elements.ts';

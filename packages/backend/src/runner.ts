@@ -4,11 +4,13 @@
  */
 import type { Backend, PreparedKernel } from './backend.ts';
 import type { DeviceTensor, HostTensor } from './tensor.ts';
-import type { Attributes, Constants, Inputs, KernelRow, Outputs, Scalars } from './kernel.ts';
-import { bindOperands, operandDims, operandsOf, resolveType } from './shapes.ts';
+import type { Attributes, Constants, Inputs, KernelRow, Letters, Outputs, Scalars } from './kernel.ts';
+import type { ElementType } from './elements.ts';
+import { createBinder, operandDims, operandsOf, resolveType } from './shapes.ts';
 import { kernels, type KernelName, type KernelTable } from './table/index.ts';
 
 type Row<Name extends KernelName> = KernelTable[Name];
+type Anything = Readonly<Record<string, unknown>>;
 
 export interface Runner extends Disposable {
   readonly backend: Backend;
@@ -38,14 +40,61 @@ export interface Runner extends Disposable {
   dispose(): void;
 }
 
+interface Output {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+}
+
+/** What the outputs of one kernel's calls are; worked out again when an input changes its shape. */
+function createShaper({
+  kernel,
+  attributes,
+  letters,
+}: PreparedKernel): (inputs: object) => readonly Output[] {
+  const row: KernelRow = kernels[kernel];
+  const declared = operandsOf(row, ['output']);
+  const bind = createBinder(kernel, operandsOf(row, ['input', 'state']), attributes, letters);
+  let last: Letters | undefined;
+  let outputs: readonly Output[] = [];
+  return (inputs) => {
+    const bound = bind(inputs as never);
+    if (bound !== last) {
+      outputs = declared.map(([name, operand]) => ({
+        name,
+        type: resolveType(operand.type, attributes),
+        dims: operandDims(operand, bound),
+      }));
+      last = bound;
+    }
+    return outputs;
+  };
+}
+
+/** Whether two sets of attributes say the same; values are numbers, texts and lists of them. */
+function sameAttributes(a: Anything, b: Anything): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => sameValue(a[name], b[name]));
+}
+const sameValue = (a: unknown, b: unknown): boolean =>
+  a === b ||
+  (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((value, i) => value === b[i]));
+
 export function createRunner(backend: Backend): Runner {
-  const prepared = new Map<string, PreparedKernel>();
+  const prepared = new Map<KernelName, { readonly attributes: Anything; readonly ready: PreparedKernel }[]>();
+  const shapers = new WeakMap<object, ReturnType<typeof createShaper>>();
   const owned: { dispose(): void }[] = [];
   let scoped: DeviceTensor[] | undefined;
 
   function keep<T extends { dispose(): void }>(resource: T): T {
     owned.push(resource);
     return resource;
+  }
+
+  function shaperOf(ready: PreparedKernel): ReturnType<typeof createShaper> {
+    const shaper = shapers.get(ready) ?? createShaper(ready);
+    shapers.set(ready, shaper);
+    return shaper;
   }
 
   const runner: Runner = {
@@ -55,16 +104,10 @@ export function createRunner(backend: Backend): Runner {
     prepare: (kernel, attributes, constants) => keep(backend.prepare(kernel, attributes, constants)),
 
     apply(ready, inputs, scalars) {
-      const row: KernelRow = kernels[ready.kernel];
-      const { kernel: where, attributes } = ready;
-      const letters: Record<string, number> = { ...ready.letters };
-      bindOperands(where, operandsOf(row, ['input', 'state']), inputs, attributes, letters);
       const outputs: Record<string, DeviceTensor> = {};
       try {
-        for (const [name, operand] of operandsOf(row, ['output'])) {
-          const dims = operandDims(operand, letters);
-          outputs[name] = backend.allocate(resolveType(operand.type, attributes), dims);
-        }
+        for (const { name, type, dims } of shaperOf(ready)(inputs))
+          outputs[name] = backend.allocate(type, dims);
         backend.dispatch(ready, { ...inputs, ...outputs } as never, (scalars ?? {}) as never);
       } catch (error) {
         for (const tensor of Object.values(outputs)) tensor.dispose();
@@ -75,10 +118,15 @@ export function createRunner(backend: Backend): Runner {
     },
 
     run(kernel, inputs, attributes, scalars) {
-      const key = `${kernel} ${JSON.stringify(attributes ?? {})}`;
-      const ready = prepared.get(key) ?? runner.prepare(kernel, (attributes ?? {}) as never, {} as never);
-      prepared.set(key, ready);
-      return runner.apply(ready as PreparedKernel<typeof kernel>, inputs, scalars);
+      const wanted = attributes ?? ({} as never);
+      const known = prepared.get(kernel) ?? [];
+      let found = known.find((candidate) => sameAttributes(candidate.attributes, wanted));
+      if (found === undefined) {
+        const ready: PreparedKernel = runner.prepare(kernel, wanted, {} as never);
+        found = { attributes: structuredClone(wanted), ready };
+        prepared.set(kernel, [...known, found]);
+      }
+      return runner.apply(found.ready as PreparedKernel<typeof kernel>, inputs, scalars);
     },
 
     scope(body) {

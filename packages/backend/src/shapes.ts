@@ -92,6 +92,53 @@ export function bindOperands(
   }
 }
 
+/** Checks the operands of one call and says what the letters are. */
+export type Binder = (given: Readonly<Record<string, Shaped | undefined>>) => Letters;
+
+/**
+ * A binder for call after call of one kernel. Shapes seldom change from call to call: operands of the types and dims of
+ * the last call have its letters, the same object, and are not checked again.
+ *
+ * @param bound - letters that attributes and constants bind
+ */
+export function createBinder(
+  where: string,
+  declared: readonly [string, Operand][],
+  attributes: object,
+  bound: Letters,
+): Binder {
+  const names = declared.map(([name]) => name);
+  let last: (Shaped | undefined)[] = [];
+  let letters: Bound | undefined;
+
+  const isAsBefore = (given: Readonly<Record<string, Shaped | undefined>>): boolean => {
+    let count = 0;
+    for (let i = 0; i < names.length; i++) {
+      const tensor = given[names[i]];
+      if (!sameShape(tensor, last[i])) return false;
+      if (tensor !== undefined) count++;
+    }
+    for (const name in given) if (given[name] !== undefined) count--;
+    return count === 0;
+  };
+
+  return (given) => {
+    if (letters !== undefined && isAsBefore(given)) return letters;
+    const fresh: Bound = { ...bound };
+    bindOperands(where, declared, given, attributes, fresh);
+    last = names.map((name) => given[name] && { type: given[name].type, dims: [...given[name].dims] });
+    letters = fresh;
+    return letters;
+  };
+}
+
+function sameShape(a: Shaped | undefined, b: Shaped | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.type !== b.type || a.dims.length !== b.dims.length) return false;
+  for (let axis = 0; axis < a.dims.length; axis++) if (a.dims[axis] !== b.dims[axis]) return false;
+  return true;
+}
+
 /** The operands of a row that have one of these roles, in the row's order. */
 export const operandsOf = (row: KernelRow, roles: readonly Role[]): [string, Operand][] =>
   Object.entries(row.operands).filter(([, operand]) => roles.includes(operand.role));

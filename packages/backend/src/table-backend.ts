@@ -4,83 +4,81 @@
  * kernels, with nothing left to check.
  */
 import { Tensor } from 'onnxruntime-common';
-import type { Backend, PreparedKernel } from './backend.ts';
+import type { Backend, PreparedKernel, WaitOptions } from './backend.ts';
 import type { DeviceTensor, HostTensor } from './tensor.ts';
 import { composites, type Composite } from './composites.ts';
 import type { Call, Driver, Implementation } from './driver.ts';
-import { bytesPerElement, sizeOf, type ElementArray, type ElementType } from './elements.ts';
+import { sizeOf, type ElementArray, type ElementType } from './elements.ts';
 import { SpikeError } from './errors.ts';
 import { checkTensor, hostElements } from './host.ts';
 import type { KernelRow, Letters, Operand } from './kernel.ts';
+import { Ledger, refuseDisposed, Resource, StoredTensor } from './resource.ts';
 import { createRunner } from './runner.ts';
-import { attributeLetters, bindOperands, checkAttributes, checkScalars, operandsOf } from './shapes.ts';
-import { kernels } from './table/index.ts';
+import {
+  attributeLetters,
+  bindOperands,
+  checkAttributes,
+  checkScalars,
+  createBinder,
+  operandsOf,
+  type Binder,
+} from './shapes.ts';
+import { kernels, type KernelName } from './table/index.ts';
 
-interface OwnedTensor<Storage> extends DeviceTensor {
-  readonly owner: object;
-  readonly storage: Storage;
-}
+type Anything = Readonly<Record<string, DeviceTensor | HostTensor | undefined>>;
 
-type Run<Storage> = (
-  operands: Record<string, OwnedTensor<Storage>>,
-  call: Omit<Call<Storage>, 'operands' | 'packed'>,
-) => void;
-
-interface Prepared<Storage> {
-  readonly run: Run<Storage>;
+/** How a kernel runs: a driver's own takes the storages of the call, a default body the tensors. */
+interface Body<Storage> {
+  readonly run: (call: Omit<Call<Storage>, 'packed'>, tensors: Anything) => void;
   readonly bytes: number;
   readonly release: () => void;
 }
 
-interface Ready<Storage> extends PreparedKernel {
-  readonly owner: object;
-  readonly disposed: boolean;
-  readonly run: Run<Storage>;
-}
+/** A kernel of this backend, and what its dispatches need again and again. */
+class Ready<Storage> extends Resource {
+  readonly kernel: KernelName;
+  readonly attributes: object;
+  readonly letters: Letters;
+  readonly row: KernelRow;
+  /** The operands of a dispatch. */
+  readonly names: readonly string[];
+  readonly bind: Binder;
+  readonly run: Body<Storage>['run'];
 
-type Anything = Readonly<Record<string, DeviceTensor | HostTensor | undefined>>;
+  constructor(
+    ledger: Ledger,
+    kernel: KernelName,
+    attributes: object,
+    letters: Letters,
+    { run, bytes, release }: Body<Storage>,
+  ) {
+    super(ledger, bytes, release);
+    this.kernel = kernel;
+    this.attributes = attributes;
+    this.letters = letters;
+    this.row = kernels[kernel];
+    const declared = operandsOf(this.row, ['input', 'state', 'output']);
+    this.names = declared.map(([name]) => name);
+    this.bind = createBinder(kernel, declared, attributes, letters);
+    this.run = run;
+  }
+}
 
 const isDeviceTensor = (tensor: HostTensor | DeviceTensor): tensor is DeviceTensor => 'disposed' in tensor;
 
 /** A backend from a driver. */
 export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
-  const owner = {};
-  const live = new Set<{ dispose(): void }>();
-  let liveBytes = 0;
+  const ledger = new Ledger();
   let closed = false;
+  /** Of the innermost `abortable`. */
+  let signal: AbortSignal | undefined;
 
-  function refuse(where: string, what: string): never {
-    throw new SpikeError('DISPOSED', { where, expected: `a live ${what}`, received: `a disposed ${what}` });
-  }
-  function track<T extends { dispose(): void }>(resource: T, bytes: number, release: () => void): T {
-    live.add(resource);
-    liveBytes += bytes;
-    resource.dispose = () => {
-      if (!live.delete(resource)) return;
-      liveBytes -= bytes;
-      release();
-    };
-    return resource;
-  }
+  const adopt = (type: ElementType, dims: readonly number[], storage: Storage): DeviceTensor =>
+    new StoredTensor(ledger, type, dims, storage, driver);
 
-  function adopt(type: ElementType, dims: readonly number[], storage: Storage): OwnedTensor<Storage> {
-    const tensor: OwnedTensor<Storage> = {
-      owner,
-      type,
-      dims: [...dims],
-      storage,
-      get disposed() {
-        return !live.has(tensor);
-      },
-      dispose() {},
-      [Symbol.dispose]: () => tensor.dispose(),
-    };
-    return track(tensor, sizeOf(dims) * bytesPerElement(type), () => driver.release(storage));
-  }
-
-  function owned(where: string, name: string, tensor: DeviceTensor | HostTensor): OwnedTensor<Storage> {
-    const candidate = tensor as OwnedTensor<Storage>;
-    if (candidate.owner !== owner) {
+  function owned(where: string, name: string, tensor: DeviceTensor | HostTensor): StoredTensor<Storage> {
+    const candidate = tensor as StoredTensor<Storage>;
+    if (candidate.ledger !== ledger) {
       throw new SpikeError('INVALID_ARGUMENT', {
         where,
         expected: `${name} to be a tensor of this backend (${driver.name})`,
@@ -88,7 +86,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
         remedy: 'upload it first',
       });
     }
-    if (candidate.disposed) refuse(`${where}, ${name}`, 'tensor');
+    if (candidate.disposed) refuseDisposed(`${where}, ${name}`, 'tensor');
     return candidate;
   }
 
@@ -120,31 +118,22 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     constants: Readonly<Record<string, ElementArray | Storage>>,
     letters: Letters,
     attributes: object,
-  ): Prepared<Storage> {
+  ): Body<Storage> {
     const packed = implementation.prepare?.(constants, letters, attributes);
     return {
-      run: (operands, call) => {
-        const storages = Object.fromEntries(
-          Object.entries(operands).map(([name, tensor]) => [name, tensor.storage]),
-        );
-        implementation.run({ ...call, operands: storages, packed });
-      },
+      run: (call) => implementation.run({ ...call, packed }),
       bytes: implementation.packedBytes?.(packed) ?? 0,
       release: () => implementation.release?.(packed),
     };
   }
 
   /** The default body of a composite kernel, run on this backend. */
-  function prepareComposite(
-    composite: Composite,
-    constants: Anything,
-    attributes: object,
-  ): Prepared<Storage> {
+  function prepareComposite(composite: Composite, constants: Anything, attributes: object): Body<Storage> {
     const runner = createRunner(backend);
     try {
       const body = composite(runner, attributes, constants);
       return {
-        run: (operands, { scalars }) => runner.scope(() => body(operands, scalars)),
+        run: ({ scalars }, tensors) => runner.scope(() => body(tensors as never, scalars)),
         bytes: 0,
         release: () => runner.dispose(),
       };
@@ -158,7 +147,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     name: driver.name,
     report: driver.report,
     get liveBytes() {
-      return liveBytes;
+      return ledger.bytes;
     },
 
     supports: (kernel) =>
@@ -166,7 +155,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       (composites[kernel]?.needs.every((needed) => backend.supports(needed)) ?? false),
 
     upload(tensor) {
-      if (closed) refuse('upload', 'backend');
+      if (closed) refuseDisposed('upload', 'backend');
       const data = hostElements('upload', tensor);
       const storage = driver.allocate(tensor.type as ElementType, data.length);
       driver.write(storage, data);
@@ -174,13 +163,13 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     },
 
     allocate(type, dims) {
-      if (closed) refuse('allocate', 'backend');
+      if (closed) refuseDisposed('allocate', 'backend');
       checkTensor('allocate', type, dims);
       return adopt(type, dims, driver.allocate(type, sizeOf(dims)));
     },
 
     prepare(name, attributes, constants) {
-      if (closed) refuse('prepare', 'backend');
+      if (closed) refuseDisposed('prepare', 'backend');
       const row: KernelRow = kernels[name];
       const where = `prepare ${name}`;
       const implementation = driver.kernels[name];
@@ -198,29 +187,18 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       const declared = operandsOf(row, ['constant']);
       bindOperands(where, declared, constants, attributes, letters);
       const elements = constantElements(where, declared, constants, attributes);
-      const { run, bytes, release } =
+      const body =
         implementation === undefined
           ? prepareComposite(composite!.body, constants, attributes)
           : prepareOwn(implementation, elements, letters, attributes);
-      const ready: Ready<Storage> = {
-        owner,
-        kernel: name,
-        attributes,
-        letters,
-        run,
-        get disposed() {
-          return !live.has(ready);
-        },
-        dispose() {},
-        [Symbol.dispose]: () => ready.dispose(),
-      };
-      return track(ready, bytes, release) as unknown as PreparedKernel<typeof name>;
+      const ready = new Ready(ledger, name, attributes, letters, body);
+      return ready as unknown as PreparedKernel<typeof name>;
     },
 
     dispatch(prepared, operands, scalars) {
       const ready = prepared as unknown as Ready<Storage>;
-      const where = prepared.kernel;
-      if (ready.owner !== owner) {
+      const { kernel: where, row, names, attributes } = ready;
+      if (ready.ledger !== ledger) {
         throw new SpikeError('INVALID_ARGUMENT', {
           where,
           expected: `a kernel that this backend (${driver.name}) prepared`,
@@ -228,39 +206,49 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
           remedy: 'prepare it here',
         });
       }
-      if (ready.disposed) refuse(where, 'kernel');
-      const row: KernelRow = kernels[prepared.kernel];
+      if (ready.disposed) refuseDisposed(where, 'kernel');
       const given = operands as Anything;
       checkScalars(where, row, scalars);
-      const letters: Record<string, number> = { ...ready.letters };
-      const declared = operandsOf(row, ['input', 'state', 'output']);
-      bindOperands(where, declared, given, ready.attributes, letters);
-      const complaint = row.check?.(letters, ready.attributes as never, scalars);
+      const letters = ready.bind(given);
+      const complaint = row.check?.(letters, attributes as never, scalars);
       if (complaint !== undefined) throw new SpikeError('INVALID_ARGUMENT', { where, ...complaint });
-      const tensors: Record<string, OwnedTensor<Storage>> = {};
-      for (const [name] of declared) {
+      const storages: Record<string, Storage> = {};
+      for (const name of names) {
         const tensor = given[name];
-        if (tensor !== undefined) tensors[name] = owned(where, name, tensor);
+        if (tensor !== undefined) storages[name] = owned(where, name, tensor).storage;
       }
-      refuseAliases(where, row, tensors);
-      ready.run(tensors, { letters, attributes: ready.attributes, scalars });
+      refuseAliases(where, row, names, given);
+      if (signal?.aborted) return;
+      ready.run({ operands: storages, letters, attributes, scalars, signal }, given);
     },
 
-    async synchronize() {
-      if (closed) refuse('synchronize', 'backend');
+    abortable(given, body) {
+      const outer = signal;
+      signal = given ?? outer;
+      try {
+        return body();
+      } finally {
+        signal = outer;
+      }
+    },
+
+    async synchronize(options: WaitOptions = {}) {
+      if (closed) refuseDisposed('synchronize', 'backend');
       await driver.synchronize();
+      options.signal?.throwIfAborted();
     },
 
-    async read(tensor) {
+    async read(tensor, options: WaitOptions = {}) {
       const { storage, type, dims } = owned('read', 'tensor', tensor);
       const data = await driver.read(storage, type, sizeOf(dims));
+      options.signal?.throwIfAborted();
       return new Tensor(type, data as Float32Array, dims);
     },
 
     dispose() {
       if (closed) return;
       closed = true;
-      for (const resource of live) resource.dispose();
+      ledger.clear();
       driver.dispose?.();
     },
     [Symbol.dispose]: () => backend.dispose(),
@@ -269,16 +257,16 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
 }
 
 /** An output or state that is also another operand of the call would be read while it is written. */
-function refuseAliases(where: string, row: KernelRow, tensors: Record<string, DeviceTensor>): void {
-  const entries = Object.entries(tensors);
-  for (const [written, tensor] of entries) {
-    if (row.operands[written].role === 'input') continue;
-    const twin = entries.find(([name, other]) => name !== written && other === tensor);
-    if (twin !== undefined) {
+function refuseAliases(where: string, row: KernelRow, names: readonly string[], tensors: Anything): void {
+  for (const written of names) {
+    const tensor = tensors[written];
+    if (tensor === undefined || row.operands[written].role === 'input') continue;
+    for (const name of names) {
+      if (name === written || tensors[name] !== tensor) continue;
       throw new SpikeError('INVALID_ARGUMENT', {
         where,
         expected: `${written} to be a tensor of its own`,
-        received: `the tensor that is also ${twin[0]}`,
+        received: `the tensor that is also ${name}`,
       });
     }
   }

@@ -13,6 +13,9 @@ using Body = void (*)(const void* context, size_t item, unsigned thread);
 
 class Device;
 
+/// Operands of a kernel at most.
+constexpr size_t MOST_OPERANDS = 16;
+
 /// One run. Operands and numbers come in the order of src/kernels.ts; TypeScript has checked them.
 struct Call {
   void* const* operands;  // null where an optional operand is absent
@@ -23,7 +26,8 @@ struct Call {
 
 /// Threads that `forEach` uses.
 unsigned threadCount(const Call& call);
-/// Runs `body` for the items 0..count-1 on all threads and waits.
+/// Runs `body` for the items 0..count-1 on all threads and waits. When the run is aborted meanwhile, the rest is left out:
+/// memory that the items should have written then holds anything, and must not serve as an index.
 void forEach(const Call& call, size_t count, Body body, const void* context);
 /// 64-byte aligned memory that lives until the call ends. Not to be called inside `forEach`.
 void* scratch(const Call& call, size_t bytes);

@@ -1,0 +1,34 @@
+#pragma once
+#include <chrono>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace spikellm {
+
+/// How long a thread looks out for more work before it sleeps. To sleep and be woken costs about as much.
+constexpr std::chrono::microseconds LOOK_OUT{30};
+
+inline void relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Whether the condition came about while this thread looked out for it.
+template <class Condition>
+bool spinUntil(const Condition& condition) {
+  const auto end = std::chrono::steady_clock::now() + LOOK_OUT;
+  do {
+    for (int i = 0; i < 16; i++) {
+      if (condition()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+}  // namespace spikellm
