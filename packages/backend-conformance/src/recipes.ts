@@ -78,13 +78,13 @@ const BY_NAME: readonly (readonly [RegExp, Fill])[] = [
   [/steps$/i, steps],
   [/codes$/i, codes],
   [
-    /^weightScale$/,
+    /weightScale$/i,
     ({ random }) =>
       () =>
         0.01 + random.uniform(),
   ],
   [/scale$/i, codeScale],
-  [/^weightZero$/, (blank) => () => whole(blank, 2 ** gifOf(blank).weightBits - 1)],
+  [/weightZero$/i, (blank) => () => whole(blank, 2 ** gifOf(blank).weightBits - 1)],
   [/zero$/i, zeroPoints],
   [/^(ids|targets)$/, id],
   [/^cos$/, () => (row, column) => Math.cos(angle(row, column))],
@@ -122,6 +122,9 @@ interface Recipe {
 }
 
 const packedLinear: Recipe = { fills: { weight: packedWeight } };
+const packedLinears = (...names: readonly string[]): Recipe => ({
+  fills: Object.fromEntries(names.map((name) => [name, packedWeight])),
+});
 /** zero times the sum of a row of weights passes 2^31. */
 const beyondInt32 = { C: 4096, O: 17, data: 'offset', bits: 8, classes: [1], weightBits: 8 };
 
@@ -170,6 +173,8 @@ const beyondBlock = { weightChannels: [4097, 0, 0, 0, 0, 0, 33], O: 17, N: 2, da
 const RECIPES: Partial<Record<KernelName, Recipe>> = {
   linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
   linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
+  qkv_gif_f32: packedLinears('qWeight', 'kWeight', 'vWeight'),
+  gate_up_gif_f32: packedLinears('gateWeight', 'upWeight'),
   linear_packed_f32: packedLinear,
   embedding_packed_f32: packedLinear,
   linear_ternary_codes_f32: { ...ternaryLinear, also: [{ ...beyondBlock, bits: 8, classes: [1, 16] }] },

@@ -37,7 +37,7 @@ const matmulTn: Formula = ({ a, b }, { N, C, O }) => ({
   y: matrix(C, O, (c, o) => sum(N, (n) => a[n * C + c] * b[n * O + o])),
 });
 
-const swiglu: Formula = ({ gate, up }, { N, C }) => ({
+export const swiglu: Formula = ({ gate, up }, { N, C }) => ({
   y: range(N * C).map((i) => (gate[i] / (1 + Math.exp(-gate[i]))) * up[i]),
 });
 

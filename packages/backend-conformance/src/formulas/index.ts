@@ -1,6 +1,7 @@
 import type { KernelName } from '@spikellm/backend';
 import { attentionFormulas } from './attention.ts';
 import { floatFormulas } from './float.ts';
+import { fusedFormulas } from './fused.ts';
 import type { Formula } from './formula.ts';
 import { spikingFormulas } from './spiking.ts';
 import { ternaryFormulas } from './ternary.ts';
@@ -9,6 +10,7 @@ import { statisticsFormulas } from './statistics.ts';
 export const formulas: Partial<Record<KernelName, Formula>> = {
   ...floatFormulas,
   ...spikingFormulas,
+  ...fusedFormulas,
   ...attentionFormulas,
   ...ternaryFormulas,
   ...statisticsFormulas,

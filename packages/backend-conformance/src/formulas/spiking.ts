@@ -58,7 +58,7 @@ export function quantiserOf(
 export const gathered = (steps: Numbers, classes: readonly number[]): number[] =>
   classes.flatMap((T) => range(steps.length).filter((channel) => steps[channel] === T));
 
-const encode: Formula = ({ x, steps }, { N, C, S }, attributes: GifAttributes) => {
+export const encode: Formula = ({ x, steps }, { N, C, S }, attributes: GifAttributes) => {
   const { classes } = attributes;
   const order = gathered(steps, classes);
   const rows = range(N).map((n) => range(C).map((c) => x[n * C + c]));
@@ -107,21 +107,15 @@ const embeddingPacked: Formula = (operands, { N, C }, { weightBits }: { weightBi
   };
 };
 
-const linearCodes: Formula = (operands, letters, attributes: LinearAttributes, scalars) => {
+export const linearCodes: Formula = (operands, letters, attributes: LinearAttributes, scalars) => {
   const x = decode(operands, letters, attributes as never, scalars).y;
   return linearPacked({ ...operands, x }, letters, attributes as never, scalars);
-};
-
-const linearGif: Formula = (operands, letters, attributes: LinearAttributes, scalars) => {
-  const encoded = encode(operands, letters, attributes as never, scalars);
-  return linearCodes({ ...operands, ...encoded }, letters, attributes as never, scalars);
 };
 
 export const spikingFormulas = {
   gif_encode_f32: encode,
   gif_decode_f32: decode,
   linear_codes_f32: linearCodes,
-  linear_gif_f32: linearGif,
   linear_packed_f32: linearPacked,
   embedding_packed_f32: embeddingPacked,
 };

@@ -25,6 +25,20 @@ void addAll(const Call& call) {
   });
 }
 
+/// One row of rmsnorm_f32. The squares are exact in double, and so is their sum but for its last bits.
+void normRow(const float* x, const float* weight, size_t C, double eps, float* y) {
+  double parts[8] = {};
+  size_t c = 0;
+  for (; c + 8 <= C; c += 8) {
+    for (size_t i = 0; i < 8; i++) parts[i] += static_cast<double>(x[c + i]) * x[c + i];
+  }
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  for (; c < C; c++) sum += static_cast<double>(x[c]) * x[c];
+  const auto inverse = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(C) + eps));
+  for (c = 0; c < C; c++) y[c] = x[c] * inverse * weight[c];
+}
+
 /// rmsnorm_f32: y = x / sqrt(mean x^2 + eps) * weight. Operands x, weight, y; numbers N, C, eps.
 void rmsnorm(const Call& call) {
   const auto* x = operand<float>(call, 0);
@@ -33,16 +47,7 @@ void rmsnorm(const Call& call) {
   const size_t N = size(call, 0), C = size(call, 1);
   const double eps = call.numbers[2];
   parallelRanges(call, N, rowGrain(C), [&](size_t from, size_t to) {
-    for (size_t n = from; n < to; n++) {
-      const float* row = x + n * C;
-      F squares = broadcast(0);
-      size_t c = 0;
-      for (; c + LANES <= C; c += LANES) squares = mulAdd(load(row + c), load(row + c), squares);
-      double sum = sumOf(squares);
-      for (; c < C; c++) sum += static_cast<double>(row[c]) * row[c];
-      const auto inverse = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(C) + eps));
-      for (c = 0; c < C; c++) y[n * C + c] = row[c] * inverse * weight[c];
-    }
+    for (size_t n = from; n < to; n++) normRow(x + n * C, weight, C, eps, y + n * C);
   });
 }
 
@@ -75,23 +80,27 @@ void matmulTn(const Call& call) {
   multiplyColumns(call, operand<float>(call, 0), operand<float>(call, 1), operand<float>(call, 2), C, O, N);
 }
 
+inline F gated(F gate, F up) {
+  return mul(div(gate, add(broadcast(1), expOf(sub(broadcast(0), gate)))), up);
+}
+/// y = gate / (1 + exp(-gate)) * up.
+void gateAll(const float* gate, const float* up, size_t count, float* y) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) store(y + i, gated(load(gate + i), load(up + i)));
+  for (; i < count; i++) {
+    float lanes[LANES];
+    store(lanes, gated(broadcast(gate[i]), broadcast(up[i])));
+    y[i] = lanes[0];
+  }
+}
+
 /// swiglu_f32: y = gate / (1 + exp(-gate)) * up. Operands gate, up, y; numbers N C.
 void swiglu(const Call& call) {
   const auto* gate = operand<float>(call, 0);
   const auto* up = operand<float>(call, 1);
   auto* y = operand<float>(call, 2);
-  const auto gated = [](F g, F u) {
-    return mul(div(g, add(broadcast(1), expOf(sub(broadcast(0), g)))), u);
-  };
-  parallelRanges(call, size(call, 0), 4096, [&](size_t from, size_t to) {
-    size_t i = from;
-    for (; i + LANES <= to; i += LANES) store(y + i, gated(load(gate + i), load(up + i)));
-    for (; i < to; i++) {
-      float lanes[LANES];
-      store(lanes, gated(broadcast(gate[i]), broadcast(up[i])));
-      y[i] = lanes[0];
-    }
-  });
+  parallelRanges(call, size(call, 0), 4096,
+                 [&](size_t from, size_t to) { gateAll(gate + from, up + from, to - from, y + from); });
 }
 
 /// rope_f32: rotates the halves of each head; in double, since the two products may cancel.

@@ -43,7 +43,7 @@ export function add({ a, b, y }: { a: F32; b: F32; y: F32 }): void {
   for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i];
 }
 
-/** y = x / sqrt(mean x^2 + eps) * weight, a row at a time. */
+/** y = x / sqrt(mean x^2 + eps) * weight, a row at a time, each of the three results rounded to float32. */
 export function rmsnorm(
   { x, weight, y }: Rows & { weight: F32 },
   { N, C }: Letters,
@@ -52,8 +52,8 @@ export function rmsnorm(
   for (let n = 0; n < N; n++) {
     let squares = 0;
     for (let c = 0; c < C; c++) squares += x[n * C + c] ** 2;
-    const inverse = 1 / Math.sqrt(squares / C + eps);
-    for (let c = 0; c < C; c++) y[n * C + c] = x[n * C + c] * inverse * weight[c];
+    const inverse = Math.fround(1 / Math.sqrt(squares / C + eps));
+    for (let c = 0; c < C; c++) y[n * C + c] = Math.fround(x[n * C + c] * inverse) * weight[c];
   }
 }
 

@@ -22,8 +22,9 @@ import {
   rope,
   swiglu,
 } from './float.ts';
+import { gateUpGif, linearGif, qkvGif } from './fused.ts';
 import { plain } from './kernel.ts';
-import { decode, embeddingPacked, encode, linearCodes, linearGif, linearPacked } from './spiking.ts';
+import { decode, embeddingPacked, encode, linearCodes, linearPacked } from './spiking.ts';
 import { linearTernary, linearTernaryCodes } from './ternary.ts';
 import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
 
@@ -44,6 +45,8 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   gif_decode_f32: plain(decode),
   linear_codes_f32: linearCodes,
   linear_gif_f32: linearGif,
+  qkv_gif_f32: qkvGif,
+  gate_up_gif_f32: gateUpGif,
   linear_packed_f32: linearPacked,
   embedding_packed_f32: plain(embeddingPacked),
   linear_ternary_codes_f32: linearTernaryCodes,

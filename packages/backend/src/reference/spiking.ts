@@ -9,7 +9,7 @@ import { extent, gifCode, gifParameters } from './gif.ts';
 import type { Codes, F32, I32 } from './kernel.ts';
 import { matmulTransposed } from './matmul.ts';
 
-interface Coded {
+export interface Coded {
   readonly codes: Codes;
   readonly scale: F32;
   readonly zero: I32;
@@ -60,7 +60,7 @@ export function decode(
   }
 }
 
-interface PackedLinear {
+export interface PackedLinear {
   /** w - weightZero as whole numbers, [O, C], channels in gathered order. */
   readonly weight: F32;
   readonly weightScale: F32;
@@ -70,9 +70,9 @@ interface PackedLinear {
   readonly sums: Float64Array;
 }
 
-type LinearAttributes = GifAttributes & { readonly weightBits: number };
+export type LinearAttributes = GifAttributes & { readonly weightBits: number };
 
-function packLinear(
+export function packLinear(
   constants: Readonly<Record<string, ElementArray>>,
   { O, C }: Letters,
   { weightBits, classes }: LinearAttributes,
@@ -96,7 +96,7 @@ function packLinear(
   return { weight, weightScale, bias: constants.bias?.slice() as F32 | undefined, counts, sums };
 }
 
-const bytesOf = ({ weight, weightScale, bias, sums }: PackedLinear): number =>
+export const bytesOf = ({ weight, weightScale, bias, sums }: PackedLinear): number =>
   weight.byteLength + weightScale.byteLength + (bias?.byteLength ?? 0) + sums.byteLength;
 
 /** linear_codes_f32: whole numbers are summed in float64, exact below 2^53. */
@@ -107,7 +107,7 @@ export const linearCodes: Implementation<ElementArray, PackedLinear> = {
   run: ({ operands, letters, packed }) => runLinear(operands as never, letters, packed),
 };
 
-function runLinear(
+export function runLinear(
   { codes, scale, zero, y }: Coded & { y: F32 },
   { N, O, C, S }: Letters,
   packed: PackedLinear,
@@ -127,26 +127,6 @@ function runLinear(
   for (let i = 0; i < y.length; i++) y[i] = total[i] * weightScale[i % O];
   if (bias) addBias(y, bias);
 }
-
-/** linear_gif_f32: encode, then linear_codes_f32. */
-export const linearGif: Implementation<ElementArray, PackedLinear & { steps: Uint8Array }> = {
-  prepare: (constants, letters, attributes) => ({
-    ...packLinear(constants, letters, attributes as LinearAttributes, 'linear_gif_f32'),
-    steps: (constants.steps as Uint8Array).slice(),
-  }),
-  packedBytes: (packed) => bytesOf(packed) + packed.steps.byteLength,
-  run: ({ operands, letters, attributes, packed }) => {
-    const { N, C, S } = letters;
-    const coded = {
-      codes: new Uint16Array(N * C),
-      scale: new Float32Array(N * S),
-      zero: new Int32Array(N * S),
-      steps: packed.steps,
-    };
-    encode({ x: operands.x as F32, ...coded }, letters, attributes as GifAttributes);
-    runLinear({ ...coded, y: operands.y as F32 }, letters, packed);
-  },
-};
 
 interface PackedRows {
   readonly weight: Uint8Array;

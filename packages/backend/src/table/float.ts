@@ -54,7 +54,8 @@ export const floatKernels = {
     tolerance: F32_ELEMENT,
   }),
   rmsnorm_f32: kernel({
-    formula: 'y[n,c] = x[n,c] / sqrt(mean_c x[n,c]^2 + eps) * weight[c]',
+    formula: `y[n,c] = x[n,c] r[n] weight[c], r[n] = 1 / sqrt(mean_c x[n,c]^2 + eps);
+r and both products are rounded to float32, so that two backends that sum in float64 give the same bits to what encodes y`,
     source: 'RMSNorm, arXiv 1910.07467',
     operands: {
       x: input('float32', ['N', 'C']),

@@ -1,4 +1,5 @@
 import { floatKernels } from './float.ts';
+import { fusedKernels } from './fused.ts';
 import { spikingKernels } from './spiking.ts';
 import { statisticsKernels } from './statistics.ts';
 import { ternaryKernels } from './ternary.ts';
@@ -7,6 +8,7 @@ import { ternaryKernels } from './ternary.ts';
 export const kernels = {
   ...floatKernels,
   ...spikingKernels,
+  ...fusedKernels,
   ...ternaryKernels,
   ...statisticsKernels,
 } as const;

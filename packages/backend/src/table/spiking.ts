@@ -24,7 +24,7 @@ const packedRows = (rows: string) => ({
   weightScale: constant('float32', [rows]),
   weightZero: constant('int32', [rows]),
 });
-const packedWeight = { ...packedRows('O'), bias: optional(constant('float32', ['O'])) };
+export const packedWeight = { ...packedRows('O'), bias: optional(constant('float32', ['O'])) };
 
 const attentionInputs = {
   q: input('float32', ['N', 'H*D']),
@@ -85,20 +85,6 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
       codes: input(codes, ['N', 'C']),
       scale: input('float32', ['N', 'S']),
       zero: input('int32', ['N', 'S']),
-      steps: stepsOf('C'),
-      ...packedWeight,
-      y: output('float32', ['N', 'O']),
-    },
-    attributes: { ...gif, weightBits },
-    scalars: [],
-    tolerance: INTEGER_SUM,
-    letters: (attributes: Classes & WithWeightBits) => classLetters(attributes),
-  }),
-  linear_gif_f32: kernel({
-    formula: 'linear_codes_f32 of gif_encode_f32',
-    source: 'a linear layer that is the only reader of its input',
-    operands: {
-      x: input('float32', ['N', 'C']),
       steps: stepsOf('C'),
       ...packedWeight,
       y: output('float32', ['N', 'O']),
