@@ -14,7 +14,10 @@ import {
   parseDecoderConfig,
   parseSpikingConfig,
   readSteps,
+  readWeightSteps,
   salientNames,
+  ternaryNames,
+  ternaryShapes,
   type DecoderConfig,
   type LinearEntry,
   type SpikingConfig,
@@ -48,7 +51,9 @@ export interface LinearReport extends ActivationBits {
   readonly name: string;
   readonly outputs: number;
   readonly inputs: number;
-  /** Codes, scales, zero points, salient channels and their steps; or the float weight. Without the bias. */
+  /** Mean steps of a ternary weight; null where weights are not ternary. */
+  readonly averageWeightSteps: number | null;
+  /** Codes or trits, scales, zero points, steps of channels; or the float weight. Without the bias. */
   readonly bytes: number;
   readonly biasBytes: number;
   /** 8 bytes / (O C). */
@@ -80,6 +85,7 @@ export interface ModelReport {
     readonly weights: number;
     readonly inputChannels: number;
     readonly bitsPerWeight: number;
+    readonly averageWeightSteps: number | null;
   };
   readonly kv: KvReport;
   readonly bytes: ModelBytes;
@@ -89,7 +95,7 @@ const FLOAT32_BITS = 32;
 
 /**
  * Counts a model: true bits per weight with everything that a linear stores, steps and bits of activations and of the
- * KV cache, bytes by kind. Only headers and salient lists are read.
+ * KV cache, bytes by kind. Only headers and lists of steps are read.
  * Errors: those of the config; MISSING, SHAPE.
  *
  * @param config - parsed config.json
@@ -107,7 +113,7 @@ export async function describeModel(
     for (const entry of layerLinears(decoder, layer)) {
       const own = await readSteps(tensors, entry.prefix, entry.inputs, signal);
       steps.push(own);
-      linears.push(describeLinear(tensors, layer, entry, own, spiking));
+      linears.push(await describeLinear(tensors, layer, entry, own, spiking, signal));
     }
   }
   const weights = sum(linears, ({ outputs, inputs }) => outputs * inputs);
@@ -120,6 +126,7 @@ export async function describeModel(
       weights,
       inputChannels: sum(linears, ({ inputs }) => inputs),
       bitsPerWeight: (8 * bytes.linears) / weights,
+      averageWeightSteps: meanWeightSteps(linears),
       ...activationBits(steps, spiking),
     },
     kv: await describeKv(decoder, spiking, tensors, signal),
@@ -127,22 +134,16 @@ export async function describeModel(
   };
 }
 
-function describeLinear(
+async function describeLinear(
   tensors: TensorIndex,
   layer: number,
-  { prefix, name, outputs, inputs, bias }: LinearEntry,
+  entry: LinearEntry,
   steps: Uint8Array,
   spiking: SpikingConfig | undefined,
-): LinearReport {
-  const names = packedNames(prefix);
-  const stored: [string, number[]][] =
-    spiking === undefined
-      ? [[`${prefix}.weight`, [outputs, inputs]]]
-      : [
-          [names.codes, [outputs, packedBytes(inputs, spiking.weights.bits)]],
-          [names.scale, [outputs]],
-          [names.zero, [outputs]],
-        ];
+  signal: AbortSignal | undefined,
+): Promise<LinearReport> {
+  const { prefix, name, outputs, inputs, bias } = entry;
+  const { stored, averageWeightSteps } = await describeWeight(tensors, entry, spiking, signal);
   for (const [tensor, shape] of stored) checkWeight(tensors, tensor, shape);
   if (bias) checkWeight(tensors, `${prefix}.bias`, [outputs]);
   const bytes = bytesOf(tensors, [
@@ -154,11 +155,51 @@ function describeLinear(
     name,
     outputs,
     inputs,
+    averageWeightSteps,
     bytes,
     biasBytes: bias ? bytesOf(tensors, [`${prefix}.bias`]) : 0,
     bitsPerWeight: (8 * bytes) / (outputs * inputs),
     ...activationBits([steps], spiking),
   };
+}
+
+/** Names and shapes of the tensors that hold the weight of a linear, and the mean steps of ternary ones. */
+async function describeWeight(
+  tensors: TensorIndex,
+  entry: LinearEntry,
+  spiking: SpikingConfig | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ stored: [string, number[]][]; averageWeightSteps: number | null }> {
+  const { prefix, outputs, inputs } = entry;
+  if (spiking === undefined) {
+    return { stored: [[`${prefix}.weight`, [outputs, inputs]]], averageWeightSteps: null };
+  }
+  const format = spiking.weights;
+  if (format.kind !== 'ternary') {
+    const { codes, scale, zero } = packedNames(prefix);
+    const rows: [string, number[]][] = [scale, zero].map((name) => [name, [outputs]]);
+    return {
+      stored: [[codes, [outputs, packedBytes(inputs, format.bits)]], ...rows],
+      averageWeightSteps: null,
+    };
+  }
+  const names = ternaryNames(prefix);
+  const steps = (await readWeightSteps(tensors, entry, format, signal)).data as Uint8Array;
+  const shapes = ternaryShapes(entry, steps);
+  return {
+    stored: [
+      [names.steps, [inputs]],
+      [names.trits, shapes.trits],
+      [names.scale, shapes.scale],
+    ],
+    averageWeightSteps: sum(steps, (T) => T) / inputs,
+  };
+}
+
+function meanWeightSteps(linears: readonly LinearReport[]): number | null {
+  if (linears.some(({ averageWeightSteps }) => averageWeightSteps === null)) return null;
+  const size = ({ outputs, inputs }: LinearReport): number => outputs * inputs;
+  return sum(linears, (linear) => size(linear) * linear.averageWeightSteps!) / sum(linears, size);
 }
 
 /** Means over the channels of all the inputs given, each a list of steps. */

@@ -48,6 +48,17 @@ describe('a spiking model', () => {
   });
 });
 
+test('ternary weights take two bits a trit, and their scales and steps', async () => {
+  const { linears, total } = await describeToy(spiking({ weights: { kind: 'ternary', steps: [1, 3] } }));
+  const query = linears.find(({ layer, name }) => layer === 1 && name === 'self_attn.q_proj')!;
+  // 16 rows of 15 + 3 trits in 5 bytes, two float32 scales a row, 16 weight steps, 3 int32 channels with uint8 steps.
+  expect(query.bytes).toBe(16 * 5 + 16 * 8 + 16 + 3 * 5);
+  expect(query.averageWeightSteps).toBe(18 / 16);
+  // Two more trits for each output of each linear: 16 + 8 + 8 + 16 + 24 + 24 + 16 outputs a layer.
+  expect(total.averageWeightSteps).toBeCloseTo(1 + (2 * 2 * 112) / total.weights, 12);
+  expect((await describeToy(spiking({}))).total.averageWeightSteps).toBeNull();
+});
+
 test('uniform steps give the published means', async () => {
   const config = spiking({ activations: { bits: 3 } });
   const tensors = toyTensors(config);

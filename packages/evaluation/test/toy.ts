@@ -1,5 +1,5 @@
 /** A decoder of two small layers with made-up weights, float or spiking, and the tensors behind it. */
-import { createReferenceBackend, packCodes, packedBytes, type HostTensor } from '@spikellm/backend';
+import { createReferenceBackend, packCodes, packTrits, type HostTensor } from '@spikellm/backend';
 import {
   createRandom,
   globalWeights,
@@ -11,7 +11,10 @@ import {
   packedNames,
   parseDecoderConfig,
   salientTensors,
+  ternaryNames,
   type Decoder,
+  type LinearEntry,
+  type Random,
   type SpikingConfig,
 } from '@spikellm/graph';
 import type { TensorIndex } from '../src/index.ts';
@@ -29,13 +32,14 @@ export const floatConfig = {
 };
 
 export const spiking = (changes: {
+  weights?: SpikingConfig['weights'];
   activations?: Partial<SpikingConfig['activations']>;
   kv?: Partial<SpikingConfig['kv']>;
 }): SpikingConfig => ({
   quant_method: 'spikellm',
   format_version: 1,
   pipeline: 'rtn',
-  weights: { bits: 4, symmetric: false },
+  weights: changes.weights ?? { bits: 4, symmetric: false },
   activations: {
     bits: 4,
     steps: 2,
@@ -83,16 +87,14 @@ export function toyTensors(config?: SpikingConfig): Map<string, HostTensor> {
     tensors.set(name, hostTensor('float32', data, shape));
   }
   if (config === undefined) return tensors;
-  const { bits } = config.weights;
-  for (const { prefix, outputs, inputs } of layers.flatMap((layer) => layerLinears(decoder, layer))) {
+  for (const linear of layers.flatMap((layer) => layerLinears(decoder, layer))) {
+    const { prefix, inputs } = linear;
     tensors.delete(`${prefix}.weight`);
-    const names = packedNames(prefix);
-    const codes = Uint8Array.from({ length: outputs * inputs }, () => random.integer(0, 2 ** bits - 1));
-    const packed = packCodes(codes, outputs, inputs, bits);
-    tensors.set(names.codes, hostTensor('uint8', packed, [outputs, packedBytes(inputs, bits)]));
-    tensors.set(names.scale, hostTensor('float32', new Float32Array(outputs).fill(0.05)));
-    tensors.set(names.zero, { type: 'int16', data: new Int16Array(outputs).fill(7), dims: [outputs] });
-    for (const [name, tensor] of salientTensors(prefix, someSteps(inputs))) tensors.set(name, tensor);
+    const stored = [
+      ...weightTensors(linear, config.weights, random),
+      ...salientTensors(prefix, someSteps(inputs)),
+    ];
+    for (const [name, tensor] of stored) tensors.set(name, tensor);
   }
   const heads = config.kv.key === 'published' ? decoder.heads : decoder.kvHeads;
   for (const prefix of layers.flatMap((layer) => Object.values(kvPrefixes(layer)))) {
@@ -101,6 +103,38 @@ export function toyTensors(config?: SpikingConfig): Map<string, HostTensor> {
     }
   }
   return tensors;
+}
+
+/** Random codes; or random trits, where the first channel has the most steps and the others have the fewest. */
+function weightTensors(
+  { prefix, outputs, inputs }: LinearEntry,
+  format: SpikingConfig['weights'],
+  random: Random,
+): [string, HostTensor][] {
+  const scales = (columns: number): Float32Array => new Float32Array(outputs * columns).fill(0.05);
+  if (format.kind === 'ternary') {
+    const names = ternaryNames(prefix);
+    const steps = new Uint8Array(inputs).fill(format.steps[0]).fill(format.steps.at(-1)!, 0, 1);
+    const k = Int8Array.from({ length: outputs * inputs }, (_, i) => {
+      const T = steps[i % inputs];
+      return random.integer(-T, T);
+    });
+    const trits = packTrits(k, outputs, steps);
+    const W = new Set(steps).size;
+    return [
+      [names.steps, hostTensor('uint8', steps)],
+      [names.trits, hostTensor('uint8', trits, [outputs, trits.length / outputs])],
+      [names.scale, hostTensor('float32', scales(W), [outputs, W])],
+    ];
+  }
+  const names = packedNames(prefix);
+  const codes = Uint8Array.from({ length: outputs * inputs }, () => random.integer(0, 2 ** format.bits - 1));
+  const packed = packCodes(codes, outputs, inputs, format.bits);
+  return [
+    [names.codes, hostTensor('uint8', packed, [outputs, packed.length / outputs])],
+    [names.scale, hostTensor('float32', scales(1))],
+    [names.zero, { type: 'int16', data: new Int16Array(outputs).fill(7), dims: [outputs] }],
+  ];
 }
 
 export const toyConfig = (config?: SpikingConfig): Record<string, unknown> =>

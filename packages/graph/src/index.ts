@@ -9,9 +9,11 @@ export {
   FLOAT_BITS,
   KEY_QUANTISERS,
   parseSpikingConfig,
+  type CodeFormat,
   type KeyQuantiser,
   type SaliencyMetric,
   type SpikingConfig,
+  type TernaryFormat,
 } from './spiking-config.ts';
 export {
   checkLayerCount,
@@ -35,6 +37,7 @@ export { ropeFrequencies, ropeTables } from './rope.ts';
 export {
   hostTensor,
   isPacked,
+  isTernary,
   packedNames,
   readSteps,
   salientNames,
@@ -43,6 +46,7 @@ export {
   type LinearWeights,
   type PackedWeight,
 } from './linear.ts';
+export { readWeightSteps, ternaryNames, ternaryShapes, type TernaryWeight } from './ternary.ts';
 export { createCache, isCausal, type KvCache, type KvSteps, type LayerCache } from './cache.ts';
 export {
   kvPrefixes,

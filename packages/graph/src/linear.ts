@@ -3,6 +3,7 @@ import type { LinearEntry, TensorSource } from './registry.ts';
 import { packedShape, readWeight } from './registry.ts';
 import type { SpikingConfig } from './spiking-config.ts';
 import { FLOAT_BITS } from './spiking-config.ts';
+import { readTernary, ternaryOperands, type TernaryWeight } from './ternary.ts';
 
 /** Packed whole-number weights: w[o,c] = (code[o,c] - zero[o]) scale[o]. */
 export interface PackedWeight {
@@ -15,18 +16,21 @@ export interface PackedWeight {
   readonly zero: HostTensor;
 }
 
+type AnyWeight = HostTensor | PackedWeight | TernaryWeight;
+
 /** One linear in host memory. */
 export interface LinearWeights {
   readonly entry: LinearEntry;
   /** float32 [O, C], or packed. */
-  readonly weight: HostTensor | PackedWeight;
+  readonly weight: AnyWeight;
   /** float32 [O]. */
   readonly bias?: HostTensor | undefined;
   /** Spike steps of each input channel, uint8 [C]; absent where activations stay in float. */
   readonly steps?: Uint8Array | undefined;
 }
 
-export const isPacked = (weight: HostTensor | PackedWeight): weight is PackedWeight => 'codes' in weight;
+export const isPacked = (weight: AnyWeight): weight is PackedWeight => 'codes' in weight;
+export const isTernary = (weight: AnyWeight): weight is TernaryWeight => 'trits' in weight;
 
 /** The classes of steps that occur, with 1 always among them. */
 export function stepClasses(...all: readonly Uint8Array[]): number[] {
@@ -66,22 +70,29 @@ export async function readLinear(
   if (spiking === undefined) {
     return { entry, bias, weight: await readWeight(source, `${prefix}.weight`, [outputs, inputs], signal) };
   }
-  const { bits } = spiking.weights;
-  const names = packedNames(prefix);
-  const zero = await readWeight(source, names.zero, [outputs], signal);
-  const scale = await readWeight(source, names.scale, [outputs], signal);
-  checkScale(names.scale, scale.data as Float32Array);
+  const { weights, activations } = spiking;
+  const weight =
+    weights.kind === 'ternary'
+      ? await readTernary(source, entry, weights, signal)
+      : await readPacked(source, entry, weights.bits, signal);
+  checkScale(packedNames(prefix).scale, weight.scale.data as Float32Array);
+  const steps = activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined;
+  return { entry, bias, weight, steps };
+}
+
+async function readPacked(
+  source: TensorSource,
+  entry: LinearEntry,
+  bits: number,
+  signal?: AbortSignal,
+): Promise<PackedWeight> {
+  const names = packedNames(entry.prefix);
+  const zero = await readWeight(source, names.zero, [entry.outputs], signal);
   return {
-    entry,
-    bias,
-    weight: {
-      bits,
-      codes: await readWeight(source, names.codes, packedShape(entry, bits), signal),
-      scale,
-      zero: hostTensor('int32', Int32Array.from(zero.data as Int16Array)),
-    },
-    steps:
-      spiking.activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined,
+    bits,
+    codes: await readWeight(source, names.codes, packedShape(entry, bits), signal),
+    scale: await readWeight(source, names.scale, [entry.outputs], signal),
+    zero: hostTensor('int32', Int32Array.from(zero.data as Int16Array)),
   };
 }
 
@@ -164,13 +175,13 @@ export function prepareGroup(
   const weights = new Map<string, DeviceTensor>();
   const run = linears.map((linear): Apply => {
     const { entry, weight, bias, steps } = linear;
-    if (!isPacked(weight)) {
+    if (!isPacked(weight) && !isTernary(weight)) {
       const w = runner.upload(weight);
       weights.set(entry.name, w);
       return prepareFloat(runner, linear, w);
     }
     if (steps === undefined || spiking === undefined)
-      return preparePacked(runner, entry.inputs, weight, bias);
+      return prepareWeightOnly(runner, entry.inputs, weight, bias);
     const key = steps.join();
     const encoding = encodings.get(key) ?? prepareEncoding(runner, steps, spiking);
     encodings.set(key, encoding);
@@ -201,7 +212,18 @@ function prepareFloat(runner: Runner, { entry, bias, steps }: LinearWeights, wei
   return (x) => runner.run('linear_f32', { x, weight, bias: b }).y;
 }
 
-function preparePacked(runner: Runner, C: number, weight: PackedWeight, bias: HostTensor | undefined): Apply {
+/** Packed or ternary weights, activations in float. */
+function prepareWeightOnly(
+  runner: Runner,
+  C: number,
+  weight: PackedWeight | TernaryWeight,
+  bias: HostTensor | undefined,
+): Apply {
+  if (isTernary(weight)) {
+    const { attributes, constants } = ternaryOperands(weight, bias);
+    const additive = runner.prepare('linear_ternary_f32', attributes, constants);
+    return (x) => runner.apply(additive, { x }).y;
+  }
   const linear = runner.prepare(
     'linear_packed_f32',
     { weightBits: weight.bits, C },
@@ -225,18 +247,37 @@ function prepareEncoding(runner: Runner, steps: Uint8Array, { activations }: Spi
 
 function prepareSpiking(
   runner: Runner,
-  weight: PackedWeight,
+  weight: PackedWeight | TernaryWeight,
   bias: HostTensor | undefined,
   encoding: ReturnType<typeof prepareEncoding>,
 ): Apply {
-  const linear = runner.prepare(
-    'linear_codes_f32',
-    { ...encoding.gif, weightBits: weight.bits },
-    { ...encoding.constants, ...packedConstants(weight, bias) },
-  );
+  const linear = prepareOnCodes(runner, weight, bias, encoding);
   return (x, coded) => {
     const input = coded.get(encoding) ?? runner.apply(encoding.kernel, { x });
     coded.set(encoding, input);
-    return runner.apply(linear, input).y;
+    return linear(input);
   };
+}
+
+function prepareOnCodes(
+  runner: Runner,
+  weight: PackedWeight | TernaryWeight,
+  bias: HostTensor | undefined,
+  { gif, constants: spikes }: ReturnType<typeof prepareEncoding>,
+): (input: Coded) => DeviceTensor {
+  if (isTernary(weight)) {
+    const { attributes, constants } = ternaryOperands(weight, bias);
+    const additive = runner.prepare(
+      'linear_ternary_codes_f32',
+      { ...gif, ...attributes },
+      { ...spikes, ...constants },
+    );
+    return (input) => runner.apply(additive, input).y;
+  }
+  const linear = runner.prepare(
+    'linear_codes_f32',
+    { ...gif, weightBits: weight.bits },
+    { ...spikes, ...packedConstants(weight, bias) },
+  );
+  return (input) => runner.apply(linear, input).y;
 }

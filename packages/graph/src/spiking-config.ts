@@ -1,4 +1,4 @@
-import { SpikeError, type GifRange } from '@spikellm/backend';
+import { MAX_WEIGHT_STEPS, SpikeError, type GifRange } from '@spikellm/backend';
 
 /** How cached keys are quantised; values and queries go with it, except in `float`. */
 export const KEY_QUANTISERS = ['block', 'token', 'published', 'float'] as const;
@@ -10,6 +10,19 @@ export type SaliencyMetric = 'published' | 'random' | 'none';
 /** Bits of an activation that is left in float. */
 export const FLOAT_BITS = 16;
 
+/** Weights as whole-number codes of 1 to 8 bits with a scale and a zero point per row. */
+export interface CodeFormat {
+  readonly kind?: undefined;
+  readonly bits: number;
+  readonly symmetric: boolean;
+}
+/** Weights as spikes of ternary neurons. */
+export interface TernaryFormat {
+  readonly kind: 'ternary';
+  /** Steps that input channels may have, rising, such as [1, 3]. */
+  readonly steps: readonly number[];
+}
+
 /**
  * What makes a decoder spike: `quantization_config` of config.json, see docs/checkpoint.md.
  *
@@ -19,7 +32,7 @@ export interface SpikingConfig {
   readonly quant_method: 'spikellm';
   readonly format_version: 1;
   readonly pipeline: string;
-  readonly weights: { readonly bits: number; readonly symmetric: boolean };
+  readonly weights: CodeFormat | TernaryFormat;
   readonly activations: {
     /** Bits of one spike; 16 leaves activations in float. */
     readonly bits: number;
@@ -66,7 +79,20 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   const { activations, kv, weights } = config;
   must(config.quant_method === 'spikellm', "quant_method 'spikellm'", config.quant_method, 'UNSUPPORTED');
   must(config.format_version === 1, 'format_version 1', config.format_version, 'UNSUPPORTED');
-  must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
+  if (weights?.kind === undefined) {
+    must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
+  } else {
+    const { kind, steps } = weights;
+    must(kind === 'ternary', "weights.kind 'ternary' or none", kind, 'INVALID_ARGUMENT');
+    must(
+      Array.isArray(steps) &&
+        steps.length > 0 &&
+        steps.every((T, i) => whole(T, i === 0 ? 1 : steps[i - 1] + 1, MAX_WEIGHT_STEPS)),
+      `weights.steps to be rising numbers from 1 to ${MAX_WEIGHT_STEPS}, such as [1, 3]`,
+      steps,
+      'INVALID_ARGUMENT',
+    );
+  }
   const spikeBits = (value: unknown): boolean => whole(value, 1, 12) || value === FLOAT_BITS;
   const bitsRange = `from 1 to 12, or ${FLOAT_BITS}`;
   must(spikeBits(activations?.bits), `activations.bits ${bitsRange}`, activations?.bits, 'INVALID_ARGUMENT');

@@ -12,6 +12,8 @@ it('is undefined for a float model', () => {
 
 it('gives back what it read', () => {
   expect(parse(valid)).toEqual(valid);
+  const ternary = { ...valid, weights: { kind: 'ternary', steps: [1, 3] } };
+  expect(parse(ternary)).toEqual(ternary);
 });
 
 it('knows that all key quantisers but the published one are causal', () => {
@@ -39,6 +41,18 @@ it.each([
 
 it.each([
   { change: { weights: { bits: 9 } }, message: 'weights.bits from 1 to 8, received 9' },
+  {
+    change: { weights: { kind: 'binary' } },
+    message: 'weights.kind \'ternary\' or none, received "binary"',
+  },
+  {
+    change: { weights: { kind: 'ternary', steps: [1, 1] } },
+    message: 'weights.steps to be rising numbers from 1 to 7, such as [1, 3], received [1,1]',
+  },
+  {
+    change: { weights: { kind: 'ternary', steps: [4, 8] } },
+    message: 'weights.steps to be rising numbers from 1 to 7, such as [1, 3], received [4,8]',
+  },
   { change: { weights: undefined }, message: 'weights.bits from 1 to 8, received nothing' },
   {
     change: { activations: { ...valid.activations, bits: 0 } },

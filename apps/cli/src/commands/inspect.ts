@@ -42,7 +42,11 @@ function title({ config, spiking }: ModelReport): string {
   const shape = `${family}, ${layers} layers of ${hiddenSize}, ${heads} heads (${kvHeads} of keys and values), vocabulary ${vocabularySize}, context ${contextLength}`;
   if (spiking === null) return `${shape}; float`;
   const { weights, activations, pipeline } = spiking;
-  return `${shape}; spiking W${weights.bits}A${activations.bits}, ${pipeline}, ${activations.range} range`;
+  const kind =
+    weights.kind === 'ternary'
+      ? `ternary weights of ${weights.steps.join(' or ')} steps, `
+      : `W${weights.bits}`;
+  return `${shape}; spiking ${kind}A${activations.bits}, ${pipeline}, ${activations.range} range`;
 }
 
 function layerRow(name: string, linears: readonly LinearReport[]): string[] {
@@ -74,6 +78,9 @@ function summary({ total, kv, bytes: parts }: ModelReport): string[] {
     .filter(([name, count]) => count > 0 && name !== 'total')
     .map(([name, count]) => `${name === 'kvLists' ? 'KV lists' : name} ${bytes(count)}`);
   return [
+    ...(total.averageWeightSteps === null
+      ? []
+      : [`steps per weight     ${total.averageWeightSteps.toFixed(3)} (ternary)`]),
     `bits per activation  ${activations}`,
     `bits per KV value    ${kv.informationBits.toFixed(2)} of code (${kv.key}), ${stored}`,
     `bytes                ${bytes(parts.total)}: ${sizes.join(', ')}`,
