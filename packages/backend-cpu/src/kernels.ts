@@ -55,6 +55,31 @@ const packedLinearFloat: Packing = {
   numbers: ({ O, C }, { weightBits }) => [O, C, weightBits],
 };
 
+/** Linears on the codes of one input: their constants by their prefixes, and O of each. */
+const gifLinears = (
+  operands: readonly string[],
+  prefixes: readonly string[],
+  outputs: (letters: Letters) => number[],
+): KernelCall => {
+  const linears = (letters: Letters, attributes: Attributes): number[] => {
+    const own = outputs(letters);
+    return [own.length, ...own, letters.C, attributes.weightBits, letters.S, ...gif(attributes)];
+  };
+  const constantsOf = (prefix: string): string[] =>
+    prefix === ''
+      ? ['weight', 'weightScale', 'weightZero', 'bias']
+      : [`${prefix}Weight`, `${prefix}WeightScale`, `${prefix}WeightZero`, `${prefix}Bias`];
+  return {
+    operands,
+    numbers: (letters, attributes) => [...linears(letters, attributes), letters.N, attributes.eps ?? 0],
+    pack: {
+      kernel: 'pack_gif_linears',
+      constants: ['steps', ...prefixes.flatMap(constantsOf)],
+      numbers: linears,
+    },
+  };
+};
+
 /** O, S, then how many channels have weights of 1, 2, ... steps. */
 const ternaryCodes = ({ O, S }: Letters, { weightChannels }: Attributes): number[] => [
   O,
@@ -128,6 +153,13 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
     numbers: (letters, attributes) => [...codesLayout(letters, attributes), ...gif(attributes), letters.N],
     pack: packedLinearCodes,
   },
+  linear_gif_f32: gifLinears(['x', 'add', 'packed', 'y'], [''], ({ O }) => [O]),
+  qkv_gif_f32: gifLinears(['x', 'norm', 'packed', 'q', 'k', 'v'], ['q', 'k', 'v'], ({ H, K, D }) => [
+    H * D,
+    K * D,
+    K * D,
+  ]),
+  gate_up_gif_f32: gifLinears(['x', 'norm', 'packed', 'y'], ['gate', 'up'], ({ O }) => [O, O]),
   linear_packed_f32: ({ weightBits }) => (weightBits === 8 ? linearBytes : linearPanels),
   embedding_packed_f32: {
     operands: ['ids', 'weight', 'weightScale', 'weightZero', 'y'],

@@ -9,9 +9,9 @@ constexpr size_t FEW_TOKENS = 4;
 
 /// Codes with the segments' padding, as bytes; wide codes in two planes.
 struct CodePlanes {
-  const uint8_t* low;
-  const uint8_t* high;  // null where codes are bytes
-  const double* sums;   // [N, segments]
+  uint8_t* low;
+  uint8_t* high;  // null where codes are bytes
+  double* sums;   // [N, segments]
 };
 
 /// A plane of a segment, zeros where it is padded: the bits of code(c) from SHIFT on; returns the sum of the codes.
@@ -33,44 +33,50 @@ uint32_t splitSegment(const Segment& segment, const Code& code, uint8_t* low, ui
   return splitPlane<0>(segment, code, low);
 }
 
+CodePlanes newPlanes(const Call& call, size_t N, const PackedCodes& packed, bool wide) {
+  return {scratchOf<uint8_t>(call, N * packed.padded), wide ? scratchOf<uint8_t>(call, N * packed.padded) : nullptr,
+          scratchOf<double>(call, N * packed.count)};
+}
+/// Token n of the planes from its codes [C].
+template <class Code>
+void splitRow(const Code* row, size_t n, const PackedCodes& packed, const CodePlanes& planes) {
+  uint8_t* low = planes.low + n * packed.padded;
+  uint8_t* high = planes.high == nullptr ? nullptr : planes.high + n * packed.padded;
+  for (size_t g = 0; g < packed.count; g++) {
+    const Segment& segment = packed.segments[g];
+    double& sum = planes.sums[n * packed.count + g];
+    if (packed.positions == nullptr) {
+      sum = splitSegment(segment, [code = row + segment.from](size_t c) { return code[c]; }, low, high);
+    } else {
+      const auto anywhere = [row, at = packed.positions + segment.from](size_t c) { return row[at[c]]; };
+      sum = splitSegment(segment, anywhere, low, high);
+    }
+  }
+}
 template <class Code>
 CodePlanes splitCodes(const Call& call, const Code* codes, size_t N, const PackedCodes& packed) {
-  const size_t C = packed.layout.C, padded = packed.padded;
-  auto* low = scratchOf<uint8_t>(call, N * padded);
-  auto* high = sizeof(Code) > 1 ? scratchOf<uint8_t>(call, N * padded) : nullptr;
-  auto* sums = scratchOf<double>(call, N * packed.count);
-  parallelRanges(call, N, rowGrain(C), [&](size_t from, size_t to) {
-    for (size_t n = from; n < to; n++) {
-      uint8_t* lowRow = low + n * padded;
-      uint8_t* highRow = high == nullptr ? nullptr : high + n * padded;
-      for (size_t g = 0; g < packed.count; g++) {
-        const Segment& segment = packed.segments[g];
-        const Code* row = codes + n * C;
-        if (packed.positions == nullptr) {
-          const auto inOrder = [code = row + segment.from](size_t c) { return code[c]; };
-          sums[n * packed.count + g] = splitSegment(segment, inOrder, lowRow, highRow);
-        } else {
-          const auto anywhere = [row, at = packed.positions + segment.from](size_t c) { return row[at[c]]; };
-          sums[n * packed.count + g] = splitSegment(segment, anywhere, lowRow, highRow);
-        }
-      }
-    }
+  const CodePlanes planes = newPlanes(call, N, packed, sizeof(Code) > 1);
+  parallelRanges(call, N, rowGrain(packed.layout.C), [&](size_t from, size_t to) {
+    for (size_t n = from; n < to; n++) splitRow(codes + n * packed.layout.C, n, packed, planes);
   });
-  return {low, high, sums};
+  return planes;
 }
 
-/// What a kernel needs of one call.
+/// What a kernel needs of one linear.
 struct CodesCall {
   PackedCodes packed;
   CodePlanes planes;
   const float* scale;
   const int32_t* zero;
   float* y;
+  const float* add;  // [N, O], null where y is the linear alone
   size_t N;
-  /// Whether the codes of a class need the high plane.
-  const bool* wideClass;
+  const Gif& gif;
 
-  bool wide(const Segment& segment) const { return planes.high != nullptr && wideClass[segment.codeClass]; }
+  /// Whether the codes of a segment need the high plane.
+  bool wide(const Segment& segment) const {
+    return planes.high != nullptr && gif.maxCode(gif.classes[segment.codeClass]) > 255;
+  }
 
   /// totals += scale rowScale I for `rows` rows of a token, given its integer products.
   void settle(size_t n, size_t g, size_t row, size_t rows, const int32_t* low, const int32_t* high,
@@ -93,41 +99,78 @@ struct CodesCall {
     }
   }
 
+  void finish(size_t row, size_t rows, const double* totals, float* to) const {
+    for (size_t r = 0; r < rows; r++) to[r] = static_cast<float>(totals[r]) + packed.bias[row + r];
+  }
   void write(size_t n, size_t row, size_t rows, const double* totals) const {
-    float* to = y + n * packed.layout.O + row;
-    for (size_t r = 0; r < rows; r++) {
-      to[r] = static_cast<float>(totals[r]) + packed.bias[row + r];
-    }
+    const size_t at = n * packed.layout.O + row;
+    finish(row, rows, totals, y + at);
+    if (add == nullptr) return;
+    for (size_t r = 0; r < rows; r++) y[at + r] += add[at + r];
   }
 };
 
+/// Linears on the same codes. Where they are gated, they are two of one size, and y of the first is SwiGLU of both.
+struct CodesCalls {
+  const CodesCall* linears;
+  size_t count;
+  bool gated;
+
+  /// Pieces of `each` panels, of one linear after the other.
+  size_t pieces(size_t each) const {
+    size_t sum = 0;
+    for (size_t i = 0; i < (gated ? 1 : count); i++) sum += divideUp(linears[i].packed.layout.panels, each);
+    return sum;
+  }
+  /// The linear of a piece; `piece` becomes its place in it.
+  const CodesCall& linearOf(size_t& piece, size_t each) const {
+    const CodesCall* linear = linears;
+    for (size_t own; piece >= (own = divideUp(linear->packed.layout.panels, each)); linear++) piece -= own;
+    return *linear;
+  }
+  /// `up` is null where the linear stands alone.
+  void write(const CodesCall& linear, size_t n, size_t row, size_t rows, const double* totals, const double* up) const {
+    if (!gated) return linear.write(n, row, rows, totals);
+    float gate[GROUP * ROWS], other[GROUP * ROWS];
+    linear.finish(row, rows, totals, gate);
+    linears[1].finish(row, rows, up, other);
+    gateAll(gate, other, rows, linear.y + n * linear.packed.layout.O + row);
+  }
+};
+
+/// What TOKENS tokens sum to with one panel.
+template <int TOKENS, bool NARROW>
+void panelTotals(const CodesCall& c, size_t p, double (*totals)[ROWS]) {
+  const PackedCodes& packed = c.packed;
+  std::memset(totals, 0, TOKENS * sizeof *totals);
+  for (size_t g = 0; g < packed.count; g++) {
+    const Segment& segment = packed.segments[g];
+    const uint8_t* weights = packed.panel(p) + segment.offset;
+    const auto at = static_cast<size_t>(segment.at), channels = static_cast<size_t>(segment.padded);
+    int32_t low[TOKENS * ROWS], high[TOKENS * ROWS];
+    segmentProducts<TOKENS, NARROW>(segment.bits, weights, c.planes.low + at, packed.padded, channels, low);
+    const bool wide = c.wide(segment);
+    if (wide) segmentProducts<TOKENS, NARROW>(segment.bits, weights, c.planes.high + at, packed.padded, channels, high);
+    for (int m = 0; m < TOKENS; m++) {
+      c.settle(m, g, p * ROWS, ROWS, low + m * ROWS, wide ? high + m * ROWS : nullptr, totals[m]);
+    }
+  }
+}
+
 /// A call of TOKENS tokens, panel by panel.
 template <int TOKENS, bool NARROW>
-void fewTokens(const Call& call, const CodesCall& c) {
-  const PackedCodes& packed = c.packed;
+void fewTokens(const Call& call, const CodesCalls& all) {
   // A thread reads a few long streams: a short one ends before the memory has come up to speed.
-  const size_t grain = 1 + packed.layout.panels / (4 * threadCount(call));
-  parallelRanges(call, packed.layout.panels, grain, [&](size_t from, size_t to) {
-    for (size_t p = from; p < to; p++) {
-      double totals[TOKENS][ROWS] = {};
-      for (size_t g = 0; g < packed.count; g++) {
-        const Segment& segment = packed.segments[g];
-        const uint8_t* weights = packed.panel(p) + segment.offset;
-        const auto at = static_cast<size_t>(segment.at);
-        const auto channels = static_cast<size_t>(segment.padded);
-        int32_t low[TOKENS * ROWS], high[TOKENS * ROWS];
-        segmentProducts<TOKENS, NARROW>(segment.bits, weights, c.planes.low + at, packed.padded, channels, low);
-        const bool wide = c.wide(segment);
-        if (wide) {
-          segmentProducts<TOKENS, NARROW>(segment.bits, weights, c.planes.high + at, packed.padded, channels, high);
-        }
-        for (int m = 0; m < TOKENS; m++) {
-          c.settle(m, g, p * ROWS, ROWS, low + m * ROWS, wide ? high + m * ROWS : nullptr, totals[m]);
-        }
-      }
-      for (int m = 0; m < TOKENS; m++) {
-        c.write(m, p * ROWS, smallerSize(ROWS, packed.layout.O - p * ROWS), totals[m]);
-      }
+  const size_t panels = all.pieces(1), grain = 1 + panels / (4 * threadCount(call));
+  parallelRanges(call, panels, grain, [&](size_t from, size_t to) {
+    for (size_t piece = from; piece < to; piece++) {
+      size_t p = piece;
+      const CodesCall& c = all.linearOf(p, 1);
+      double totals[TOKENS][ROWS], up[TOKENS][ROWS];
+      panelTotals<TOKENS, NARROW>(c, p, totals);
+      if (all.gated) panelTotals<TOKENS, NARROW>(all.linears[1], p, up);
+      const size_t rows = smallerSize(ROWS, c.packed.layout.O - p * ROWS);
+      for (int m = 0; m < TOKENS; m++) all.write(c, m, p * ROWS, rows, totals[m], up[m]);
     }
   });
 }
@@ -169,67 +212,79 @@ GroupProducts groupProductsOf(size_t tokens) {
   else return tokens == TOKENS ? groupProducts<TOKENS, NARROW> : groupProductsOf<TOKENS - 1, NARROW>(tokens);
 }
 
-/// Many tokens: a group of panels is unpacked once for a block of them.
+/// What the tokens [from, to) sum to with the panels of a group: [to - from, 64]. `unpacked` is scratch.
 template <bool NARROW>
-void manyTokens(const Call& call, const CodesCall& c) {
+void groupTotals(const CodesCall& c, size_t firstPanel, size_t from, size_t to, uint8_t* unpacked, double* totals) {
   constexpr size_t width = GROUP * ROWS;
   const PackedCodes& packed = c.packed;
-  const size_t groups = divideUp(packed.layout.panels, GROUP), blocks = divideUp(c.N, TOKEN_BLOCK);
+  const size_t panels = smallerSize(GROUP, packed.layout.panels - firstPanel), rows = panels * ROWS;
   const size_t panelStride = smallerSize(PIECE, packed.padded) * ROWS;
-  const unsigned threads = threadCount(call);
-  auto* unpacked = scratchOf<uint8_t>(call, threads * GROUP * panelStride);
-  auto* allTotals = scratchOf<double>(call, threads * TOKEN_BLOCK * width);
-  parallel(call, groups * blocks, [&](size_t item, unsigned thread) {
-    uint8_t* group = unpacked + thread * GROUP * panelStride;
-    double* totals = allTotals + thread * TOKEN_BLOCK * width;
-    const size_t first = item / blocks * GROUP, from = item % blocks * TOKEN_BLOCK;
-    const size_t panels = smallerSize(GROUP, packed.layout.panels - first);
-    const size_t rows = panels * ROWS, to = smallerSize(c.N, from + TOKEN_BLOCK);
-    std::memset(totals, 0, TOKEN_BLOCK * width * sizeof(double));
-    for (size_t g = 0; g < packed.count; g++) {
-      const Segment& segment = packed.segments[g];
-      const auto channels = static_cast<size_t>(segment.padded);
-      for (size_t p = 0; p < panels; p++) {
-        unpackSegment(segment, packed.panel(first + p), group + p * panelStride);
-      }
-      const bool wide = c.wide(segment);
-      for (size_t n = from; n < to; n += CODE_TOKENS) {
-        const size_t tokens = smallerSize(CODE_TOKENS, to - n);
-        const size_t at = n * packed.padded + static_cast<size_t>(segment.at);
-        const auto products = groupProductsOf<CODE_TOKENS, NARROW>(tokens);
-        int32_t low[CODE_TOKENS * width], high[CODE_TOKENS * width];
-        products(group, panelStride, c.planes.low + at, packed.padded, channels, low);
-        if (wide) products(group, panelStride, c.planes.high + at, packed.padded, channels, high);
-        for (size_t m = 0; m < tokens; m++) {
-          c.settle(n + m, g, first * ROWS, rows, low + m * width, wide ? high + m * width : nullptr,
-                   totals + (n + m - from) * width);
-        }
+  std::memset(totals, 0, (to - from) * width * sizeof(double));
+  for (size_t g = 0; g < packed.count; g++) {
+    const Segment& segment = packed.segments[g];
+    const auto channels = static_cast<size_t>(segment.padded);
+    for (size_t p = 0; p < panels; p++) {
+      unpackSegment(segment, packed.panel(firstPanel + p), unpacked + p * panelStride);
+    }
+    const bool wide = c.wide(segment);
+    for (size_t n = from; n < to; n += CODE_TOKENS) {
+      const size_t tokens = smallerSize(CODE_TOKENS, to - n);
+      const size_t at = n * packed.padded + static_cast<size_t>(segment.at);
+      const auto products = groupProductsOf<CODE_TOKENS, NARROW>(tokens);
+      int32_t low[CODE_TOKENS * width], high[CODE_TOKENS * width];
+      products(unpacked, panelStride, c.planes.low + at, packed.padded, channels, low);
+      if (wide) products(unpacked, panelStride, c.planes.high + at, packed.padded, channels, high);
+      for (size_t m = 0; m < tokens; m++) {
+        c.settle(n + m, g, firstPanel * ROWS, rows, low + m * width, wide ? high + m * width : nullptr,
+                 totals + (n + m - from) * width);
       }
     }
-    const size_t written = smallerSize(rows, packed.layout.O - first * ROWS);
-    for (size_t n = from; n < to; n++) c.write(n, first * ROWS, written, totals + (n - from) * width);
+  }
+}
+
+/// Many tokens: a group of panels is unpacked once for a block of them.
+template <bool NARROW>
+void manyTokens(const Call& call, const CodesCalls& all) {
+  constexpr size_t width = GROUP * ROWS, block = TOKEN_BLOCK * width;
+  const size_t N = all.linears->N, groups = all.pieces(GROUP), blocks = divideUp(N, TOKEN_BLOCK);
+  const size_t room = GROUP * smallerSize(PIECE, all.linears->packed.padded) * ROWS;
+  const size_t kept = all.gated ? 2 : 1;
+  auto* unpacked = scratchOf<uint8_t>(call, threadCount(call) * room);
+  auto* allTotals = scratchOf<double>(call, threadCount(call) * kept * block);
+  parallel(call, groups * blocks, [&](size_t item, unsigned thread) {
+    size_t group = item / blocks;
+    const CodesCall& c = all.linearOf(group, GROUP);
+    const size_t first = group * GROUP, from = item % blocks * TOKEN_BLOCK, to = smallerSize(N, from + TOKEN_BLOCK);
+    double *totals = allTotals + thread * kept * block, *up = totals + block;
+    groupTotals<NARROW>(c, first, from, to, unpacked + thread * room, totals);
+    if (all.gated) groupTotals<NARROW>(all.linears[1], first, from, to, unpacked + thread * room, up);
+    const size_t rows = smallerSize(width, c.packed.layout.O - first * ROWS);
+    for (size_t n = from; n < to; n++) {
+      const size_t at = (n - from) * width;
+      all.write(c, n, first * ROWS, rows, totals + at, all.gated ? up + at : nullptr);
+    }
   });
 }
 
 template <bool NARROW>
-void runCodes(const Call& call, const CodesCall& c) {
-  if (c.N > FEW_TOKENS) return manyTokens<NARROW>(call, c);
-  if (c.N == 4) fewTokens<4, NARROW>(call, c);
-  if (c.N == 3) fewTokens<3, NARROW>(call, c);
-  if (c.N == 2) fewTokens<2, NARROW>(call, c);
-  if (c.N == 1) fewTokens<1, NARROW>(call, c);
+void runCodes(const Call& call, const CodesCalls& all) {
+  const size_t N = all.linears->N;
+  if (N > FEW_TOKENS) return manyTokens<NARROW>(call, all);
+  if (N == 4) fewTokens<4, NARROW>(call, all);
+  if (N == 3) fewTokens<3, NARROW>(call, all);
+  if (N == 2) fewTokens<2, NARROW>(call, all);
+  if (N == 1) fewTokens<1, NARROW>(call, all);
 }
 
 /// A layer on codes: operands codes, scale, zero, packed, y.
 template <bool NARROW>
 void linearOnCodes(const Call& call, const CodesLayout& layout, const Gif& gif, size_t N) {
   const PackedCodes packed(layout, operand<uint8_t>(call, 3));
-  bool wideClass[5];
-  for (size_t s = 0; s < gif.S; s++) wideClass[s] = gif.maxCode(gif.classes[s]) > 255;
   const CodePlanes planes = gif.wide() ? splitCodes(call, operand<uint16_t>(call, 0), N, packed)
                                        : splitCodes(call, operand<uint8_t>(call, 0), N, packed);
-  runCodes<NARROW>(call, CodesCall{packed, planes, operand<float>(call, 1), operand<int32_t>(call, 2),
-                                   operand<float>(call, 4), N, wideClass});
+  const CodesCall linear{packed,  planes, operand<float>(call, 1), operand<int32_t>(call, 2), operand<float>(call, 4),
+                         nullptr, N,      gif};
+  runCodes<NARROW>(call, {&linear, 1, false});
 }
 
 /// linear_codes_f32. Operands codes, scale, zero, packed, y;

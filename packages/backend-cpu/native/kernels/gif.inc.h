@@ -101,6 +101,22 @@ void encodeClass(const float* x, const int32_t* order, size_t count, const Encod
   for (; c < count; c++) codes[c] = static_cast<Code>(encoder.encode1(x[order[c]]));
 }
 
+/// One token: codes [C], scale and zero [S]. `order` is what pack_order wrote.
+template <class Code>
+void encodeRow(const float* x, const int32_t* order, size_t C, const Gif& gif, Code* codes, float* scale,
+               int32_t* zero) {
+  float min, max;
+  extent(x, C, &min, &max);
+  const int32_t* counts = order + C;
+  for (size_t s = 0; s < gif.S; s++) {
+    const auto count = static_cast<size_t>(counts[s]);
+    gifParameters(gif, gif.classes[s], min, max, scale + s, zero + s);
+    encodeClass(x, order, count, Encoder(scale[s], zero[s], gif.maxCode(gif.classes[s])), codes);
+    order += count;
+    codes += count;
+  }
+}
+
 /// gif_encode_f32. Operands x, packed, codes, scale, zero; numbers N, C, then the GIF format.
 template <class Code>
 void encodeRows(const Call& call, const Gif& gif) {
@@ -112,17 +128,7 @@ void encodeRows(const Call& call, const Gif& gif) {
   const size_t N = size(call, 0), C = size(call, 1), S = gif.S;
   parallelRanges(call, N, rowGrain(2 * C), [&](size_t from, size_t to) {
     for (size_t n = from; n < to; n++) {
-      const float* row = x + n * C;
-      float min, max;
-      extent(row, C, &min, &max);
-      size_t c = 0;
-      for (size_t s = 0; s < S; s++) {
-        const size_t at = n * S + s, count = static_cast<size_t>(order[C + s]);
-        gifParameters(gif, gif.classes[s], min, max, scale + at, zero + at);
-        const Encoder encoder(scale[at], zero[at], gif.maxCode(gif.classes[s]));
-        encodeClass(row, order + c, count, encoder, codes + n * C + c);
-        c += count;
-      }
+      encodeRow(x + n * C, order, C, gif, codes + n * C, scale + n * S, zero + n * S);
     }
   });
 }

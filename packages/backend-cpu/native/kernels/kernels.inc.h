@@ -6,6 +6,7 @@
 #include "codes_layout.inc.h"
 #include "panels.inc.h"
 #include "codes.inc.h"
+#include "fused.inc.h"
 #include "ternary.inc.h"
 #include "packed.inc.h"
 #include "rows.inc.h"
@@ -30,6 +31,9 @@ const KernelEntry entries[] = {
     {"gif_encode_f32", gifEncode, nullptr},
     {"gif_decode_f32", gifDecode, nullptr},
     {"linear_codes_f32", linearCodes, nullptr},
+    {"linear_gif_f32", linearGif, nullptr},
+    {"qkv_gif_f32", qkvGif, nullptr},
+    {"gate_up_gif_f32", gateUpGif, nullptr},
     {"linear_packed_f32", linearPacked, nullptr},
     {"linear_packed_bytes", linearBytes, nullptr},
     {"embedding_packed_f32", embeddingPacked, nullptr},
@@ -42,6 +46,7 @@ const KernelEntry entries[] = {
     {"kv_saliency_f32", kvSaliency, nullptr},
     {"pack_order", packOrder, orderBytes},
     {"pack_linear_codes", packLinearCodes, linearCodesBytes},
+    {"pack_gif_linears", packGifLinears, gifLinearsBytes},
     {"pack_linear_ternary_codes", packTernaryCodes, ternaryCodesBytes},
     {"pack_linear_packed", packLinearPacked, linearPackedBytes},
     {"pack_classes", packClasses, classesBytes},
