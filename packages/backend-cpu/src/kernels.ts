@@ -93,6 +93,18 @@ const packedTernaryCodes: Packing = {
   numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes)],
 };
 
+/** O, then how many channels have weights of 1, 2, ... steps. */
+const ternaryFloat = ({ O }: Letters, { weightChannels }: Attributes): number[] => [
+  O,
+  weightChannels.length,
+  ...weightChannels,
+];
+const packedTernaryFloat: Packing = {
+  kernel: 'pack_linear_ternary',
+  constants: ['weightSteps', 'weight', 'weightScale', 'bias'],
+  numbers: ternaryFloat,
+};
+
 const packedClasses = (channels: (letters: Letters) => number): Packing => ({
   kernel: 'pack_classes',
   constants: ['keySteps', 'valueSteps'],
@@ -169,6 +181,11 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
     operands: ['codes', 'scale', 'zero', 'packed', 'y'],
     numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes), letters.N],
     pack: packedTernaryCodes,
+  },
+  linear_ternary_f32: {
+    operands: ['x', 'packed', 'y'],
+    numbers: (letters, attributes) => [...ternaryFloat(letters, attributes), letters.N],
+    pack: packedTernaryFloat,
   },
   attend_gif_token_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed', ...cached],

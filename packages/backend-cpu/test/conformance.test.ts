@@ -10,7 +10,6 @@ for (const isa of supportedInstructionSets()) {
       describeConformance({
         createBackend: () => createCpuBackend({ isa, threads }),
         golden: readGolden('kernels'),
-        skip: [{ kernel: 'linear_ternary_f32', reason: 'no native kernel yet' }],
         expectReport: ({ features, threads: used }) => {
           assert.deepEqual(features, [isa]);
           assert.equal(used, threads);

@@ -9,6 +9,7 @@
 #include "fused.inc.h"
 #include "ternary.inc.h"
 #include "packed.inc.h"
+#include "ternary_float.inc.h"
 #include "rows.inc.h"
 #include "attention.inc.h"
 #include "attention_gif.inc.h"
@@ -38,6 +39,7 @@ const KernelEntry entries[] = {
     {"linear_packed_bytes", linearBytes, nullptr},
     {"embedding_packed_f32", embeddingPacked, nullptr},
     {"linear_ternary_codes_f32", linearTernaryCodes, nullptr},
+    {"linear_ternary_f32", linearTernary, nullptr},
     {"attend_gif_token_f32", attendGifToken, nullptr},
     {"attend_gif_block_f32", attendGifBlock, nullptr},
     {"attend_gif_published_f32", attendGifPublished, nullptr},
@@ -48,6 +50,7 @@ const KernelEntry entries[] = {
     {"pack_linear_codes", packLinearCodes, linearCodesBytes},
     {"pack_gif_linears", packGifLinears, gifLinearsBytes},
     {"pack_linear_ternary_codes", packTernaryCodes, ternaryCodesBytes},
+    {"pack_linear_ternary", packTernaryFloat, ternaryFloatBytes},
     {"pack_linear_packed", packLinearPacked, linearPackedBytes},
     {"pack_classes", packClasses, classesBytes},
     {"probe_read", probeRead, nullptr},

@@ -101,6 +101,13 @@ inline F loadHighNibbles(const uint8_t* p) {
   const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   return _mm256_cvtepi32_ps(_mm256_srli_epi32(bytes, 4));
 }
+template <int FIELD>
+inline F loadTrits(const uint8_t* p) {
+  // A lane of the table is chosen by the lowest three bits; the third is another pair's.
+  const __m256 table = _mm256_setr_ps(-1, 0, 1, 2, -1, 0, 1, 2);
+  const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  return _mm256_permutevar8x32_ps(table, _mm256_srli_epi32(bytes, 2 * FIELD));
+}
 
 using I = __m256i;
 inline I zeros() { return _mm256_setzero_si256(); }

@@ -79,6 +79,13 @@ inline F loadHighNibbles(const uint8_t* p) {
   const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   return _mm512_cvtepi32_ps(_mm512_srli_epi32(bytes, 4));
 }
+template <int FIELD>
+inline F loadTrits(const uint8_t* p) {
+  // A lane of the table is chosen by the lowest four bits; two of them are another pair's.
+  const __m512 table = _mm512_setr_ps(-1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2);
+  const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 2 * FIELD), table);
+}
 
 using I = __m512i;
 inline I zeros() { return _mm512_setzero_si512(); }

@@ -69,6 +69,12 @@ inline F loadWhole(const uint16_t* p) { return floats(vld1_u16(p)); }
 inline F loadHalf(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 inline F loadLowNibbles(const uint8_t* p) { return floats(vand_u8(fourBytes(p), vdup_n_u8(15))); }
 inline F loadHighNibbles(const uint8_t* p) { return floats(vshr_n_u8(fourBytes(p), 4)); }
+template <int FIELD>
+inline F loadTrits(const uint8_t* p) {
+  uint8x8_t pairs = fourBytes(p);
+  if constexpr (FIELD > 0) pairs = vshr_n_u8(pairs, 2 * FIELD);
+  return vsubq_f32(floats(vand_u8(pairs, vdup_n_u8(3))), vdupq_n_f32(1));
+}
 
 using I = uint8x16_t;
 inline I zeros() { return vdupq_n_u8(0); }

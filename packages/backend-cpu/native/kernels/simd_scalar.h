@@ -45,6 +45,11 @@ inline F loadHalf(const uint16_t* p) {
 }
 inline F loadLowNibbles(const uint8_t* p) { return static_cast<float>(*p & 15); }
 inline F loadHighNibbles(const uint8_t* p) { return static_cast<float>(*p >> 4); }
+/// The pair FIELD of bits of each byte, 0 the lowest, less 1.
+template <int FIELD>
+inline F loadTrits(const uint8_t* p) {
+  return static_cast<float>((*p >> 2 * FIELD) & 3) - 1;
+}
 
 /// Four bytes a lane.
 using I = int32_t;
