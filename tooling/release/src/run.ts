@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const bin = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
@@ -10,12 +10,25 @@ const bin = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
  * @throws with the command and all of its output when it fails
  */
 export async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
-  const env = { ...process.env, NODE_OPTIONS: '', PATH: [bin, process.env.PATH].join(delimiter) };
+  return (await execute(cwd, [bin, process.env.PATH].join(delimiter), program, args)).stdout;
+}
+
+/** `run` where Node is the only program to be found, so no compiler; gives both streams. */
+export async function runWithNodeOnly(cwd: string, program: string, ...args: string[]): Promise<Printed> {
+  return execute(cwd, dirname(process.execPath), program, args);
+}
+
+interface Printed {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function execute(cwd: string, path: string, program: string, args: string[]): Promise<Printed> {
+  const env = { ...process.env, NODE_OPTIONS: '', PATH: path };
   return new Promise((resolve, reject) => {
     execFile(program, args, { cwd, env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
-      const output = `${stdout}${stderr}`;
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${program} ${args.join(' ')}\n${output || error.message}`));
+      if (error === null) resolve({ stdout, stderr });
+      else reject(new Error(`${program} ${args.join(' ')}\n${`${stdout}${stderr}` || error.message}`));
     });
   });
 }

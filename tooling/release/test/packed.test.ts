@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { archiveOf, linesOf, run } from '../src/run.ts';
+import { archiveOf, linesOf, run, runWithNodeOnly } from '../src/run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'spikellm-packed-'));
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -65,6 +65,19 @@ describe('installed by npm', () => {
     const imports = libraries.map(({ name }, i) => `export * as a${i} from '${name}';`);
     writeFileSync(join(scratch, 'all.mts'), imports.join('\n'));
     await expectToRun('tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', 'all.mts');
+  });
+
+  test('without a platform package and a compiler, spikellm says what it took instead', async () => {
+    const cli = join(scratch, 'node_modules', 'spikellm', 'bin', 'spikellm.js');
+    const model = join(scratch, 'node_modules', '@spikellm', 'demo-model', 'model');
+    const args = ['generate', model, '--prompt', 'The fox', '--max-tokens', '2'];
+    const { stdout, stderr } = await runWithNodeOnly(scratch, 'node', cli, ...args);
+    expect(stdout).toMatch(/^The fox/);
+    const [passed, taken] = linesOf(stderr);
+    expect(passed).toMatch(
+      /^backend cpu is not used: .* @spikellm\/backend-cpu-\S+ \(not found\) and .* \(not found\)/,
+    );
+    expect(taken).toMatch(/^backend reference: .* \(the first that this machine can run\)$/);
   });
 
   test('spikellm prints its help', async () => {
