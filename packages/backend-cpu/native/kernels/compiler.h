@@ -1,8 +1,10 @@
 // What compilers call by different names.
 #pragma once
 
-// MSVC fuses products and sums in some versions; the others are told by -ffp-contract=off.
-#if defined(_MSC_VER)
+// Products and sums are never fused unasked: codes must be equal on every backend. GCC is told by -ffp-contract=off.
+#if defined(__clang__)
+#pragma clang fp contract(off)
+#elif defined(_MSC_VER)
 #pragma fp_contract(off)
 #endif
 
