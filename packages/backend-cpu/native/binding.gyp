@@ -9,14 +9,21 @@
     'cflags': ['-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'],
     'cflags_cc': ['-std=c++17'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
-    'xcode_settings': {
-      'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
-      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
-      'GCC_OPTIMIZATION_LEVEL': '3',
-      'MACOSX_DEPLOYMENT_TARGET': '11.0',
-      'OTHER_CFLAGS': ['-ffp-contract=off'],
-    },
-    'msvs_settings': {'VCCLCompilerTool': {'ExceptionHandling': 1, 'AdditionalOptions': ['/fp:precise']}},
+    # Late, since Node's own settings for these systems come after those of target_defaults.
+    'target_conditions': [
+      ['OS=="mac"', {
+        'xcode_settings': {
+          'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+          'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+          'GCC_OPTIMIZATION_LEVEL': '3',
+          'MACOSX_DEPLOYMENT_TARGET': '11.0',
+          'OTHER_CFLAGS': ['-ffp-contract=off'],
+        },
+      }],
+      ['OS=="win"', {
+        'msvs_settings': {'VCCLCompilerTool': {'ExceptionHandling': 1, 'AdditionalOptions': ['/fp:precise']}},
+      }],
+    ],
     'conditions': [['OS=="win" and clang_cl==1', {'msbuild_toolset': 'ClangCL'}]],
   },
   'targets': [

@@ -1,7 +1,7 @@
 #pragma once
 #include <chrono>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
 
@@ -11,7 +11,7 @@ namespace spikellm {
 constexpr std::chrono::microseconds LOOK_OUT{30};
 
 inline void relax() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(_M_X64)
   _mm_pause();
 #elif defined(__aarch64__)
   asm volatile("yield");
