@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { packCodes, type HostTensor } from '@spikellm/backend';
 import {
   hostTensor,
@@ -13,24 +14,30 @@ import { Tensor } from 'onnxruntime-common';
 import type { LayerSteps } from './steps.ts';
 import { quantiseRows } from './weight-quantiser.ts';
 
-/** One layer as the tensors of a SpikeLLM checkpoint, see docs/checkpoint.md. */
-export function encodeLayer(
+/**
+ * One layer as the tensors of a SpikeLLM checkpoint, see docs/checkpoint.md. Lets timers and signals run between linears;
+ * rejects with the signal's reason when aborted.
+ */
+export async function encodeLayer(
   index: number,
   weights: LayerWeights,
   steps: LayerSteps,
   weightBits: number,
-): [string, Tensor][] {
+  signal?: AbortSignal,
+): Promise<[string, Tensor][]> {
   const kv = kvPrefixes(index);
   const tensors: [string, HostTensor][] = [
     [inputNormName(index), weights.inputNorm],
     [mlpNormName(index), weights.mlpNorm],
-    ...weights.linears.flatMap((linear) =>
-      encodeLinear(linear, steps.linears.get(linear.entry.name), weightBits),
-    ),
-    ...(steps.kv
-      ? [...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values)]
-      : []),
   ];
+  for (const linear of weights.linears) {
+    await nextTurn();
+    signal?.throwIfAborted();
+    tensors.push(...encodeLinear(linear, steps.linears.get(linear.entry.name), weightBits));
+  }
+  if (steps.kv) {
+    tensors.push(...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values));
+  }
   return tensors.map(([name, { type, data, dims }]) => [
     name,
     new Tensor(type as 'uint8', data as Uint8Array, dims),

@@ -75,7 +75,8 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
       const weights = await readLayer(model.tensors, config, index, undefined, signal);
       const smoothed =
         settings.pipeline === 'smoothquant' ? smoothLayer(weights, config, statistics![index]) : weights;
-      await writer.writeShard(shard, encodeLayer(index, smoothed, steps[index], settings.weightBits));
+      const encoded = await encodeLayer(index, smoothed, steps[index], settings.weightBits, signal);
+      await writer.writeShard(shard, encoded);
     }
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
   }

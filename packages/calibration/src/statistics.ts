@@ -110,9 +110,10 @@ async function runLayer(
     for (const [window, x] of streams.entries()) {
       signal?.throwIfAborted();
       const place = { position: 0, rope: cache.rope };
-      next.push(runner.scope(() => layer.forward(x, cache.layers[0], place, watch?.taps)));
+      const pass = (): DeviceTensor => layer.forward(x, cache.layers[0], place, watch?.taps);
+      next.push(backend.abortable(signal, () => runner.scope(pass)));
       x.dispose();
-      await backend.synchronize();
+      await backend.synchronize({ signal });
       onWindow(window);
     }
     return { streams: next, statistics: await watch?.read() };

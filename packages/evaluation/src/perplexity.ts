@@ -46,7 +46,7 @@ export async function perplexity(
   let sum = 0;
   for (const [index, tokens] of windows.entries()) {
     signal?.throwIfAborted();
-    const losses = await windowLosses(decoder, runner, cache, tokens);
+    const losses = await windowLosses(decoder, runner, cache, tokens, signal);
     for (let n = 0; n < window - 1; n++) sum += losses[n];
     if (!Number.isFinite(sum)) {
       throw new SpikeError('NOT_FINITE', {
@@ -76,12 +76,13 @@ async function windowLosses(
   runner: Runner,
   cache: KvCache,
   tokens: readonly number[],
+  signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
   const { backend } = decoder;
   cache.reset();
-  using logits = decoder.forward(tokens, cache, { logits: 'all' });
+  using logits = decoder.forward(tokens, cache, { logits: 'all', signal });
   const next = Int32Array.from(tokens, (_, n) => tokens[n + 1] ?? 0);
   using targets = backend.upload({ type: 'int32', data: next, dims: [next.length] });
-  using losses = runner.run('cross_entropy_f32', { logits, targets }).y;
-  return (await backend.read(losses)).data as Float32Array;
+  using losses = backend.abortable(signal, () => runner.run('cross_entropy_f32', { logits, targets }).y);
+  return (await backend.read(losses, { signal })).data as Float32Array;
 }

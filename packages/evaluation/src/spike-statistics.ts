@@ -87,10 +87,13 @@ export async function spikeStatistics(
         seen.push({ encoding, codes });
       }
     };
-    decoder.forward(window, cache, { logits: 'last', taps: { linearInput } }).dispose();
-    for (const { encoding, codes } of seen) {
-      tally(encoding, (await decoder.backend.read(codes)).data as Uint8Array, activations.bits);
-      codes.dispose();
+    decoder.forward(window, cache, { logits: 'last', taps: { linearInput }, signal }).dispose();
+    try {
+      for (const { encoding, codes } of seen) {
+        tally(encoding, (await decoder.backend.read(codes, { signal })).data as Uint8Array, activations.bits);
+      }
+    } finally {
+      for (const { codes } of seen) codes.dispose();
     }
     onProgress?.(index + 1, windows.length);
   }

@@ -28,6 +28,8 @@ export interface ForwardOptions {
   readonly taps?: Taps;
   /** Logits of every token, or of the last one only. */
   readonly logits: 'all' | 'last';
+  /** Ties the pass to a signal, as `Backend.abortable` does; read the logits with the same signal. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A decoder on a backend, float or spiking. */
@@ -38,7 +40,8 @@ export interface Decoder extends Disposable {
   /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context. */
   createCache(capacity: number): KvCache;
   /**
-   * Runs the tokens that follow what the cache holds, and moves the cache on.
+   * Runs the tokens that follow what the cache holds, and moves the cache on. When `signal` is aborted before the pass
+   * has ended, the logits and the whole cache mean nothing any more: reset or dispose it.
    *
    * @returns logits [N, V], or [1, V] for `logits: 'last'`; the caller disposes them
    * Errors: INVALID_ARGUMENT for no tokens, an id outside the vocabulary, or more tokens than the cache has room for.
@@ -116,10 +119,10 @@ function assemble(
         capacity,
       ),
 
-    forward(ids, cache, { taps, logits }) {
+    forward(ids, cache, { taps, logits, signal }) {
       checkIds(ids, config.vocabularySize);
       checkRoom(ids.length, cache);
-      return runner.scope(() => {
+      const pass = (): DeviceTensor => {
         const place = { position: cache.position, rope: cache.rope };
         let x = gather(ids, table);
         layers.forEach((layer, index) => {
@@ -135,7 +138,8 @@ function assemble(
           { eps: config.normEpsilon },
         ).y;
         return runner.run('linear_f32', { x: normed, weight: head }).y;
-      });
+      };
+      return backend.abortable(signal, () => runner.scope(pass));
     },
 
     dispose: () => runner.dispose(),

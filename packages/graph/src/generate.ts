@@ -45,7 +45,7 @@ export async function* generateTokens(
     let next = prompt;
     for (let drawn = 0; drawn < most; drawn++) {
       signal?.throwIfAborted();
-      const logits = await lastLogits(decoder, next, cache);
+      const logits = await lastLogits(decoder, next, cache, signal);
       const id = sample(logits);
       if (!Number.isFinite(logits[id])) {
         throw new SpikeError('NOT_FINITE', {
@@ -92,9 +92,14 @@ function checkPrompt(
   }
 }
 
-async function lastLogits(decoder: Decoder, ids: readonly number[], cache: KvCache): Promise<Float32Array> {
-  using logits = decoder.forward(ids, cache, { logits: 'last' });
-  return (await decoder.backend.read(logits)).data as Float32Array;
+async function lastLogits(
+  decoder: Decoder,
+  ids: readonly number[],
+  cache: KvCache,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  using logits = decoder.forward(ids, cache, { logits: 'last', signal });
+  return (await decoder.backend.read(logits, { signal })).data as Float32Array;
 }
 
 /**

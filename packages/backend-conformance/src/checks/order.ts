@@ -1,7 +1,7 @@
 /** Runs, reads, uploads and disposals take effect in the order in which they were asked for. */
-import { createRunner, type Backend } from '@spikellm/backend';
+import { createRunner, type Backend, type DeviceTensor } from '@spikellm/backend';
 import { expect } from 'vitest';
-import { bytes, float, valuesOf, zeros, type Check } from '../check.ts';
+import { bytes, float, sentenceOf, valuesOf, zeros, type Check } from '../check.ts';
 
 export const orderChecks: Check[] = [
   { name: 'each run sees what the runs before it wrote', needs: ['add_f32'], run: fibonacci },
@@ -11,6 +11,7 @@ export const orderChecks: Check[] = [
   { name: 'upload and prepare copy host memory', needs: ['add_f32', 'linear_packed_f32'], run: copies },
   { name: 'allocated tensors are zero, in used memory too', needs: [], run: zeroFilled },
   { name: 'synchronize waits and lets timers run', needs: ['add_f32'], run: synchronizes },
+  { name: 'what a signal no longer wants is left out, and nothing else', needs: ['add_f32'], run: aborts },
 ];
 
 /** Three tensors in turn, 30 runs without a read: t[i] = t[i-1] + t[i-2] in whole numbers. */
@@ -102,4 +103,34 @@ async function synchronizes(backend: Backend): Promise<void> {
     await backend.synchronize();
   }
   expect(timer.fired).toBe(true);
+}
+
+async function aborts(backend: Backend): Promise<void> {
+  using runner = createRunner(backend);
+  const add = runner.prepare('add_f32', {}, {});
+  const [one, wanted, unwanted, others] = [1, 0, 0, 0].map((value) => runner.upload(float([value], 1, 1)));
+  const addTo = (y: DeviceTensor): void => backend.dispatch(add, { a: one, b: one, y }, {});
+  const stop = new AbortController();
+  const { signal } = stop;
+  const reason = new Error('enough');
+
+  backend.abortable(signal, () => addTo(wanted));
+  expect([...(await valuesOf(backend, wanted))]).toEqual([2]);
+  const pending = backend.read(wanted, { signal });
+  stop.abort(reason);
+  await expect(pending).rejects.toBe(reason);
+  backend.abortable(signal, () => {
+    addTo(unwanted);
+    // Without a signal of its own, a call inside belongs to the one around it.
+    backend.abortable(undefined, () => addTo(unwanted));
+    backend.abortable(new AbortController().signal, () => addTo(others));
+  });
+  addTo(wanted);
+  const all = [wanted, unwanted, others].map((tensor) => valuesOf(backend, tensor));
+  expect((await Promise.all(all)).map(([value]) => value)).toEqual([2, 0, 2]);
+
+  await expect(backend.read(wanted, { signal })).rejects.toBe(reason);
+  await expect(backend.synchronize({ signal })).rejects.toBe(reason);
+  const aliased = (): void => backend.abortable(signal, () => addTo(one));
+  expect(await sentenceOf(aliased)).toContain('expected y to be a tensor of its own');
 }
