@@ -1,7 +1,7 @@
 import type { DeviceTensor, HostTensor, Runner } from '@spikellm/backend';
 import { prepareAttention, type KvSteps, type LayerCache, type PreparedAttention } from './cache.ts';
 import type { DecoderConfig } from './config.ts';
-import { prepareGroup, readLinear, readSteps, type LinearWeights } from './linear.ts';
+import { readLinear, readSteps, type LinearWeights } from './linear.ts';
 import {
   inputNormName,
   layerLinears,
@@ -11,6 +11,7 @@ import {
   type TensorSource,
 } from './registry.ts';
 import type { SpikingConfig } from './spiking-config.ts';
+import { prepareGateUp, prepareQkv, prepareResidual } from './stages.ts';
 
 /** One decoder layer in host memory. */
 export interface LayerWeights {
@@ -99,40 +100,30 @@ export function prepareLayer(
   weights: LayerWeights,
   spiking?: SpikingConfig,
 ): DecoderLayer {
-  const group = (name: LinearGroup) =>
-    prepareGroup(
-      runner,
-      weights.linears.filter(({ entry }) => entry.group === name),
-      spiking,
-    );
-  const [qkv, o, gateUp, down] = [group('qkv'), group('o'), group('gate_up'), group('down')];
-  const inputNorm = runner.upload(weights.inputNorm);
-  const mlpNorm = runner.upload(weights.mlpNorm);
-  const attention = prepareAttention(runner, config, spiking, weights.kvSteps);
   const { heads: H, kvHeads: K, headSize: D, normEpsilon: eps } = config;
+  const group = (name: LinearGroup) => weights.linears.filter(({ entry }) => entry.group === name);
+  const norm = (weight: HostTensor) => ({ weight: runner.upload(weight), eps });
+  const heads = { H, K, D };
+  const qkv = prepareQkv(runner, group('qkv'), spiking, norm(weights.inputNorm), heads);
+  const o = prepareResidual(runner, group('o')[0], spiking);
+  const gateUp = prepareGateUp(runner, group('gate_up'), spiking, norm(weights.mlpNorm));
+  const down = prepareResidual(runner, group('down')[0], spiking);
+  const attention = prepareAttention(runner, config, spiking, weights.kvSteps);
 
   return {
     attention,
     weights: new Map([qkv, o, gateUp, down].flatMap(({ weights: all }) => [...all])),
     forward(x, cache, { position, rope }, taps) {
-      const normed = runner.run('rmsnorm_f32', { x, weight: inputNorm }, { eps }).y;
-      taps?.linearInput?.(index, 'qkv', normed);
-      const [rawQ, rawK, v] = qkv.run(normed);
+      const watch = (name: LinearGroup) =>
+        taps?.linearInput && ((input: DeviceTensor) => taps.linearInput!(index, name, input));
+      const [rawQ, rawK, v] = qkv.run(watch('qkv'), x);
       const q = runner.run('rope_f32', { x: rawQ, ...rope }, { H, D }, { position }).y;
       const k = runner.run('rope_f32', { x: rawK, ...rope }, { H: K, D }, { position }).y;
       taps?.attention?.(index, q, k, v);
       const context = attention.attend(q, k, v, cache, position);
-      taps?.linearInput?.(index, 'o', context);
-      const [attended] = o.run(context);
-      const middle = runner.run('add_f32', { a: x, b: attended }).y;
-
-      const normedMiddle = runner.run('rmsnorm_f32', { x: middle, weight: mlpNorm }, { eps }).y;
-      taps?.linearInput?.(index, 'gate_up', normedMiddle);
-      const [gate, up] = gateUp.run(normedMiddle);
-      const hidden = runner.run('swiglu_f32', { gate, up }).y;
-      taps?.linearInput?.(index, 'down', hidden);
-      const [mlp] = down.run(hidden);
-      return runner.run('add_f32', { a: middle, b: mlp }).y;
+      const middle = o.run(watch('o'), context, x);
+      const hidden = gateUp.run(watch('gate_up'), middle);
+      return down.run(watch('down'), hidden, middle);
     },
   };
 }

@@ -232,7 +232,8 @@ function prepareWeightOnly(
   return (x) => runner.apply(linear, { x }).y;
 }
 
-const packedConstants = ({ codes, scale, zero }: PackedWeight, bias: HostTensor | undefined) => ({
+/** The constants of kernels on packed weights. */
+export const packedConstants = ({ codes, scale, zero }: PackedWeight, bias: HostTensor | undefined) => ({
   weight: codes,
   weightScale: scale,
   weightZero: zero,
