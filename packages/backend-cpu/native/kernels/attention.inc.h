@@ -1,7 +1,12 @@
-// Causal attention over float keys and values. Token n of a call sees the cache up to position + n, so queries are
-// independent once all keys and values are in place; a head's queries go in tiles, as two matrix products.
+// Causal attention. Token n of a call sees the cache up to position + n, so queries are independent once all keys and
+// values are in place. The query heads that share a key/value head go together, some tokens at a time, as two matrix
+// products. Every sum has one order, whatever the tile: scores along d, values along t in VALUE_CHUNKs from position 0.
+// So a prompt at once and token by token are equal bit for bit.
 
-constexpr size_t QUERY_TILE = 32;
+/// Query rows (tokens times heads) of a tile, about.
+constexpr size_t QUERY_ROWS = 64;
+/// Tokens whose values are summed up before they join the others.
+constexpr size_t VALUE_CHUNK = 128;
 
 struct Heads {
   size_t N, H, K, D, position;
@@ -10,27 +15,44 @@ struct Heads {
       : N(size(call, 0)), H(size(call, 1)), K(size(call, 2)), D(size(call, 3)), position(size(call, 4)) {}
   size_t width() const { return K * D; }
   size_t total() const { return position + N; }
+  size_t group() const { return H / K; }
 };
 
-/// Keys and values as floats. A tile reads keys before `split` from `closed`, later ones from `open`.
-struct Cache {
-  const float* closed;  // [.., width], row 0 is position 0
-  const float* open;    // [.., width], row 0 is position `openFrom`
-  size_t openFrom;
-  const float* values;
-  size_t width;
+/// Rows of floats [.., width], the first at position `first`. Like all rows of a cache it is called with a key/value
+/// head, the positions from .. from + count - 1, and where to put D floats of each, `stride` apart.
+struct FloatRows {
+  const float* rows;
+  size_t first, width, D;
+  void operator()(size_t head, size_t from, size_t count, float* to, size_t stride) const {
+    const float* row = rows + (from - first) * width + head * D;
+    for (size_t t = 0; t < count; t++) std::memcpy(to + t * stride, row + t * width, D * sizeof(float));
+  }
 };
 
-/// Queries [from, to) of one head, whose keys before `split` are closed.
+/// Queries as they are.
+struct FloatQueries {
+  const float* q;
+  void operator()(size_t row, size_t D, float* to) const { std::memcpy(to, q + row * D, D * sizeof(float)); }
+};
+
+/// What a call attends to. With blocks of `block` positions, keys of earlier blocks than the query's own are closed,
+/// those of its own are open. 0: no blocks, all keys are closed.
+template <class Queries, class Closed, class Open, class Values>
+struct Source {
+  Queries queries;
+  Closed closed;
+  Open open;
+  Values values;
+  size_t block;
+};
+
+/// Tokens [from, to) of a call and query heads [head, head + heads), whose keys before `split` are closed.
 struct QueryTile {
-  size_t head, from, to, split;
+  size_t from, to, head, heads, split;
 };
 
-inline size_t scoreStride(const Heads& heads) { return spreadStride(heads.total()); }
-/// Floats of scratch of one thread.
-inline size_t attentionScratch(const Heads& heads) {
-  return QUERY_TILE * (scoreStride(heads) + spreadStride(heads.D)) + PANEL;
-}
+inline size_t scoreStride(const Heads& heads) { return spreadStride(heads.total() + 2 * TILE_COLUMNS); }
+inline size_t valueStride(const Heads& heads) { return roundUp(heads.D, TILE_COLUMNS); }
 
 /// row[t] = exp(scale (row[t] - largest)) for t < count, 0 up to `padded`; returns the sum.
 float softmaxRow(float* row, size_t count, size_t padded, float scale) {
@@ -47,44 +69,170 @@ float softmaxRow(float* row, size_t count, size_t padded, float scale) {
   return sumOf(sum);
 }
 
-/// y [to - from, D], rows `ldy` apart, of one tile.
-void attendTile(const Heads& heads, const QueryTile& tile_, const float* q, const Cache& cache, float* y, size_t ldy,
-                float* memory) {
-  const auto [head, from, to, split] = tile_;
-  const size_t D = heads.D, M = to - from, count = heads.position + to, stride = scoreStride(heads);
-  const size_t column = head * (cache.width / D) / heads.H * D;
-  float* scores = memory;
-  float* queries = scores + QUERY_TILE * stride;
-  float* panel = queries + QUERY_TILE * spreadStride(D);
-  for (size_t m = 0; m < M; m++) {
-    std::memcpy(queries + m * spreadStride(D), q + ((from + m) * heads.H + head) * D, D * sizeof(float));
+/// Keys as panels and values as rows of valueStride, unpacked before the tiles start; null where a head has so few
+/// tiles that they unpack as they go.
+struct Unpacked {
+  float* closed = nullptr;  // [K, closedPanels, D, TILE_COLUMNS]
+  float* open = nullptr;    // [K, blocks of the call, openPanels, D, TILE_COLUMNS]
+  float* values = nullptr;  // [K, total, valueStride]
+  size_t closedPanels = 0, openPanels = 0, firstBlock = 0, blocks = 0;
+};
+
+/// The panel of `count` keys. `memory` holds that many rows of D floats.
+template <class Rows>
+void unpackKeys(const Rows& rows, size_t head, size_t from, size_t count, size_t D, float* panel, float* memory) {
+  rows(head, from, count, memory, D);
+  packPanel(memory, D, true, D, count, panel);
+}
+
+template <class Source_>
+Unpacked unpackAll(const Call& call, const Heads& heads, const Source_& source) {
+  const size_t K = heads.K, total = heads.total(), block = source.block, panel = heads.D * TILE_COLUMNS;
+  Unpacked all;
+  all.firstBlock = block == 0 ? 0 : heads.position / block;
+  all.blocks = block == 0 ? 0 : divideUp(total, block) - all.firstBlock;
+  all.openPanels = divideUp(block, TILE_COLUMNS);
+  const size_t closed = block == 0 ? total : (all.firstBlock + all.blocks - 1) * block;
+  all.closedPanels = divideUp(closed, TILE_COLUMNS);
+  const size_t open = all.blocks * all.openPanels, chunks = divideUp(total, VALUE_CHUNK);
+  all.closed = scratchOf<float>(call, K * all.closedPanels * panel);
+  all.open = scratchOf<float>(call, K * open * panel);
+  all.values = scratchOf<float>(call, K * total * valueStride(heads));
+  auto* memory = scratchOf<float>(call, threadCount(call) * panel);
+  const size_t items = all.closedPanels + open + chunks;
+  parallel(call, K * items, [&](size_t item, unsigned thread) {
+    const size_t head = item / items;
+    size_t i = item % items;
+    float* rows = memory + thread * panel;
+    if (i < all.closedPanels) {
+      const size_t from = i * TILE_COLUMNS;
+      unpackKeys(source.closed, head, from, smallerSize(TILE_COLUMNS, closed - from), heads.D,
+                 all.closed + (head * all.closedPanels + i) * panel, rows);
+      return;
+    }
+    i -= all.closedPanels;
+    if (i < open) {
+      const size_t begin = (all.firstBlock + i / all.openPanels) * block;
+      const size_t from = begin + i % all.openPanels * TILE_COLUMNS;
+      const size_t end = smallerSize(smallerSize(begin + block, total), from + TILE_COLUMNS);
+      if (from < end) {
+        unpackKeys(source.open, head, from, end - from, heads.D, all.open + (head * open + i) * panel, rows);
+      }
+      return;
+    }
+    const size_t from = (i - open) * VALUE_CHUNK;
+    source.values(head, from, smallerSize(VALUE_CHUNK, total - from),
+                  all.values + (head * total + from) * valueStride(heads), valueStride(heads));
+  });
+  return all;
+}
+
+/// Scratch of one thread.
+struct TileMemory {
+  float *scores, *queries, *context, *panel, *rows;
+  static size_t floats(const Heads& heads, size_t M) {
+    const size_t rows = TILE_COLUMNS > VALUE_CHUNK ? TILE_COLUMNS : VALUE_CHUNK;
+    return M * (scoreStride(heads) + heads.D + valueStride(heads)) + heads.D * TILE_COLUMNS + rows * valueStride(heads);
   }
-  multiply(queries, spreadStride(D), cache.closed + column, cache.width, true, scores, stride, M, split, D, panel);
-  const float* open = cache.open + (split - cache.openFrom) * cache.width + column;
-  multiply(queries, spreadStride(D), open, cache.width, true, scores + split, stride, M, count - split, D, panel);
-  float inverse[QUERY_TILE];
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
-  for (size_t m = 0; m < M; m++) {
-    const size_t seen = heads.position + from + m + 1;
-    inverse[m] = 1 / softmaxRow(scores + m * stride, seen, roundUp(count, LANES), scale);
+  TileMemory(const Heads& heads, size_t M, float* memory)
+      : scores(memory),
+        queries(scores + M * scoreStride(heads)),
+        context(queries + M * heads.D),
+        panel(context + M * valueStride(heads)),
+        rows(panel + heads.D * TILE_COLUMNS) {}
+};
+
+/// scores[m][t] = q[m] . k[t] for the keys that the last query of the tile sees, and some columns more.
+template <class Source_>
+void scoreTile(const Heads& heads, const Source_& source, const Unpacked& all, const QueryTile& tile_, size_t M,
+               const TileMemory& memory) {
+  const size_t D = heads.D, count = heads.position + tile_.to, stride = scoreStride(heads), size_ = D * TILE_COLUMNS;
+  const size_t head = tile_.head / heads.group();
+  const auto score = [&](const float* panel, size_t t) {
+    tiles(memory.queries, D, panel, TILE_COLUMNS, D, memory.scores + t, stride, M, TILE_COLUMNS, false);
+  };
+  const bool unpacked = all.closed != nullptr;
+  for (size_t t = 0; t < tile_.split; t += TILE_COLUMNS) {
+    if (unpacked) {
+      score(all.closed + (head * all.closedPanels + t / TILE_COLUMNS) * size_, t);
+    } else {
+      unpackKeys(source.closed, head, t, smallerSize(TILE_COLUMNS, tile_.split - t), D, memory.panel, memory.rows);
+      score(memory.panel, t);
+    }
   }
-  multiply(scores, stride, cache.values + column, cache.width, false, y, ldy, M, D, count, panel);
-  for (size_t m = 0; m < M; m++) {
-    for (size_t d = 0; d < D; d++) y[m * ldy + d] *= inverse[m];
+  // They overwrite the columns that a last, incomplete panel left.
+  for (size_t t = tile_.split; t < count; t += TILE_COLUMNS) {
+    if (unpacked) {
+      const size_t block = tile_.split / source.block - all.firstBlock, i = (t - tile_.split) / TILE_COLUMNS;
+      score(all.open + ((head * all.blocks + block) * all.openPanels + i) * size_, t);
+    } else {
+      unpackKeys(source.open, head, t, smallerSize(TILE_COLUMNS, count - t), D, memory.panel, memory.rows);
+      score(memory.panel, t);
+    }
   }
 }
 
-/// All heads and queries. Tiles end where blocks of `block` positions end; keys of earlier blocks are closed. 0: no blocks.
-void attendAll(const Call& call, const Heads& heads, const float* q, const Cache& cache, size_t block, float* y) {
-  const size_t step = block == 0 || block > QUERY_TILE ? QUERY_TILE : block;
+/// context[m] = sum_t scores[m][t] v[t].
+template <class Source_>
+void sumValues(const Heads& heads, const Source_& source, const Unpacked& all, const QueryTile& tile_, size_t M,
+               const TileMemory& memory) {
+  const size_t count = heads.position + tile_.to, stride = valueStride(heads), head = tile_.head / heads.group();
+  for (size_t t = 0; t < count; t += VALUE_CHUNK) {
+    const size_t depth = smallerSize(VALUE_CHUNK, count - t);
+    const float* values = memory.rows;
+    if (all.values != nullptr) values = all.values + (head * heads.total() + t) * stride;
+    else source.values(head, t, depth, memory.rows, stride);
+    for (size_t d = 0; d < heads.D; d += TILE_COLUMNS) {
+      tiles(memory.scores + t, scoreStride(heads), values + d, stride, depth, memory.context + d, stride, M,
+            TILE_COLUMNS, t > 0);
+    }
+  }
+}
+
+/// y of one tile.
+template <class Source_>
+void attendTile(const Heads& heads, const Source_& source, const Unpacked& all, const QueryTile& tile_, float* y,
+                const TileMemory& memory) {
+  const size_t D = heads.D, M = (tile_.to - tile_.from) * tile_.heads, count = heads.position + tile_.to;
+  const auto rowOf = [&](size_t m) {
+    return (tile_.from + m / tile_.heads) * heads.H + tile_.head + m % tile_.heads;
+  };
+  for (size_t m = 0; m < M; m++) source.queries(rowOf(m), D, memory.queries + m * D);
+  scoreTile(heads, source, all, tile_, M, memory);
+  float inverse[QUERY_ROWS];
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
+  for (size_t m = 0; m < M; m++) {
+    const size_t seen = heads.position + tile_.from + m / tile_.heads + 1;
+    inverse[m] = 1 / softmaxRow(memory.scores + m * scoreStride(heads), seen, roundUp(count, LANES), scale);
+  }
+  sumValues(heads, source, all, tile_, M, memory);
+  for (size_t m = 0; m < M; m++) {
+    const float* context = memory.context + m * valueStride(heads);
+    for (size_t d = 0; d < D; d++) y[rowOf(m) * D + d] = context[d] * inverse[m];
+  }
+}
+
+/// All heads and tokens. Tiles end where blocks end.
+template <class Source_>
+void attendAll(const Call& call, const Heads& heads, const Source_& source, float* y) {
+  if (heads.N == 0) return;
+  const size_t block = source.block, K = heads.K, G = heads.group(), threads = threadCount(call);
+  // A group is split where it is large, or where there is too little else to share.
+  size_t step = QUERY_ROWS / smallerSize(G, QUERY_ROWS);
+  if (block != 0) step = smallerSize(step, block);
   const size_t tilesOfBlock = block == 0 ? 0 : divideUp(block, step);
   const size_t firstBlock = block == 0 ? 0 : heads.position / block;
   const size_t tileCount = block == 0 ? divideUp(heads.N, step)
                                       : (divideUp(heads.total(), block) - firstBlock) * tilesOfBlock;
-  auto* memory = scratchOf<float>(call, threadCount(call) * attentionScratch(heads));
-  parallel(call, tileCount * heads.H, [&](size_t item, unsigned thread) {
-    const size_t t = tileCount - 1 - item / heads.H;  // longest first
-    QueryTile tile_{item % heads.H, t * step, (t + 1) * step, 0};
+  const size_t least = heads.N <= step ? divideUp(threads, K) : 1;
+  const size_t width = smallerSize(QUERY_ROWS, divideUp(G, smallerSize(least, G))), pieces = divideUp(G, width);
+  const Unpacked all = heads.N <= step ? Unpacked{} : unpackAll(call, heads, source);
+  const size_t M = step * width, floats = TileMemory::floats(heads, M);
+  auto* memory = scratchOf<float>(call, threads * floats);
+  parallel(call, tileCount * K * pieces, [&](size_t item, unsigned thread) {
+    const size_t t = tileCount - 1 - item / (K * pieces), piece = item % pieces;  // longest first
+    QueryTile tile_{t * step, (t + 1) * step, item / pieces % K * G + piece * width, width, 0};
+    tile_.heads = smallerSize(width, G - piece * width);
     if (block != 0) {
       tile_.split = (firstBlock + t / tilesOfBlock) * block;
       const size_t begin = tile_.split + t % tilesOfBlock * step;
@@ -95,9 +243,15 @@ void attendAll(const Call& call, const Heads& heads, const float* q, const Cache
     }
     tile_.to = smallerSize(tile_.to, heads.N);
     if (tile_.from >= tile_.to) return;
-    float* to = y + (tile_.from * heads.H + tile_.head) * heads.D;
-    attendTile(heads, tile_, q, cache, to, heads.H * heads.D, memory + thread * attentionScratch(heads));
+    if (block == 0) tile_.split = heads.position + tile_.to;
+    attendTile(heads, source, all, tile_, y, TileMemory(heads, M, memory + thread * floats));
   });
+}
+
+/// Queries, keys and values in float, from position 0.
+inline auto floatSource(const Heads& heads, const float* q, const float* keys, const float* values) {
+  const FloatRows k{keys, 0, heads.width(), heads.D}, v{values, 0, heads.width(), heads.D};
+  return Source<FloatQueries, FloatRows, FloatRows, FloatRows>{{q}, k, k, v, 0};
 }
 
 /// attend_f32. Operands q, k, v, keys, values, y; numbers N, H, K, D, position.
@@ -108,49 +262,5 @@ void attend(const Call& call) {
   auto* values = operand<float>(call, 4);
   std::memcpy(keys + heads.position * width, operand<float>(call, 1), heads.N * width * sizeof(float));
   std::memcpy(values + heads.position * width, operand<float>(call, 2), heads.N * width * sizeof(float));
-  attendAll(call, heads, operand<float>(call, 0), Cache{keys, keys, 0, values, width}, 0, operand<float>(call, 5));
-}
-
-/// kv_saliency_f32. keyScore[h,d] += sum_e (q^T q)[d,e] (k^T k)[d,e]; valueScore[h,d] += sum_n ((P v)[n,d])^2.
-/// Operands q, k, v, keyScore, valueScore; numbers N, H, K, D, 0.
-void kvSaliency(const Call& call) {
-  const Heads heads(call);
-  const size_t D = heads.D, H = heads.H, width = heads.width();
-  const auto* q = operand<float>(call, 0);
-  const auto* k = operand<float>(call, 1);
-  const Cache cache{k, k, 0, operand<float>(call, 2), width};
-  auto* keyScore = operand<float>(call, 3);
-  auto* valueScore = operand<float>(call, 4);
-  const size_t floats = attentionScratch(heads) + QUERY_TILE * D, doubles = 2 * D * D + D;
-  auto* floatMemory = scratchOf<float>(call, threadCount(call) * floats);
-  auto* doubleMemory = scratchOf<double>(call, threadCount(call) * doubles);
-  const auto gram = [&](const float* x, size_t stride, double* sums) {
-    for (size_t i = 0; i < D * D; i++) sums[i] = 0;
-    for (size_t n = 0; n < heads.N; n++, x += stride) {
-      for (size_t d = 0; d < D; d++) {
-        for (size_t e = 0; e < D; e++) sums[d * D + e] += static_cast<double>(x[d]) * x[e];
-      }
-    }
-  };
-  parallel(call, H, [&](size_t h, unsigned thread) {
-    double* gramQ = doubleMemory + thread * doubles;
-    double* gramK = gramQ + D * D;
-    double* squares = gramK + D * D;
-    gram(q + h * D, H * D, gramQ);
-    gram(k + h * heads.K / H * D, width, gramK);
-    for (size_t d = 0; d < D; d++) {
-      double score = 0;
-      for (size_t e = 0; e < D; e++) score += gramQ[d * D + e] * gramK[d * D + e];
-      keyScore[h * D + d] = static_cast<float>(keyScore[h * D + d] + score);
-      squares[d] = 0;
-    }
-    float* memory = floatMemory + thread * floats;
-    float* context = memory + attentionScratch(heads);
-    for (size_t n = 0; n < heads.N; n += QUERY_TILE) {
-      const size_t end = smallerSize(heads.N, n + QUERY_TILE);
-      attendTile(heads, QueryTile{h, n, end, 0}, q, cache, context, D, memory);
-      for (size_t i = 0; i < (end - n) * D; i++) squares[i % D] += static_cast<double>(context[i]) * context[i];
-    }
-    for (size_t d = 0; d < D; d++) valueScore[h * D + d] = static_cast<float>(valueScore[h * D + d] + squares[d]);
-  });
+  attendAll(call, heads, floatSource(heads, operand<float>(call, 0), keys, values), operand<float>(call, 5));
 }

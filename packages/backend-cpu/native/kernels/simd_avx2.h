@@ -15,6 +15,9 @@ inline F broadcast(float x) { return _mm256_set1_ps(x); }
 inline F gather(const float* base, const int32_t* index) {
   return _mm256_i32gather_ps(base, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), 4);
 }
+inline F lookup(const float* table, const int32_t* index) {
+  return _mm256_permutevar8x32_ps(load(table), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)));
+}
 inline F add(F a, F b) { return _mm256_add_ps(a, b); }
 inline F sub(F a, F b) { return _mm256_sub_ps(a, b); }
 inline F mul(F a, F b) { return _mm256_mul_ps(a, b); }

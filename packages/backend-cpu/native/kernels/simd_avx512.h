@@ -15,6 +15,9 @@ inline F broadcast(float x) { return _mm512_set1_ps(x); }
 inline F gather(const float* base, const int32_t* index) {
   return _mm512_i32gather_ps(_mm512_loadu_si512(index), base, 4);
 }
+inline F lookup(const float* table, const int32_t* index) {
+  return _mm512_permutexvar_ps(_mm512_loadu_si512(index), _mm512_castps256_ps512(_mm256_loadu_ps(table)));
+}
 inline F add(F a, F b) { return _mm512_add_ps(a, b); }
 inline F sub(F a, F b) { return _mm512_sub_ps(a, b); }
 inline F mul(F a, F b) { return _mm512_mul_ps(a, b); }

@@ -16,6 +16,7 @@ inline F gather(const float* base, const int32_t* index) {
   const float lanes[LANES] = {base[index[0]], base[index[1]], base[index[2]], base[index[3]]};
   return load(lanes);
 }
+inline F lookup(const float* table, const int32_t* index) { return gather(table, index); }
 inline F add(F a, F b) { return vaddq_f32(a, b); }
 inline F sub(F a, F b) { return vsubq_f32(a, b); }
 inline F mul(F a, F b) { return vmulq_f32(a, b); }

@@ -12,6 +12,8 @@ inline F load(const float* p) { return *p; }
 inline void store(float* p, F x) { *p = x; }
 inline F broadcast(float x) { return x; }
 inline F gather(const float* base, const int32_t* index) { return base[*index]; }
+/// table[index] for each lane; a table of 8, in a register where there is one wide enough.
+inline F lookup(const float* table, const int32_t* index) { return table[*index]; }
 inline F add(F a, F b) { return a + b; }
 inline F sub(F a, F b) { return a - b; }
 inline F mul(F a, F b) { return a * b; }

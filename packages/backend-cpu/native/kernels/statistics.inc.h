@@ -31,3 +31,43 @@ void columnDot(const Call& call) {
     for (size_t c = from; c < to; c++) sum[c] = static_cast<float>(sum[c] + sums[c - from]);
   });
 }
+
+/// kv_saliency_f32. keyScore[h,d] += sum_e (q^T q)[d,e] (k^T k)[d,e]; valueScore[h,d] += sum_n ((P v)[n,d])^2.
+/// Operands q, k, v, keyScore, valueScore; numbers N, H, K, D, 0.
+void kvSaliency(const Call& call) {
+  const Heads heads(call);
+  const size_t D = heads.D, H = heads.H, width = heads.width();
+  const auto* q = operand<float>(call, 0);
+  const auto* k = operand<float>(call, 1);
+  auto* keyScore = operand<float>(call, 3);
+  auto* valueScore = operand<float>(call, 4);
+  auto* context = scratchOf<float>(call, heads.N * H * D);
+  attendAll(call, heads, floatSource(heads, q, k, operand<float>(call, 2)), context);
+  const size_t doubles = 2 * D * D;
+  auto* doubleMemory = scratchOf<double>(call, threadCount(call) * doubles);
+  const auto gram = [&](const float* x, size_t stride, double* sums) {
+    for (size_t i = 0; i < D * D; i++) sums[i] = 0;
+    for (size_t n = 0; n < heads.N; n++, x += stride) {
+      for (size_t d = 0; d < D; d++) {
+        for (size_t e = 0; e < D; e++) sums[d * D + e] += static_cast<double>(x[d]) * x[e];
+      }
+    }
+  };
+  parallel(call, H, [&](size_t h, unsigned thread) {
+    double* gramQ = doubleMemory + thread * doubles;
+    double* gramK = gramQ + D * D;
+    gram(q + h * D, H * D, gramQ);
+    gram(k + h * heads.K / H * D, width, gramK);
+    for (size_t d = 0; d < D; d++) {
+      double score = 0;
+      for (size_t e = 0; e < D; e++) score += gramQ[d * D + e] * gramK[d * D + e];
+      keyScore[h * D + d] = static_cast<float>(keyScore[h * D + d] + score);
+      double squares = 0;
+      for (size_t n = 0; n < heads.N; n++) {
+        const double value = context[(n * H + h) * D + d];
+        squares += value * value;
+      }
+      valueScore[h * D + d] = static_cast<float>(valueScore[h * D + d] + squares);
+    }
+  });
+}
