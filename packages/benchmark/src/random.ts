@@ -15,6 +15,16 @@ export function randomBytes(length: number, seed: number): Uint8Array<ArrayBuffe
   return new Uint8Array(words.buffer, 0, length);
 }
 
+/** Bytes of four trits, each of -1, 0 and 1 as likely as the others but for one part in 256; see `packTrits`. */
+export function randomTrits(length: number, seed: number): Uint8Array {
+  const bytes = randomBytes(length, seed);
+  const ofFour = Uint8Array.from({ length: 256 }, (_, number) =>
+    [0, 1, 2, 3].reduce((byte, place) => byte | ((Math.floor(number / 3 ** place) % 3) << (2 * place)), 0),
+  );
+  for (let i = 0; i < length; i++) bytes[i] = ofFour[bytes[i] % 81];
+  return bytes;
+}
+
 /** Random numbers in [-1, 1) of 16 bits. */
 export function randomFloats(length: number, seed: number): Float32Array {
   const whole = new Int16Array(randomBytes(2 * length, seed).buffer, 0, length);

@@ -1,4 +1,4 @@
-import { packedBytes, type HostTensor } from '@spikellm/backend';
+import { packedBytes, tritBytes, type HostTensor } from '@spikellm/backend';
 import {
   EMBEDDING,
   globalWeights,
@@ -9,15 +9,20 @@ import {
   packedNames,
   parseDecoderConfig,
   salientTensors,
+  ternaryNames,
   type DecoderConfig,
   type SpikingConfig,
   type TensorSource,
 } from '@spikellm/graph';
-import { randomBytes, randomFloats, repeated } from './random.ts';
+import { randomBytes, randomFloats, randomTrits, repeated } from './random.ts';
 import { SHAPES, type ShapeName } from './shapes.ts';
+
+export type WeightKind = '4-bit' | 'ternary';
 
 export interface SyntheticOptions {
   readonly shape: ShapeName;
+  /** Weights of linears as codes of four bits (the default), or as one ternary spike of two bits. */
+  readonly weights?: WeightKind;
   /** Spike steps of the salient channels: 1, 2, 4, 8 or 16; 2 by default. */
   readonly steps?: number;
   /** Share of salient channels, 0 to 1; 0.1 by default. */
@@ -39,16 +44,18 @@ export interface SyntheticModel {
 const WEIGHT_BITS = 4;
 /** Standard deviation of evenly spread 4-bit codes. */
 const CODE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
+const TRIT_DEVIATION = Math.sqrt(2 / 3);
 /** Random numbers of float tables repeat after so many: they are cheap to make then. */
 const FLOAT_BLOCK = 2 ** 18;
 
 /**
- * A W4A4 spiking decoder of random weights that keep activations near 1, made when they are read: nothing is downloaded,
+ * A spiking decoder of random weights and 4-bit activations that keep activations near 1, made when they are read: nothing is downloaded,
  * and no more than the largest tensor is in memory. KV caches spike in blocks of 32 tokens, as generation has them by
  * default.
  */
 export function syntheticModel({
   shape,
+  weights = '4-bit',
   steps = 2,
   salient = 0.1,
   seed = 0,
@@ -58,9 +65,9 @@ export function syntheticModel({
     ...SHAPES[shape],
     max_position_embeddings: 2048,
     rms_norm_eps: 1e-5,
-    quantization_config: spikingJson(steps, salient),
+    quantization_config: spikingJson(weights, steps, salient),
   };
-  const recipes = recipesOf(parseDecoderConfig(json), { steps, salient, seed });
+  const recipes = recipesOf(parseDecoderConfig(json), { weights, steps, salient, seed });
   return {
     config: json,
     tensors: {
@@ -72,11 +79,11 @@ export function syntheticModel({
   };
 }
 
-const spikingJson = (steps: number, salient: number): SpikingConfig => ({
+const spikingJson = (weights: WeightKind, steps: number, salient: number): SpikingConfig => ({
   quant_method: 'spikellm',
   format_version: 1,
   pipeline: 'rtn',
-  weights: { bits: WEIGHT_BITS, symmetric: false },
+  weights: weights === 'ternary' ? { kind: 'ternary', steps: [1] } : { bits: WEIGHT_BITS, symmetric: false },
   activations: {
     bits: 4,
     steps,
@@ -97,10 +104,11 @@ interface Recipe {
 
 function recipesOf(
   config: DecoderConfig,
-  { steps, salient, seed }: { readonly steps: number; readonly salient: number; readonly seed: number },
+  { weights, steps, salient, seed }: Required<Omit<SyntheticOptions, 'shape'>>,
 ): Map<string, Recipe> {
   const recipes = new Map<string, Recipe>();
   const codes = lazy(() => randomBytes(mostCodeBytes(config), seed));
+  const trits = lazy(() => randomTrits(mostCodeBytes(config), seed));
   const floats = lazy(() => randomFloats(FLOAT_BLOCK, seed));
   const add = (
     name: string,
@@ -129,11 +137,19 @@ function recipesOf(
     for (const name of [inputNormName(index), mlpNormName(index)])
       add(name, 'float32', [config.hiddenSize], ones);
     for (const { prefix, outputs, inputs } of layerLinears(config, index)) {
-      const names = packedNames(prefix);
-      const scale = 1 / (CODE_DEVIATION * Math.sqrt(inputs));
-      add(names.codes, 'uint8', [outputs, packedBytes(inputs, WEIGHT_BITS)], (n) => codes().subarray(0, n));
-      add(names.scale, 'float32', [outputs], (length) => new Float32Array(length).fill(scale));
-      add(names.zero, 'int16', [outputs], (length) => new Int16Array(length).fill(8));
+      const filled = (value: number) => (length: number) =>
+        new Float32Array(length).fill(value / Math.sqrt(inputs));
+      if (weights === 'ternary') {
+        const names = ternaryNames(prefix);
+        add(names.steps, 'uint8', [inputs], (length) => new Uint8Array(length).fill(1));
+        add(names.trits, 'uint8', [outputs, tritBytes([inputs])], (length) => trits().subarray(0, length));
+        add(names.scale, 'float32', [outputs, 1], filled(1 / TRIT_DEVIATION));
+      } else {
+        const names = packedNames(prefix);
+        add(names.codes, 'uint8', [outputs, packedBytes(inputs, WEIGHT_BITS)], (n) => codes().subarray(0, n));
+        add(names.scale, 'float32', [outputs], filled(1 / CODE_DEVIATION));
+        add(names.zero, 'int16', [outputs], (length) => new Int16Array(length).fill(8));
+      }
       addSalient(prefix, inputs);
     }
     const { keys, values } = kvPrefixes(index);

@@ -1,12 +1,15 @@
 import { createReferenceBackend } from '@spikellm/backend';
 import { loadDecoder, parseDecoderConfig } from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
-import { SHAPES, syntheticModel } from '../src/index.ts';
+import { SHAPES, syntheticModel, type WeightKind } from '../src/index.ts';
 import { randomBytes, repeated } from '../src/random.ts';
 
-const logits = async (seed: number): Promise<number[]> => {
+const logits = async (seed: number, weights?: WeightKind): Promise<number[]> => {
   using backend = createReferenceBackend();
-  using decoder = await loadDecoder({ ...syntheticModel({ shape: 'tiny', seed }), backend });
+  using decoder = await loadDecoder({
+    ...syntheticModel({ shape: 'tiny', seed, ...(weights && { weights }) }),
+    backend,
+  });
   using cache = decoder.createCache(4);
   using last = decoder.forward([1, 2, 3], cache, { logits: 'last' });
   return Array.from((await backend.read(last)).data as Float32Array);
@@ -20,6 +23,19 @@ describe('syntheticModel', () => {
     expect(new Set(first).size).toBeGreaterThan(first.length / 2);
     expect(await logits(1)).toEqual(first);
     expect(await logits(2)).not.toEqual(first);
+  });
+
+  it('has ternary weights of half the size', async () => {
+    const ternary = await logits(1, 'ternary');
+    expect(ternary.every(Number.isFinite)).toBe(true);
+    expect(ternary).not.toEqual(await logits(1));
+    const bytes = (weights: WeightKind): number => {
+      const { tensors } = syntheticModel({ shape: 'tiny', weights });
+      const name = `model.layers.0.mlp.up_proj.weight_${weights === 'ternary' ? 'trits' : 'codes'}`;
+      const [rows, rowBytes] = tensors.info(name)!.shape;
+      return rows * rowBytes;
+    };
+    expect(bytes('ternary')).toBe(bytes('4-bit') / 2);
   });
 
   it('gives the asked share of channels the asked steps', async () => {

@@ -25,7 +25,7 @@ export function startSide(script, env = {}) {
     {
       get: (_, method) => {
         if (method === 'then') return undefined;
-        return method === 'stop' ? () => void child.disconnect() : (argument) => call(method, argument);
+        return method === 'stop' ? () => child.disconnect() : (argument) => call(method, argument);
       },
     },
   );
@@ -33,12 +33,13 @@ export function startSide(script, env = {}) {
 
 /** Answers requests with `methods`, one at a time, until the parent goes. */
 export function serve(methods) {
-  process.on('message', async ({ method, argument }) => {
+  const answer = async ({ method, argument }) => {
     try {
       process.send({ result: (await methods[method](argument)) ?? null });
     } catch (error) {
       process.send({ error: error.message });
     }
-  });
+  };
+  process.on('message', (request) => void answer(request));
   process.on('disconnect', () => process.exit());
 }
