@@ -14,10 +14,12 @@ let values: Float32Array | undefined;
 export const float16Values = (): Float32Array =>
   (values ??= Float32Array.from({ length: 65536 }, (_, bits) => valueOf(bits)));
 
-/** Half-precision numbers, given by their bits, as float32; nothing is lost. */
-export function widenFloat16(bits: Uint16Array): Float32Array {
+/** Half-precision numbers, given by their bits, as float32, in `into` or a new array; nothing is lost. */
+export function widenFloat16(
+  bits: Uint16Array,
+  into: Float32Array = new Float32Array(bits.length),
+): Float32Array {
   const table = float16Values();
-  const wide = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) wide[i] = table[bits[i]];
-  return wide;
+  for (let i = 0; i < bits.length; i++) into[i] = table[bits[i]];
+  return into;
 }

@@ -1,9 +1,9 @@
-import { SpikeError } from '@spikellm/backend';
+import { float16Values, SpikeError, widenFloat16 } from '@spikellm/backend';
 import { Tensor } from 'onnxruntime-common';
 
 /**
  * Element types of safetensors: the tensor type that holds them unchanged, and the array of that type.
- * There is no tensor type for BF16, so it is always widened to float32, which loses nothing.
+ * There is no tensor type for BF16: it becomes float32, or float16 where that is asked for and loses nothing.
  */
 const DTYPES = {
   F64: { bytes: 8, type: 'float64', array: Float64Array },
@@ -36,51 +36,72 @@ export const dtypeOf = (type: string): SafetensorsDtype | undefined =>
 /**
  * The tensor that `buffer` holds. Takes the buffer over.
  *
- * @param as 'stored': the type of the file, with BF16 widened to float32. 'float32': every float type as float32.
+ * @param as 'stored': the type of the file, and BF16 as float16 where that holds every value, else as float32.
+ *   'float32': every float type as float32.
+ * @param allocate memory for a tensor of another type than the file's
  */
 export function tensorFrom(
   dtype: SafetensorsDtype,
   shape: readonly number[],
   buffer: ArrayBuffer,
   as: 'float32' | 'stored',
+  allocate: (bytes: number) => ArrayBuffer,
 ): Tensor {
   const dims = [...shape];
-  if (dtype === 'BF16') return new Tensor('float32', widenBfloat16(new Uint16Array(buffer)), dims);
+  const floats = (length: number) => new Float32Array(allocate(4 * length));
+  if (dtype === 'BF16') {
+    const bits = new Uint16Array(buffer);
+    const half = as === 'stored' ? narrowBfloat16(bits, allocate) : undefined;
+    return half === undefined
+      ? new Tensor('float32', widenBfloat16(bits, floats(bits.length)), dims)
+      : new Tensor('float16', half, dims);
+  }
   if (as === 'float32' && dtype === 'F16') {
-    return new Tensor('float32', widenFloat16(new Uint16Array(buffer)), dims);
+    const bits = new Uint16Array(buffer);
+    return new Tensor('float32', widenFloat16(bits, floats(bits.length)), dims);
   }
   if (as === 'float32' && dtype === 'F64') {
-    return new Tensor('float32', new Float32Array(new Float64Array(buffer)), dims);
+    const doubles = new Float64Array(buffer);
+    const singles = floats(doubles.length);
+    singles.set(doubles);
+    return new Tensor('float32', singles, dims);
   }
   const { type, array } = DTYPES[dtype];
   return new Tensor(type as 'uint8', new array(buffer) as Uint8Array, dims);
 }
 
 /** Bfloat16 is the upper half of a float32. */
-function widenBfloat16(bits: Uint16Array): Float32Array {
-  const wide = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) wide[i] = bits[i] << 16;
-  return new Float32Array(wide.buffer);
+function widenBfloat16(bits: Uint16Array, into: Float32Array): Float32Array {
+  const words = new Uint32Array(into.buffer);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
+  return into;
 }
 
-function widenFloat16(bits: Uint16Array): Float32Array {
-  float16Values ??= Float32Array.from({ length: 65536 }, (_, half) => float16Value(half));
-  const values = float16Values;
-  const wide = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) wide[i] = values[bits[i]];
-  return wide;
+/** Bfloat16 numbers in half precision where every one of them is a half-precision number, else undefined. */
+function narrowBfloat16(
+  bits: Uint16Array,
+  allocate: (bytes: number) => ArrayBuffer,
+): Uint16Array | undefined {
+  halfOfBfloat16 ??= halvesOfBfloat16();
+  const half = new Uint16Array(allocate(bits.byteLength));
+  for (let i = 0; i < bits.length; i++) {
+    const same = halfOfBfloat16[bits[i]];
+    if (same < 0) return undefined;
+    half[i] = same;
+  }
+  return half;
 }
 
-let float16Values: Float32Array | undefined;
+let halfOfBfloat16: Int32Array | undefined;
 
-/** The number that 16 bits mean: sign 1, exponent 5 (bias 15), fraction 10. */
-function float16Value(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+/** By the bits of a bfloat16 number, those of the half-precision number of the same value; -1 where there is none. */
+function halvesOfBfloat16(): Int32Array {
+  const halves = new Int32Array(65536).fill(-1);
+  const words = new Uint32Array(float16Values().buffer);
+  words.forEach((word, half) => {
+    if ((word & 0xffff) === 0) halves[word >>> 16] = half;
+  });
+  return halves;
 }
 
 /** Throws NOT_FINITE where a float tensor holds NaN or infinity; `where` names the file. */

@@ -5,7 +5,7 @@
  */
 export type { SafetensorsDtype } from './dtype.ts';
 export type { TensorInfo } from './header.ts';
-export { openSafetensors, type SafetensorsFile, type TensorSource } from './safetensors.ts';
+export { openSafetensors, type ReadOptions, type SafetensorsFile, type TensorSource } from './safetensors.ts';
 export { writeSafetensors } from './write-safetensors.ts';
 export { openModelFolder, type ModelFolder } from './folder.ts';
 export type { TextStream, TextTokenizer } from './tokenizer.ts';

@@ -13,15 +13,23 @@ export interface TensorSource {
    * Reads one tensor; nothing else is held in memory.
    *
    * `as: 'float32'` (the default) gives F16, BF16 and F64 as float32. `as: 'stored'` gives F16 as float16 and F64 as
-   * float64; BF16 is float32 even so, for there is no tensor type for it. Integers and BOOL are what they are.
+   * float64; BF16, for which there is no tensor type, is float16 where that holds every value and float32 where not.
+   * Integers and BOOL are what they are.
    *
    * Errors: MISSING, NOT_FINITE (a float tensor with NaN or infinity), CORRUPT_FILE (the file became shorter),
    * DISPOSED (after close), OUT_OF_MEMORY; rejects with the signal's reason when aborted.
    */
-  read(
-    name: string,
-    options?: { readonly as?: 'float32' | 'stored'; readonly signal?: AbortSignal },
-  ): Promise<Tensor>;
+  read(name: string, options?: ReadOptions): Promise<Tensor>;
+}
+
+export interface ReadOptions {
+  readonly as?: 'float32' | 'stored';
+  /**
+   * Memory for the tensor, for callers that give it back themselves: a buffer of that many bytes. Without it the buffers
+   * are new, and free when the garbage collector finds them.
+   */
+  readonly allocate?: (bytes: number) => ArrayBuffer;
+  readonly signal?: AbortSignal;
 }
 
 /** One open safetensors file. */
@@ -71,23 +79,24 @@ function createFile(path: string, handle: FileHandle, header: Header, dataStart:
     metadata: header.metadata,
     names: () => header.tensors.keys(),
     info: (name) => header.tensors.get(name),
-    async read(name, { as = 'float32', signal } = {}) {
+    async read(name, { as = 'float32', allocate = newBuffer, signal } = {}) {
       const place = header.tensors.get(name);
       if (place === undefined) throw missingTensor(path, name);
       if (closing !== undefined) {
         throw new SpikeError('DISPOSED', { where: path, expected: 'an open file', received: 'a closed one' });
       }
-      const bytes = allocate(path, name, place.bytes);
-      const found = await readAt(handle, bytes, dataStart + place.begin, signal);
+      const memory = (size: number): ArrayBuffer => allocated(`${path}: tensor ${name}`, size, allocate);
+      const buffer = memory(place.bytes);
+      const found = await readAt(handle, new Uint8Array(buffer), dataStart + place.begin, signal);
       if (found < place.bytes) {
         throw new SpikeError('CORRUPT_FILE', {
           where: `${path}: tensor ${name}`,
           expected: `${place.bytes} bytes`,
           received: `${found} bytes`,
-          remedy: 'the file changed after it was opened',
+          remedy: 'the file was cut short while it was read: copy or download it again',
         });
       }
-      const tensor = tensorFrom(place.dtype, place.shape, bytes.buffer, as);
+      const tensor = tensorFrom(place.dtype, place.shape, buffer, as, memory);
       checkFinite(path, name, tensor);
       return tensor;
     },
@@ -96,14 +105,17 @@ function createFile(path: string, handle: FileHandle, header: Header, dataStart:
   };
 }
 
-function allocate(path: string, name: string, bytes: number): Uint8Array<ArrayBuffer> {
+const newBuffer = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes);
+
+function allocated(where: string, bytes: number, allocate: (bytes: number) => ArrayBuffer): ArrayBuffer {
   try {
-    return new Uint8Array(bytes);
+    return allocate(bytes);
   } catch (error) {
     throw new SpikeError('OUT_OF_MEMORY', {
-      where: `${path}: tensor ${name}`,
+      where,
       expected: `${bytes} bytes of memory`,
       received: (error as Error).message,
+      remedy: 'free some memory, or use a smaller model',
       cause: error,
     });
   }

@@ -2,17 +2,11 @@ import { createRunner, SpikeError, type Backend, type DeviceTensor } from '@spik
 import { createCache, type KvCache } from './cache.ts';
 import { parseDecoderConfig, type DecoderConfig } from './config.ts';
 import { hostTensor } from './linear.ts';
+import { lend } from './lend.ts';
 import { prepareLayer, readLayer, type DecoderLayer, type Taps } from './layer.ts';
-import {
-  checkLayerCount,
-  EMBEDDING,
-  FINAL_NORM,
-  globalWeights,
-  HEAD,
-  readWeight,
-  type TensorSource,
-} from './registry.ts';
+import { checkLayerCount, FINAL_NORM, readWeight, type TensorSource } from './registry.ts';
 import { parseSpikingConfig, type SpikingConfig } from './spiking-config.ts';
+import { loadTables, type PreparedTables } from './tables.ts';
 
 export interface LoadOptions {
   /** Parsed config.json. */
@@ -62,26 +56,21 @@ export async function loadDecoder({
   const spiking = parseSpikingConfig(json);
   checkLayerCount(tensors, config);
   const runner = createRunner(backend);
+  const lent = lend(tensors);
   try {
-    const globals = new Map<string, DeviceTensor>();
-    for (const { name, shape } of globalWeights(config)) {
-      globals.set(name, runner.upload(await readWeight(tensors, name, shape, signal)));
-    }
+    const ends = await loadTables(runner, lent.tensors, config, spiking, signal);
+    const finalNorm = runner.upload(await readWeight(lent.tensors, FINAL_NORM, [config.hiddenSize], signal));
+    lent.free();
     const layers: DecoderLayer[] = [];
     for (let index = 0; index < config.layers; index++) {
       signal?.throwIfAborted();
-      layers.push(
-        prepareLayer(
-          runner,
-          config,
-          index,
-          await readLayer(tensors, config, index, spiking, signal),
-          spiking,
-        ),
-      );
+      const weights = await readLayer(lent.tensors, config, index, spiking, signal);
+      layers.push(prepareLayer(runner, config, index, weights, spiking));
+      lent.free();
+      await backend.synchronize(); // so that no more than one layer waits to be packed
       onProgress?.(index + 1, config.layers);
     }
-    return assemble(backend, runner, config, spiking, globals, layers);
+    return assemble(backend, runner, config, spiking, { ...ends, finalNorm }, layers);
   } catch (error) {
     runner.dispose();
     throw error;
@@ -93,18 +82,13 @@ function assemble(
   runner: ReturnType<typeof createRunner>,
   config: DecoderConfig,
   spiking: SpikingConfig | undefined,
-  globals: ReadonlyMap<string, DeviceTensor>,
+  { embed, head, finalNorm }: PreparedTables & { readonly finalNorm: DeviceTensor },
   layers: readonly DecoderLayer[],
 ): Decoder {
-  const table = globals.get(EMBEDDING)!;
-  const head = globals.get(HEAD) ?? table;
-  const finalNorm = globals.get(FINAL_NORM)!;
-  /** Rows of a table by index. */
-  const gather = (rows: readonly number[], source: DeviceTensor): DeviceTensor => {
-    const ids = backend.upload(hostTensor('int32', Int32Array.from(rows)));
-    const { y } = runner.run('embedding_f32', { ids, table: source });
-    ids.dispose();
-    return y;
+  /** Rows by index. */
+  const gather = (rows: readonly number[], from: (ids: DeviceTensor) => DeviceTensor): DeviceTensor => {
+    using ids = backend.upload(hostTensor('int32', Int32Array.from(rows)));
+    return from(ids);
   };
 
   const decoder: Decoder = {
@@ -124,20 +108,21 @@ function assemble(
       checkRoom(ids.length, cache);
       const pass = (): DeviceTensor => {
         const place = { position: cache.position, rope: cache.rope };
-        let x = gather(ids, table);
+        let x = gather(ids, embed);
         layers.forEach((layer, index) => {
           const next = runner.scope(() => layer.forward(x, cache.layers[index], place, taps));
           x.dispose();
           x = next;
         });
         cache.position += ids.length;
-        const last = logits === 'last' ? gather([ids.length - 1], x) : x;
+        const row = (index: DeviceTensor) => runner.run('embedding_f32', { ids: index, table: x }).y;
+        const last = logits === 'last' ? gather([ids.length - 1], row) : x;
         const normed = runner.run(
           'rmsnorm_f32',
           { x: last, weight: finalNorm },
           { eps: config.normEpsilon },
         ).y;
-        return runner.run('linear_f32', { x: normed, weight: head }).y;
+        return head(normed);
       };
       return backend.abortable(signal, () => runner.scope(pass));
     },

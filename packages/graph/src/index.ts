@@ -27,9 +27,11 @@ export {
   layerWeights,
   mlpNormName,
   readWeight,
+  tables,
   type LinearEntry,
   type LinearGroup,
   type LowestPrecision,
+  type PackedRows,
   type TensorSource,
   type WeightEntry,
 } from './registry.ts';

@@ -1,6 +1,6 @@
 import { gatherOrder, SpikeError, type DeviceTensor, type HostTensor, type Runner } from '@spikellm/backend';
-import type { LinearEntry, TensorSource } from './registry.ts';
-import { packedShape, readWeight } from './registry.ts';
+import type { LinearEntry, PackedRows, TensorSource } from './registry.ts';
+import { packedShape, readScale, readWeight } from './registry.ts';
 import type { SpikingConfig } from './spiking-config.ts';
 import { FLOAT_BITS } from './spiking-config.ts';
 import { readTernary, ternaryOperands, type TernaryWeight } from './ternary.ts';
@@ -75,31 +75,25 @@ export async function readLinear(
     weights.kind === 'ternary'
       ? await readTernary(source, entry, weights, signal)
       : await readPacked(source, entry, weights.bits, signal);
-  checkScale(packedNames(prefix).scale, weight.scale.data as Float32Array);
   const steps = activations.bits < FLOAT_BITS ? await readSteps(source, prefix, inputs, signal) : undefined;
   return { entry, bias, weight, steps };
 }
 
-async function readPacked(
+/** Reads rows of packed weights. Errors: MISSING, SHAPE, INVALID_ARGUMENT (scales). */
+export async function readPacked(
   source: TensorSource,
-  entry: LinearEntry,
+  rows: PackedRows,
   bits: number,
   signal?: AbortSignal,
 ): Promise<PackedWeight> {
-  const names = packedNames(entry.prefix);
-  const zero = await readWeight(source, names.zero, [entry.outputs], signal);
+  const names = packedNames(rows.prefix);
+  const zero = await readWeight(source, names.zero, [rows.outputs], signal);
   return {
     bits,
-    codes: await readWeight(source, names.codes, packedShape(entry, bits), signal),
-    scale: await readWeight(source, names.scale, [entry.outputs], signal),
+    codes: await readWeight(source, names.codes, packedShape(rows, bits), signal),
+    scale: await readScale(source, names.scale, [rows.outputs], signal),
     zero: hostTensor('int32', Int32Array.from(zero.data as Int16Array)),
   };
-}
-
-function checkScale(where: string, scale: Float32Array): void {
-  const wrong = scale.find((value) => !(value > 0));
-  if (wrong === undefined) return;
-  throw new SpikeError('INVALID_ARGUMENT', { where, expected: 'scales above 0', received: String(wrong) });
 }
 
 /** Steps of each of `channels` channels: 1, or what the salient lists say. */

@@ -4,8 +4,18 @@ import type { DecoderConfig } from './config.ts';
 /** Where weights come from: tensors by name. `@spikellm/checkpoint` has one for folders. */
 export interface TensorSource {
   info(name: string): { readonly dtype: string; readonly shape: readonly number[] } | undefined;
-  /** One tensor in host memory, floats as float32, checked to be finite. */
-  read(name: string, options?: { readonly signal?: AbortSignal }): Promise<HostTensor>;
+  /**
+   * One tensor in host memory, checked to be finite. Floats come as float32, with `as: 'stored'` in the type that stores
+   * them. A source that makes buffers for the tensor takes them from `allocate`, where that is given.
+   */
+  read(
+    name: string,
+    options?: {
+      readonly as?: 'float32' | 'stored';
+      readonly allocate?: (bytes: number) => ArrayBuffer;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<HostTensor>;
 }
 
 /** The lowest precision a weight is ever stored in. `packed`: whole-number codes with a scale per row. */
@@ -59,6 +69,14 @@ export const EMBEDDING = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
 export const HEAD = 'lm_head.weight';
 
+/** The tables of V rows: the embedding, and the head where it is not the same. */
+export const tables = ({ vocabularySize, hiddenSize, tiedEmbeddings }: DecoderConfig): PackedRows[] =>
+  (tiedEmbeddings ? [EMBEDDING] : [EMBEDDING, HEAD]).map((name) => ({
+    prefix: name.replace(/\.weight$/, ''),
+    outputs: vocabularySize,
+    inputs: hiddenSize,
+  }));
+
 /** Weights outside the layers. */
 export function globalWeights({ vocabularySize, hiddenSize, tiedEmbeddings }: DecoderConfig): WeightEntry[] {
   const table = [vocabularySize, hiddenSize];
@@ -83,8 +101,11 @@ export function layerWeights(config: DecoderConfig, index: number): WeightEntry[
   return [...norms, ...linears];
 }
 
-/** Shape of the packed codes of a linear. */
-export const packedShape = ({ outputs, inputs }: LinearEntry, bits: number): number[] => [
+/** Rows of weights that are packed alike: a linear, an embedding or a head. */
+export type PackedRows = Pick<LinearEntry, 'prefix' | 'outputs' | 'inputs'>;
+
+/** Shape of the packed codes of rows. */
+export const packedShape = ({ outputs, inputs }: PackedRows, bits: number): number[] => [
   outputs,
   packedBytes(inputs, bits),
 ];
@@ -98,6 +119,23 @@ export async function readWeight(
 ): Promise<HostTensor> {
   checkWeight(source, name, shape);
   return source.read(name, signal === undefined ? {} : { signal });
+}
+
+/** As `readWeight`, for scales. Errors: also INVALID_ARGUMENT for one that is not above 0. */
+export async function readScale(
+  source: TensorSource,
+  name: string,
+  shape: readonly number[],
+  signal?: AbortSignal,
+): Promise<HostTensor> {
+  const scale = await readWeight(source, name, shape, signal);
+  const wrong = (scale.data as Float32Array).find((value) => !(value > 0));
+  if (wrong === undefined) return scale;
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where: name,
+    expected: 'scales above 0',
+    received: String(wrong),
+  });
 }
 
 /** Refuses a model that has weights of a layer that its config does not count. Errors: MISMATCH. */

@@ -33,6 +33,8 @@ export interface SpikingConfig {
   readonly format_version: 1;
   readonly pipeline: string;
   readonly weights: CodeFormat | TernaryFormat;
+  /** Bits of the codes of embedding and head; absent where they are in float. */
+  readonly embeddings?: { readonly bits: number };
   readonly activations: {
     /** Bits of one spike; 16 leaves activations in float. */
     readonly bits: number;
@@ -76,7 +78,7 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   };
   const whole = (value: unknown, least: number, most: number): boolean =>
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-  const { activations, kv, weights } = config;
+  const { activations, embeddings, kv, weights } = config;
   must(config.quant_method === 'spikellm', "quant_method 'spikellm'", config.quant_method, 'UNSUPPORTED');
   must(config.format_version === 1, 'format_version 1', config.format_version, 'UNSUPPORTED');
   if (weights?.kind === undefined) {
@@ -93,6 +95,12 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
       'INVALID_ARGUMENT',
     );
   }
+  must(
+    embeddings === undefined || whole(embeddings?.bits, 1, 8),
+    'embeddings.bits from 1 to 8, or no embeddings',
+    embeddings,
+    'INVALID_ARGUMENT',
+  );
   const spikeBits = (value: unknown): boolean => whole(value, 1, 12) || value === FLOAT_BITS;
   const bitsRange = `from 1 to 12, or ${FLOAT_BITS}`;
   must(spikeBits(activations?.bits), `activations.bits ${bitsRange}`, activations?.bits, 'INVALID_ARGUMENT');

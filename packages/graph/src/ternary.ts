@@ -7,7 +7,7 @@ import {
   weightClasses,
   type HostTensor,
 } from '@spikellm/backend';
-import { readWeight, type LinearEntry, type TensorSource } from './registry.ts';
+import { readScale, readWeight, type LinearEntry, type TensorSource } from './registry.ts';
 import type { TernaryFormat } from './spiking-config.ts';
 
 /** Ternary weights: w[o,c] = scale[o,w] times the sum of the T trits of channel c, w the class of its T. */
@@ -64,7 +64,7 @@ export async function readTernary(
   const shapes = ternaryShapes(entry, steps.data as Uint8Array);
   const trits = await readWeight(source, names.trits, shapes.trits, signal);
   checkTrits(trits.data as Uint8Array, names.trits);
-  return { steps, trits, scale: await readWeight(source, names.scale, shapes.scale, signal) };
+  return { steps, trits, scale: await readScale(source, names.scale, shapes.scale, signal) };
 }
 
 /** Attributes and constants of the kernels that take these weights. */
