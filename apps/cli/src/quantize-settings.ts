@@ -7,6 +7,7 @@ import { numbers, oneOf, option, seeds, wholeBetween } from './options.ts';
 export interface SettingsOptions {
   readonly pipeline: QuantizeSettings['pipeline'];
   readonly wbits: number;
+  readonly headBits: QuantizeSettings['headBits'];
   readonly abits: number;
   readonly steps: number;
   readonly salient: number;
@@ -21,6 +22,7 @@ const spikeBits = numbers(
   'a whole number from 2 to 8, or 16 for float',
   (value) => value === 16 || (Number.isInteger(value) && value >= 2 && value <= 8),
 );
+const headBits = numbers('8, or 16 for the float type of the source', (value) => value === 8 || value === 16);
 const stepCounts = numbers('1, 2 or 4', (value) => [1, 2, 4].includes(value));
 const shares = numbers('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 const pipelines = oneOf(PIPELINES, ['omniquant', 'gptq']);
@@ -34,6 +36,9 @@ export function withSettings(command: Command): Command {
   return command
     .addOption(option('--pipeline <name>', 'method', pipelines).default(pipeline))
     .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(weightBits))
+    .addOption(
+      option('--head-bits <n>', 'bits of embedding and head', headBits).default(DEFAULT_SETTINGS.headBits),
+    )
     .addOption(option('--abits <n>', 'bits of a spike', spikeBits).default(activationBits))
     .addOption(option('--steps <n>', 'spike steps of a salient channel', stepCounts).default(steps))
     .addOption(option('--salient <p>', 'share of salient channels', shares).default(salient))
@@ -49,6 +54,7 @@ export function withSettings(command: Command): Command {
 export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
   pipeline: options.pipeline,
   weightBits: options.wbits,
+  headBits: options.headBits,
   activationBits: options.abits,
   steps: options.steps,
   salient: options.salient,

@@ -133,7 +133,20 @@ test('quantize, then inspect, eval and generate the result', async () => {
 test('quantize for people says what it calibrated on and how to repeat the number', async () => {
   using folder = scratch();
   const out = join(folder.path, 'out');
-  const tiny = ['--samples', '1', '--seqlen', '16', '--eval-windows', '1', '--kv', 'token', '--steps', '4'];
+  const tiny = [
+    '--samples',
+    '1',
+    '--seqlen',
+    '16',
+    '--eval-windows',
+    '1',
+    '--kv',
+    'token',
+    '--steps',
+    '4',
+    '--head-bits',
+    '8',
+  ];
   const { stdout, stderr } = await run('quantize', MODEL, '--out', out, '--pipeline', 'smoothquant', ...tiny);
   expect(stderr).toContain('calibrating on the bundled text');
   expect(stdout).toMatch(
@@ -145,7 +158,11 @@ test('quantize for people says what it calibrated on and how to repeat the numbe
     pipeline: 'smoothquant',
     activations: { steps: 4 },
     kv: { key: 'token' },
+    embeddings: { bits: 8 },
   });
+  expect((await run('inspect', out)).stdout).toMatch(
+    /bits per embedding {3}8\.\d{3} a weight, the head included/,
+  );
 });
 
 test('the demo compares four models and tells a story', async () => {

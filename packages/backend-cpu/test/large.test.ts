@@ -117,3 +117,23 @@ it('refuses a tensor that no machine has memory for', () => {
   expect(allocate).toThrow('expected 4503599627370496 bytes of memory, received none');
   expect(backend.liveBytes).toBe(0);
 });
+
+it('an embedding and a head of 8 bits share one table', async () => {
+  using backend = createCpuBackend({ threads: 1 });
+  using runner = createRunner(backend);
+  const [V, C] = [300, 40];
+  const constants = {
+    weight: runner.upload({ type: 'uint8', data: Uint8Array.from(whole(V * C, 256)), dims: [V, C] }),
+    weightScale: runner.upload({ type: 'float32', data: new Float32Array(V).fill(0.5), dims: [V] }),
+    weightZero: runner.upload({ type: 'int32', data: new Int32Array(V).fill(128), dims: [V] }),
+  };
+  const before = backend.liveBytes;
+  const embedding = runner.prepare('embedding_packed_f32', { weightBits: 8, C }, constants);
+  const head = runner.prepare('linear_packed_f32', { weightBits: 8, C }, constants);
+  expect(backend.liveBytes).toBe(before);
+  const ids = runner.upload({ type: 'int32', data: Int32Array.of(299), dims: [1] });
+  const { y } = runner.apply(head, { x: runner.apply(embedding, { ids }).y });
+  const row = whole(V * C, 256).slice(-C);
+  const square = row.reduce((sum, code) => sum + (0.5 * (code - 128)) ** 2, 0);
+  expect(((await backend.read(y)).data as Float32Array)[299]).toBeCloseTo(square, 0);
+});

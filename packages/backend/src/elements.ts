@@ -1,3 +1,5 @@
+import { SpikeError } from './errors.ts';
+
 /** Element types that device tensors may have; the names are those of onnxruntime-common. */
 export interface ElementArrays {
   readonly float32: Float32Array;
@@ -18,9 +20,19 @@ const CONSTRUCTORS = {
   uint16: Uint16Array,
 } as const;
 
-/** A zero-filled array of `length` elements. */
+/** A zero-filled array of `length` elements. Errors: OUT_OF_MEMORY. */
 export function newElements(type: ElementType, length: number): ElementArray {
-  return new CONSTRUCTORS[type](length);
+  try {
+    return new CONSTRUCTORS[type](length);
+  } catch (cause) {
+    throw new SpikeError('OUT_OF_MEMORY', {
+      where: 'host memory',
+      expected: `room for ${length} elements of ${type}`,
+      received: (cause as Error).message,
+      remedy: 'use a smaller model, or a shorter text',
+      cause,
+    });
+  }
 }
 
 export const bytesPerElement = (type: ElementType): number => CONSTRUCTORS[type].BYTES_PER_ELEMENT;

@@ -9,6 +9,7 @@ import {
   salientTensors,
   type LayerWeights,
   type LinearWeights,
+  type PackedRows,
 } from '@spikellm/graph';
 import { Tensor } from 'onnxruntime-common';
 import type { LayerSteps } from './steps.ts';
@@ -38,10 +39,7 @@ export async function encodeLayer(
   if (steps.kv) {
     tensors.push(...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values));
   }
-  return tensors.map(([name, { type, data, dims }]) => [
-    name,
-    new Tensor(type as 'uint8', data as Uint8Array, dims),
-  ]);
+  return tensors.map(toTensor);
 }
 
 function encodeLinear(
@@ -49,8 +47,29 @@ function encodeLinear(
   steps: Uint8Array | undefined,
   bits: number,
 ): [string, HostTensor][] {
-  const { prefix, outputs, inputs } = entry;
-  const { data } = weight as HostTensor;
+  const { prefix } = entry;
+  return [
+    ...packRows(entry, weight as HostTensor, bits),
+    ...(bias ? [[`${prefix}.bias`, bias] as [string, HostTensor]] : []),
+    ...(steps ? salientTensors(prefix, steps) : []),
+  ];
+}
+
+/** An embedding or a head, float32, with codes of `bits` bits. */
+export const encodeTable = (rows: PackedRows, weight: HostTensor, bits: number): [string, Tensor][] =>
+  packRows(rows, weight, bits).map(toTensor);
+
+const toTensor = ([name, { type, data, dims }]: [string, HostTensor]): [string, Tensor] => [
+  name,
+  new Tensor(type as 'uint8', data as Uint8Array, dims),
+];
+
+/** Float32 rows as codes, scales and zero points. */
+function packRows(
+  { prefix, outputs, inputs }: PackedRows,
+  { data }: HostTensor,
+  bits: number,
+): [string, HostTensor][] {
   const { codes, scale, zero } = quantiseRows(data as Float32Array, inputs, { bits, symmetric: false });
   const names = packedNames(prefix);
   const packed = packCodes(codes, outputs, inputs, bits);
@@ -58,7 +77,5 @@ function encodeLinear(
     [names.codes, hostTensor('uint8', packed, [outputs, packed.length / outputs])],
     [names.scale, hostTensor('float32', scale)],
     [names.zero, { type: 'int16', data: Int16Array.from(zero), dims: [outputs] }],
-    ...(bias ? [[`${prefix}.bias`, bias] as [string, HostTensor]] : []),
-    ...(steps ? salientTensors(prefix, steps) : []),
   ];
 }

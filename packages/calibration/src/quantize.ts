@@ -5,13 +5,16 @@ import {
   checkIds,
   checkLayerCount,
   checkWeight,
+  FLOAT_BITS,
   globalWeights,
   layerWeights,
   parseDecoderConfig,
   readLayer,
+  tables,
   type DecoderConfig,
 } from '@spikellm/graph';
-import { encodeLayer } from './encode.ts';
+import type { Tensor } from 'onnxruntime-common';
+import { encodeLayer, encodeTable } from './encode.ts';
 import { checkSettings, hasSalience, spikingConfig, type QuantizeSettings } from './settings.ts';
 import { smoothLayer } from './smoothing.ts';
 import { collectStatistics, type LayerStatistics, type StatisticsStore } from './statistics.ts';
@@ -81,7 +84,7 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
   }
   const rest = shardName(config.layers, config);
-  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config));
+  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config, settings));
   await writer.finish({ ...model.config, quantization_config: spikingConfig(settings) }, model.path);
 }
 
@@ -119,12 +122,20 @@ function checkWindows(windows: readonly (readonly number[])[], config: DecoderCo
   for (const window of windows) checkIds(window, config.vocabularySize);
 }
 
-async function globalTensors({ tensors }: ModelFolder, config: DecoderConfig) {
-  return Promise.all(
-    globalWeights(config).map(
-      async ({ name }) => [name, await tensors.read(name, { as: 'stored' })] as const,
-    ),
-  );
+/** What is outside the layers: the tables packed where that is asked for, the rest as the source stores it. */
+async function globalTensors(
+  { tensors }: ModelFolder,
+  config: DecoderConfig,
+  { headBits }: QuantizeSettings,
+): Promise<[string, Tensor][]> {
+  const packed = headBits < FLOAT_BITS ? tables(config) : [];
+  const written: [string, Tensor][] = [];
+  for (const { name } of globalWeights(config)) {
+    const table = packed.find(({ prefix }) => name === `${prefix}.weight`);
+    if (table === undefined) written.push([name, await tensors.read(name, { as: 'stored' })]);
+    else written.push(...encodeTable(table, await tensors.read(name), headBits));
+  }
+  return written;
 }
 
 /**

@@ -9,6 +9,8 @@ export interface QuantizeSettings {
   readonly pipeline: (typeof PIPELINES)[number];
   /** 2 to 8. */
   readonly weightBits: number;
+  /** Bits of embedding and head: 8 with a scale and a zero point a row, or 16 for the float type of the source. */
+  readonly headBits: 8 | 16;
   /** Bits of one spike, 2 to 8; 16 leaves activations and the KV cache in float. */
   readonly activationBits: number;
   /** Spike steps of salient channels: 1, 2 or 4; 1 is plain quantisation. */
@@ -28,6 +30,7 @@ export interface QuantizeSettings {
 export const DEFAULT_SETTINGS: QuantizeSettings = {
   pipeline: 'rtn',
   weightBits: 4,
+  headBits: 16,
   activationBits: 4,
   steps: 2,
   salient: 0.1,
@@ -56,6 +59,7 @@ const DOMAINS: Record<
 > = {
   pipeline: [PIPELINES.join(' or '), among(PIPELINES)],
   weightBits: ['a whole number from 2 to 8', whole(2, 8)],
+  headBits: ['8 or 16', among([8, 16])],
   activationBits: [
     `a whole number from 2 to 8, or ${FLOAT_BITS} for float`,
     (value) => whole(2, 8)(value) || value === FLOAT_BITS,
@@ -103,6 +107,7 @@ export function spikingConfig(settings: QuantizeSettings): SpikingConfig {
     format_version: 1,
     pipeline: settings.pipeline,
     weights: { bits: settings.weightBits, symmetric: false },
+    ...(settings.headBits < FLOAT_BITS && { embeddings: { bits: settings.headBits } }),
     activations: {
       bits: activationBits,
       steps: salience ? settings.steps : 1,

@@ -74,6 +74,38 @@ describe('quantize', () => {
     ]);
   });
 
+  it('packs embedding and head to 8 bits where that is asked for, each row to half a step', async () => {
+    const untied = { ...TINY_CONFIG, tie_word_embeddings: false };
+    const from = await writeTinyModel(join(folder, 'untied'), { config: untied });
+    await using model = await openModelFolder(from);
+    const out = join(folder, 'packed tables');
+    await quantize({
+      model,
+      out,
+      backend,
+      windows,
+      settings: { ...DEFAULT_SETTINGS, activationBits: 16, headBits: 8 },
+    });
+    await using written = await openModelFolder(out);
+    expect(written.config.quantization_config).toMatchObject({ embeddings: { bits: 8 } });
+    for (const prefix of ['model.embed_tokens', 'lm_head']) {
+      expect(written.tensors.info(`${prefix}.weight`)).toBeUndefined();
+      const [codes, scale, zero] = await Promise.all(
+        ['codes', 'scale', 'zero'].map(
+          async (part) => (await written.tensors.read(`${prefix}.weight_${part}`)).data as Float32Array,
+        ),
+      );
+      const weight = (await model.tensors.read(`${prefix}.weight`)).data as Float32Array;
+      weight.forEach((w, i) => {
+        const row = Math.floor(i / 16);
+        expect(Math.abs((codes[i] - zero[row]) * scale[row] - w)).toBeLessThan(0.5001 * scale[row]);
+      });
+    }
+    const ratio =
+      (await measure(out)) / (await measure(await run('untied 16', { activationBits: 16 }, { model })));
+    expect(Math.abs(ratio - 1)).toBeLessThan(0.02);
+  });
+
   it('writes the same bytes again', async () => {
     expect(await contents(await run('again'))).toEqual(await contents(await run('once more')));
   });

@@ -163,6 +163,30 @@ describe('floats', () => {
     expect([...new Uint16Array(buffer)]).toEqual(cases.map(([bits]) => bits));
   });
 
+  test('BF16 comes in half precision as stored, where that holds every value', async () => {
+    const halves = [
+      [0x0000, 0x0000],
+      [0x8000, 0x8000],
+      [0x3f80, 0x3c00],
+      [0xbf81, 0xbc08], // -1.0078125
+      [0x4049, 0x4248],
+      [0x477f, 0x7bf8], // 65280, the largest of both
+      [0x3880, 0x0400], // 2^-14, the smallest normal half
+      [0x3380, 0x0001], // 2^-24, the smallest half
+    ];
+    await using file = await openSafetensors(await words('BF16', ...halves.map(([bits]) => bits)));
+    const { type, data } = await file.read('w', { as: 'stored' });
+    expect(type).toBe('float16');
+    expect([...new Uint16Array((data as Uint16Array).buffer)]).toEqual(halves.map(([, half]) => half));
+    expect((await file.read('w')).type).toBe('float32');
+  });
+
+  test.for([0x3300, 0x4780, 0x3681])('BF16 of bits %i is no half', async (bits) => {
+    await using file = await openSafetensors(await words('BF16', 0x3f80, bits));
+    const wide = await file.read('w');
+    expect(await file.read('w', { as: 'stored' })).toEqual(wide);
+  });
+
   test('BF16 is widened without loss, whatever is asked', async () => {
     const cases = [
       [0x0000, 0],
@@ -238,6 +262,32 @@ describe('reading', () => {
     await expectError(file.read('w'), 'DISPOSED', /an open file/);
   });
 
+  test('takes its memory from the caller, also for a wider type', async () => {
+    const header = { half: { dtype: 'F16', shape: [2], data_offsets: [0, 4] } };
+    await using file = await openSafetensors(
+      await temporaryFile(safetensorsBytes(header, [0, 0x3c, 0, 0xc0])),
+    );
+    const given: ArrayBuffer[] = [];
+    const allocate = (size: number): ArrayBuffer => {
+      given.push(new ArrayBuffer(size));
+      return given.at(-1)!;
+    };
+    const { data } = await file.read('half', { allocate });
+    expect(data).toEqual(Float32Array.of(1, -2));
+    expect(given.map(({ byteLength }) => byteLength)).toEqual([4, 8]);
+    expect((data as Float32Array).buffer).toBe(given[1]);
+  });
+
+  test('memory that there is not is told', async () => {
+    await using file = await openSafetensors(await temporaryFile(bytes));
+    const allocate = (size: number): ArrayBuffer => new ArrayBuffer(size * 2 ** 60);
+    await expectError(
+      file.read('w', { allocate }),
+      'OUT_OF_MEMORY',
+      /model\.safetensors: tensor w: expected 4 bytes of memory.*smaller model/,
+    );
+  });
+
   test('stops when aborted', async () => {
     await using file = await openSafetensors(await temporaryFile(bytes));
     const reason = new Error('enough');
@@ -249,6 +299,10 @@ describe('reading', () => {
     const path = await temporaryFile(bytes);
     await using file = await openSafetensors(path);
     await truncate(path, bytes.length - 1);
-    await expectError(file.read('w'), 'CORRUPT_FILE', /tensor w: expected 4 bytes, received 3 bytes/);
+    await expectError(
+      file.read('w'),
+      'CORRUPT_FILE',
+      /model\.safetensors: tensor w: expected 4 bytes, received 3 bytes; the file was cut short .*download it again/,
+    );
   });
 });

@@ -1,11 +1,8 @@
 import { packedBytes } from '@spikellm/backend';
 import {
   checkWeight,
-  EMBEDDING,
   FINAL_NORM,
   FLOAT_BITS,
-  globalWeights,
-  HEAD,
   inputNormName,
   kvPrefixes,
   layerLinears,
@@ -16,10 +13,12 @@ import {
   readSteps,
   readWeightSteps,
   salientNames,
+  tables,
   ternaryNames,
   ternaryShapes,
   type DecoderConfig,
   type LinearEntry,
+  type PackedRows,
   type SpikingConfig,
   type TensorSource,
 } from '@spikellm/graph';
@@ -87,6 +86,8 @@ export interface ModelReport {
     readonly bitsPerWeight: number;
     readonly averageWeightSteps: number | null;
   };
+  /** Embedding and head with all that they store, per weight. */
+  readonly embeddingBits: number;
   readonly kv: KvReport;
   readonly bytes: ModelBytes;
 }
@@ -117,7 +118,7 @@ export async function describeModel(
     }
   }
   const weights = sum(linears, ({ outputs, inputs }) => outputs * inputs);
-  const bytes = countBytes(decoder, tensors, linears);
+  const bytes = countBytes(decoder, spiking, tensors, linears);
   return {
     config: decoder,
     spiking: spiking ?? null,
@@ -129,6 +130,7 @@ export async function describeModel(
       averageWeightSteps: meanWeightSteps(linears),
       ...activationBits(steps, spiking),
     },
+    embeddingBits: (8 * bytes.embeddings) / sum(tables(decoder), ({ outputs, inputs }) => outputs * inputs),
     kv: await describeKv(decoder, spiking, tensors, signal),
     bytes,
   };
@@ -163,6 +165,18 @@ async function describeLinear(
   };
 }
 
+/** Names and shapes of what rows of weights are stored as: packed, or a float weight. */
+function storedRows({ prefix, outputs, inputs }: PackedRows, bits: number | undefined): [string, number[]][] {
+  const names = packedNames(prefix);
+  return bits === undefined
+    ? [[`${prefix}.weight`, [outputs, inputs]]]
+    : [
+        [names.codes, [outputs, packedBytes(inputs, bits)]],
+        [names.scale, [outputs]],
+        [names.zero, [outputs]],
+      ];
+}
+
 /** Names and shapes of the tensors that hold the weight of a linear, and the mean steps of ternary ones. */
 async function describeWeight(
   tensors: TensorIndex,
@@ -170,18 +184,10 @@ async function describeWeight(
   spiking: SpikingConfig | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ stored: [string, number[]][]; averageWeightSteps: number | null }> {
-  const { prefix, outputs, inputs } = entry;
-  if (spiking === undefined) {
-    return { stored: [[`${prefix}.weight`, [outputs, inputs]]], averageWeightSteps: null };
-  }
-  const format = spiking.weights;
-  if (format.kind !== 'ternary') {
-    const { codes, scale, zero } = packedNames(prefix);
-    const rows: [string, number[]][] = [scale, zero].map((name) => [name, [outputs]]);
-    return {
-      stored: [[codes, [outputs, packedBytes(inputs, format.bits)]], ...rows],
-      averageWeightSteps: null,
-    };
+  const { prefix, inputs } = entry;
+  const format = spiking?.weights;
+  if (format?.kind !== 'ternary') {
+    return { stored: storedRows(entry, format?.bits), averageWeightSteps: null };
   }
   const names = ternaryNames(prefix);
   const steps = (await readWeightSteps(tensors, entry, format, signal)).data as Uint8Array;
@@ -226,10 +232,12 @@ function activationBits(inputs: readonly Uint8Array[], spiking: SpikingConfig | 
 
 function countBytes(
   config: DecoderConfig,
+  spiking: SpikingConfig | undefined,
   tensors: TensorIndex,
   linears: readonly LinearReport[],
 ): ModelBytes {
-  for (const { name, shape } of globalWeights(config)) checkWeight(tensors, name, shape);
+  const stored = tables(config).flatMap((rows) => storedRows(rows, spiking?.embeddings?.bits));
+  for (const [name, shape] of stored) checkWeight(tensors, name, shape);
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
   const norms = [FINAL_NORM, ...layers.flatMap((layer) => [inputNormName(layer), mlpNormName(layer)])];
   for (const name of norms) checkWeight(tensors, name, [config.hiddenSize]);
@@ -240,7 +248,10 @@ function countBytes(
     linears: sum(linears, ({ bytes }) => bytes),
     biases: sum(linears, ({ biasBytes }) => biasBytes),
     kvLists: bytesOf(tensors, kvLists),
-    embeddings: bytesOf(tensors, config.tiedEmbeddings ? [EMBEDDING] : [EMBEDDING, HEAD]),
+    embeddings: bytesOf(
+      tensors,
+      stored.map(([name]) => name),
+    ),
     norms: bytesOf(tensors, norms),
   };
   const total = bytesOf(tensors, tensors.names());

@@ -59,6 +59,23 @@ test('ternary weights take two bits a trit, and their scales and steps', async (
   expect((await describeToy(spiking({}))).total.averageWeightSteps).toBeNull();
 });
 
+test('packed embeddings count their codes, scales and zero points', async () => {
+  const config = { ...spiking({}), embeddings: { bits: 8 } };
+  const tensors = toyTensors(config);
+  for (const prefix of ['model.embed_tokens', 'lm_head']) {
+    tensors.delete(`${prefix}.weight`);
+    tensors.set(`${prefix}.weight_codes`, hostTensor('uint8', new Uint8Array(40 * 16), [40, 16]));
+    tensors.set(`${prefix}.weight_scale`, hostTensor('float32', new Float32Array(40).fill(1)));
+    tensors.set(`${prefix}.weight_zero`, { type: 'int16', data: new Int16Array(40), dims: [40] });
+  }
+  const { bytes, embeddingBits } = await describeModel(toyConfig(config), indexOf(tensors));
+  expect(bytes.embeddings).toBe(2 * 40 * (16 + 4 + 2));
+  expect(embeddingBits).toBe(8 + (8 * 6) / 16);
+  expect((await describeToy()).embeddingBits).toBe(32);
+  tensors.delete('lm_head.weight_zero');
+  await expect(describeModel(toyConfig(config), indexOf(tensors))).rejects.toThrow('lm_head.weight_zero');
+});
+
 test('uniform steps give the published means', async () => {
   const config = spiking({ activations: { bits: 3 } });
   const tensors = toyTensors(config);

@@ -1,4 +1,4 @@
-import type { HostTensor } from '@spikellm/backend';
+import { newElements, type HostTensor } from '@spikellm/backend';
 import type { RopeConfig } from './config.ts';
 
 /**
@@ -19,7 +19,7 @@ export function ropeFrequencies({ theta, scaling }: RopeConfig, headSize: number
   });
 }
 
-/** Tables of cos and sin, each [positions, D/2]. */
+/** Tables of cos and sin, each [positions, D/2]. Errors: OUT_OF_MEMORY. */
 export function ropeTables(
   rope: RopeConfig,
   headSize: number,
@@ -27,12 +27,10 @@ export function ropeTables(
 ): { readonly cos: HostTensor; readonly sin: HostTensor } {
   const frequencies = ropeFrequencies(rope, headSize);
   const pairs = frequencies.length;
-  const table = (of: (angle: number) => number): HostTensor => ({
-    type: 'float32',
-    dims: [positions, pairs],
-    data: Float32Array.from({ length: positions * pairs }, (_, at) =>
-      of(Math.floor(at / pairs) * frequencies[at % pairs]),
-    ),
-  });
+  const table = (of: (angle: number) => number): HostTensor => {
+    const data = newElements('float32', positions * pairs);
+    for (let at = 0; at < data.length; at++) data[at] = of(Math.floor(at / pairs) * frequencies[at % pairs]);
+    return { type: 'float32', dims: [positions, pairs], data };
+  };
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }

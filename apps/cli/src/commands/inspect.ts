@@ -67,7 +67,7 @@ function layerRow(name: string, linears: readonly LinearReport[]): string[] {
   ];
 }
 
-function summary({ total, kv, bytes: parts }: ModelReport): string[] {
+function summary({ total, embeddingBits, kv, bytes: parts }: ModelReport): string[] {
   const activations =
     total.averageSteps === null
       ? '32 (float)'
@@ -82,6 +82,7 @@ function summary({ total, kv, bytes: parts }: ModelReport): string[] {
       ? []
       : [`steps per weight     ${total.averageWeightSteps.toFixed(3)} (ternary)`]),
     `bits per activation  ${activations}`,
+    `bits per embedding   ${embeddingBits.toFixed(3)} a weight, the head included`,
     `bits per KV value    ${kv.informationBits.toFixed(2)} of code (${kv.key}), ${stored}`,
     `bytes                ${bytes(parts.total)}: ${sizes.join(', ')}`,
   ];

@@ -167,6 +167,7 @@ export const errorChecks: Check[] = [
     run: badCalls,
   },
   { name: 'an unknown kernel is UNSUPPORTED', needs: [], run: unknownKernel },
+  { name: 'memory that there is not is OUT_OF_MEMORY', needs: [], run: tooMuchMemory },
   { name: 'what is supported is what prepare takes', needs: [], run: supported },
 ];
 
@@ -182,6 +183,13 @@ async function unknownKernel(backend: Backend): Promise<void> {
   expect(await sentenceOf(() => backend.prepare(name, {}, {}))).toBe(
     `UNSUPPORTED prepare nothing_f32: expected a kernel that the ${backend.name} backend has, received nothing_f32; choose another backend, the reference backend has every kernel.`,
   );
+}
+
+/** 2^50 bytes, more than any address space of today holds. */
+async function tooMuchMemory(backend: Backend): Promise<void> {
+  const before = backend.liveBytes;
+  expect(await sentenceOf(() => backend.allocate('float32', [2 ** 24, 2 ** 24]))).toMatch(/^OUT_OF_MEMORY /);
+  expect(backend.liveBytes).toBe(before);
 }
 
 async function supported(backend: Backend): Promise<void> {
