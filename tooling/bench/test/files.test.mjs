@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SHAPES } from '@spikellm/benchmark';
 import { expect, it } from 'vitest';
+import { drawLine } from '../lib/draw.mjs';
 import { halfBits, headerOf, llamaTensors, randomBlocks, tensorBytes, writeLlama } from '../lib/gguf.mjs';
 import { matMulModel } from '../lib/onnx.mjs';
 import { alternate, ratioOf } from '../lib/rounds.mjs';
@@ -75,4 +76,13 @@ it('sides take turns, and the first round does not count', async () => {
   expect(values).toEqual({ a: [3, 5], missing: null, b: [4, 6] });
   expect(ratioOf([3, 5], [6, 5])).toEqual({ median: 0.75, min: 0.5, max: 1 });
   expect(ratioOf([3, 5], null)).toBeNull();
+});
+
+it('a plot is one SVG with a line through its points', () => {
+  const points = [1, 10, 100].map((x) => ({ x, median: x, min: x / 2, max: 2 * x }));
+  const svg = drawLine({ title: 'Cost', x: 'tokens', y: 'seconds', scale: 'log', points });
+  expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+  expect(svg.match(/<circle /g)).toHaveLength(points.length);
+  expect(svg).toContain('tokens');
+  expect(svg).not.toContain('NaN');
 });
