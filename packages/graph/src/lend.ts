@@ -4,7 +4,7 @@ import type { TensorSource } from './registry.ts';
 export interface LentTensors {
   readonly tensors: TensorSource;
   /** Gives the memory of all tensors read so far back; they are empty from then on. */
-  free(): void;
+  readonly free: () => void;
 }
 
 /**

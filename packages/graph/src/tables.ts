@@ -7,9 +7,9 @@ import type { SpikingConfig } from './spiking-config.ts';
 /** The two ends of a decoder. Where they are tied there is one table in memory. */
 export interface PreparedTables {
   /** ids [N] to the rows [N, C] of the embedding. */
-  embed(ids: DeviceTensor): DeviceTensor;
+  readonly embed: (ids: DeviceTensor) => DeviceTensor;
   /** x [N, C] to logits [N, V]. */
-  head(x: DeviceTensor): DeviceTensor;
+  readonly head: (x: DeviceTensor) => DeviceTensor;
 }
 
 /**
