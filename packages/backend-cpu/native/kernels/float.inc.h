@@ -142,10 +142,13 @@ void crossEntropy(const Call& call) {
         continue;
       }
       const float* row = logits + n * V;
-      float largest = row[0];
-      for (size_t v = 1; v < V; v++) largest = row[v] > largest ? row[v] : largest;
-      double sum = 0;
+      F most = broadcast(row[0]);
       size_t v = 0;
+      for (; v + LANES <= V; v += LANES) most = larger(load(row + v), most);
+      float largest = largestOf(most);
+      for (; v < V; v++) largest = row[v] > largest ? row[v] : largest;
+      double sum = 0;
+      v = 0;
       // Float sums of 64 vectors at most, so that a large vocabulary costs no precision.
       while (v + LANES <= V) {
         const size_t stop = smallerSize(V, v + 64 * LANES);
