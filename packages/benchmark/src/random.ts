@@ -33,10 +33,11 @@ export function randomFloats(length: number, seed: number): Float32Array {
   return floats;
 }
 
-/** `length` numbers that repeat `block`. */
-export function repeated(block: Float32Array, length: number): Float32Array {
-  const whole = new Float32Array(length);
-  whole.set(block.subarray(0, length));
+/** `length` bytes that repeat `block`: a part of it where it is long enough, else a copy. */
+export function repeated(block: Uint8Array, length: number): Uint8Array {
+  if (length <= block.length) return block.subarray(0, length);
+  const whole = new Uint8Array(length);
+  whole.set(block);
   for (let done = block.length; done < length; done *= 2) whole.copyWithin(done, 0, length - done);
   return whole;
 }

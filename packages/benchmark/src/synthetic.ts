@@ -1,7 +1,6 @@
 import { packedBytes, tritBytes, type HostTensor } from '@spikellm/backend';
 import {
-  EMBEDDING,
-  globalWeights,
+  FINAL_NORM,
   inputNormName,
   kvPrefixes,
   layerLinears,
@@ -9,12 +8,14 @@ import {
   packedNames,
   parseDecoderConfig,
   salientTensors,
+  tables,
   ternaryNames,
   type DecoderConfig,
+  type PackedRows,
   type SpikingConfig,
   type TensorSource,
 } from '@spikellm/graph';
-import { randomBytes, randomFloats, randomTrits, repeated } from './random.ts';
+import { randomBytes, randomTrits, repeated } from './random.ts';
 import { SHAPES, type ShapeName } from './shapes.ts';
 
 export type WeightKind = '4-bit' | 'ternary';
@@ -41,17 +42,18 @@ export interface SyntheticModel {
   readonly bytesPerToken: number;
 }
 
+/** Prefix of the tensors of the embedding. */
+const EMBEDDING = 'model.embed_tokens.';
 const WEIGHT_BITS = 4;
-/** Standard deviation of evenly spread 4-bit codes. */
-const CODE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
+const TABLE_BITS = 8;
+/** Standard deviations of evenly spread codes of some bits, and of trits. */
+const codeDeviation = (bits: number): number => Math.sqrt((4 ** bits - 1) / 12);
 const TRIT_DEVIATION = Math.sqrt(2 / 3);
-/** Random numbers of float tables repeat after so many: they are cheap to make then. */
-const FLOAT_BLOCK = 2 ** 18;
 
 /**
- * A spiking decoder of random weights and 4-bit activations that keep activations near 1, made when they are read: nothing is downloaded,
- * and no more than the largest tensor is in memory. KV caches spike in blocks of 32 tokens, as generation has them by
- * default.
+ * A spiking decoder of random weights, scaled so that activations keep their size, and 4-bit activations. Weights are
+ * made when they are read: nothing is downloaded, and no more than the largest tensor is in memory. Embedding and head
+ * have 8 bits; KV caches spike in blocks of 32 tokens, as generation has them by default.
  */
 export function syntheticModel({
   shape,
@@ -75,7 +77,9 @@ export function syntheticModel({
       read: (name) => Promise.resolve(recipes.get(name)!.make()),
     },
     bytes: bytesOf(recipes.values()),
-    bytesPerToken: bytesOf([...recipes].filter(([name]) => name !== EMBEDDING).map(([, recipe]) => recipe)),
+    bytesPerToken: bytesOf(
+      [...recipes].filter(([name]) => !name.startsWith(EMBEDDING)).map(([, recipe]) => recipe),
+    ),
   };
 }
 
@@ -84,6 +88,7 @@ const spikingJson = (weights: WeightKind, steps: number, salient: number): Spiki
   format_version: 1,
   pipeline: 'rtn',
   weights: weights === 'ternary' ? { kind: 'ternary', steps: [1] } : { bits: WEIGHT_BITS, symmetric: false },
+  embeddings: { bits: TABLE_BITS },
   activations: {
     bits: 4,
     steps,
@@ -107,9 +112,8 @@ function recipesOf(
   { weights, steps, salient, seed }: Required<Omit<SyntheticOptions, 'shape'>>,
 ): Map<string, Recipe> {
   const recipes = new Map<string, Recipe>();
-  const codes = lazy(() => randomBytes(mostCodeBytes(config), seed));
-  const trits = lazy(() => randomTrits(mostCodeBytes(config), seed));
-  const floats = lazy(() => randomFloats(FLOAT_BLOCK, seed));
+  const codes = lazy(() => randomBytes(blockBytes(config), seed));
+  const trits = lazy(() => randomTrits(blockBytes(config), seed));
   const add = (
     name: string,
     dtype: string,
@@ -130,27 +134,31 @@ function recipesOf(
     }
   };
 
-  for (const { name, shape } of globalWeights(config)) {
-    add(name, 'float32', shape, shape.length === 1 ? ones : (length) => repeated(floats(), length));
-  }
+  /** Scales for weights of this deviation whose products keep the size of what they read. */
+  const scales = (deviation: number, inputs: number) => (length: number) =>
+    new Float32Array(length).fill(1 / (deviation * Math.sqrt(inputs)));
+  const addPacked = ({ prefix, outputs, inputs }: PackedRows, bits: number): void => {
+    const names = packedNames(prefix);
+    add(names.codes, 'uint8', [outputs, packedBytes(inputs, bits)], (length) => repeated(codes(), length));
+    add(names.scale, 'float32', [outputs], scales(codeDeviation(bits), inputs));
+    add(names.zero, 'int16', [outputs], (length) => new Int16Array(length).fill(2 ** (bits - 1)));
+  };
+  const addTernary = ({ prefix, outputs, inputs }: PackedRows): void => {
+    const names = ternaryNames(prefix);
+    add(names.steps, 'uint8', [inputs], (length) => new Uint8Array(length).fill(1));
+    add(names.trits, 'uint8', [outputs, tritBytes([inputs])], (length) => repeated(trits(), length));
+    add(names.scale, 'float32', [outputs, 1], scales(TRIT_DEVIATION, inputs));
+  };
+
+  for (const table of tables(config)) addPacked(table, TABLE_BITS);
+  add(FINAL_NORM, 'float32', [config.hiddenSize], ones);
   for (let index = 0; index < config.layers; index++) {
     for (const name of [inputNormName(index), mlpNormName(index)])
       add(name, 'float32', [config.hiddenSize], ones);
-    for (const { prefix, outputs, inputs } of layerLinears(config, index)) {
-      const filled = (value: number) => (length: number) =>
-        new Float32Array(length).fill(value / Math.sqrt(inputs));
-      if (weights === 'ternary') {
-        const names = ternaryNames(prefix);
-        add(names.steps, 'uint8', [inputs], (length) => new Uint8Array(length).fill(1));
-        add(names.trits, 'uint8', [outputs, tritBytes([inputs])], (length) => trits().subarray(0, length));
-        add(names.scale, 'float32', [outputs, 1], filled(1 / TRIT_DEVIATION));
-      } else {
-        const names = packedNames(prefix);
-        add(names.codes, 'uint8', [outputs, packedBytes(inputs, WEIGHT_BITS)], (n) => codes().subarray(0, n));
-        add(names.scale, 'float32', [outputs], filled(1 / CODE_DEVIATION));
-        add(names.zero, 'int16', [outputs], (length) => new Int16Array(length).fill(8));
-      }
-      addSalient(prefix, inputs);
+    for (const linear of layerLinears(config, index)) {
+      if (weights === 'ternary') addTernary(linear);
+      else addPacked(linear, WEIGHT_BITS);
+      addSalient(linear.prefix, linear.inputs);
     }
     const { keys, values } = kvPrefixes(index);
     for (const prefix of [keys, values]) addSalient(prefix, config.kvHeads * config.headSize);
@@ -167,8 +175,12 @@ function bytesOf(recipes: Iterable<Recipe>): number {
   return bytes;
 }
 
-/** Bytes of the largest matrix of codes: all are parts of one random block, which is all that is made. */
-const mostCodeBytes = (config: DecoderConfig): number =>
+/**
+ * Bytes of the largest linear's codes: one random block of so many, parts of which all linears are, and of which tables
+ * are repetitions. One more, so that their rows are not.
+ */
+const blockBytes = (config: DecoderConfig): number =>
+  1 +
   Math.max(
     ...layerLinears(config, 0).map(({ outputs, inputs }) => outputs * packedBytes(inputs, WEIGHT_BITS)),
   );

@@ -53,10 +53,10 @@ describe('syntheticModel', () => {
     const tables = 2 * vocabularySize * hiddenSize;
     const parameters = { '1.1b': 1.1e9, '7b': 6.74e9 }[shape];
     // Four bits for each weight of a linear, and a few more for scales and salient channels.
-    const bytesPerWeight = (bytes - 4 * tables) / (parameters - tables);
+    const bytesPerWeight = (bytes - tables) / (parameters - tables);
     expect(bytesPerWeight).toBeGreaterThan(0.5);
     expect(bytesPerWeight).toBeLessThan(0.51);
-    expect(bytes - bytesPerToken).toBe(2 * tables);
+    expect(bytes - bytesPerToken).toBe(tables / 2 + 6 * vocabularySize);
   });
 });
 
@@ -71,7 +71,7 @@ it('random bytes are a seed’s own, and every byte occurs about equally often',
   expect(Math.max(...counts)).toBeLessThan(350);
 });
 
-it.each([2, 3, 7, 12])('%s numbers repeat a block of three', (length) => {
+it.each([2, 3, 7, 12])('%s bytes repeat a block of three', (length) => {
   const expected = Array.from({ length }, (_, i) => (i % 3) + 1);
-  expect([...repeated(new Float32Array([1, 2, 3]), length)]).toEqual(expected);
+  expect([...repeated(new Uint8Array([1, 2, 3]), length)]).toEqual(expected);
 });
