@@ -55,6 +55,7 @@ process.on('exit', () => {
   if (!values.keep) for (const file of files) rmSync(file, { force: true });
 });
 process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
 if (parts.includes('kernels')) await compareKernels(report);
 for (const part of Object.keys(MODELS).filter((name) => parts.includes(name)))
   await compareModels(report, part, files);
