@@ -63,6 +63,10 @@ void Device::work() {
   }
   auto last = std::move(last_);
   lock.unlock();
+  // At once: JavaScript may hold on to the device for long.
+  pool_.stop();
+  blocks_.clear();
+  memory_->clear();
   if (last) last();
 }
 

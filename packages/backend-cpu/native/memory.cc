@@ -49,8 +49,11 @@ void freeBlock(void* block, size_t) { std::free(block); }
 #endif
 }  // namespace
 
-BlockCache::~BlockCache() {
+void BlockCache::clear() {
+  std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [bytes, block] : blocks_) freeBlock(block, bytes);
+  blocks_.clear();
+  kept_ = 0;
 }
 
 void* BlockCache::take(size_t bytes) {

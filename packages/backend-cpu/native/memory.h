@@ -11,10 +11,12 @@ namespace spikellm {
 /// used ones to clear, and a model asks for the same sizes over and over.
 class BlockCache {
  public:
-  ~BlockCache();
+  ~BlockCache() { clear(); }
   /// A zero-filled block; null where there is no memory.
   void* take(size_t bytes);
   void give(void* block, size_t bytes);
+  /// Frees what is kept.
+  void clear();
 
  private:
   std::mutex mutex_;

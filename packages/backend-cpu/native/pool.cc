@@ -10,13 +10,14 @@ Pool::Pool(unsigned threads) {
   }
 }
 
-Pool::~Pool() {
+void Pool::stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
   }
   start_.notify_all();
   for (auto& helper : helpers_) helper.join();
+  helpers_.clear();
 }
 
 void Pool::run(size_t count, Body body, const void* context, const std::atomic<bool>* stop) {

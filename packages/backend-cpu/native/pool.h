@@ -18,11 +18,13 @@ using Flag = std::shared_ptr<std::atomic<bool>>;
 class Pool {
  public:
   explicit Pool(unsigned threads);
-  ~Pool();
+  ~Pool() { stop(); }
   unsigned size() const { return static_cast<unsigned>(helpers_.size()) + 1; }
   /// Runs body(context, item, thread) for the items 0..count-1 and waits for all of them. Takes no new item once `stop`
   /// is set; it may be null.
   void run(size_t count, Body body, const void* context, const std::atomic<bool>* stop);
+  /// Ends the other threads. Nothing runs after that.
+  void stop();
 
  private:
   void help(unsigned thread);

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <thread>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -27,6 +28,7 @@ bool spinUntil(const Condition& condition) {
       if (condition()) return true;
       relax();
     }
+    std::this_thread::yield();  // the main thread may want this core
   } while (std::chrono::steady_clock::now() < end);
   return false;
 }

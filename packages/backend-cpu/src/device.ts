@@ -53,7 +53,7 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
 
   const device: Device = {
     allocate(bytes) {
-      const storage = addon.allocate(session, bytes);
+      const storage = Number.isSafeInteger(bytes) ? addon.allocate(session, bytes) : 0;
       if (storage !== 0) return storage;
       throw new SpikeError('OUT_OF_MEMORY', {
         where: 'backend-cpu',

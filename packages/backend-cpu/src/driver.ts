@@ -1,5 +1,6 @@
 /** The addon as a `Driver`: storages are shares of native memory, work is queued on one session. */
 import {
+  bytesPerElement,
   newElements,
   type BackendReport,
   type Driver,
@@ -37,7 +38,7 @@ export function createDriver(
     kernels: Object.fromEntries(
       Object.entries(kernelCalls).map(([name, call]) => [name, implementation(device, name, call)]),
     ) as Partial<Record<KernelName, Implementation<Storage>>>,
-    allocate: (type, length) => device.allocate(length * newElements(type, 0).BYTES_PER_ELEMENT),
+    allocate: (type, length) => device.allocate(length * bytesPerElement(type)),
     write: device.write,
     synchronize: device.synchronize,
     async read(storage, type, length) {

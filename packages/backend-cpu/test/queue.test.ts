@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { createRunner, type Backend, type DeviceTensor, type Runner } from '@spikellm/backend';
 import { expect, it } from 'vitest';
 import { createCpuBackend } from '../src/index.ts';
@@ -93,6 +96,74 @@ it('gives memory back: hundreds of backends and their tensors do not add up', as
   for (let i = 0; i < 500; i++) await round();
   // A leak of one tensor a round would be 128 MiB.
   expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 26);
+});
+
+it.skipIf(process.platform !== 'linux')(
+  'ends its threads when it is disposed (threads are counted on Linux)',
+  async () => {
+    const threads = (): number => readdirSync('/proc/self/task').length;
+    const before = threads();
+    for (let i = 0; i < 100; i++) {
+      using backend = createCpuBackend({ threads: 3 });
+      await backend.synchronize();
+    }
+    for (let turn = 0; turn < 100 && threads() > before; turn++) await sleep(20);
+    expect(threads()).toBeLessThanOrEqual(before);
+  },
+);
+
+it('drops and stops what a signal no longer wants, and nothing else', () =>
+  withRunner(async (runner, backend) => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const matrix = runner.upload(float(1024, 1024));
+    const [unwanted, own] = [1, 2].map(() => backend.allocate('float32', [1024, 1024]));
+    const product = runner.prepare('linear_f32', {}, {});
+    const multiply = (y: DeviceTensor): void => backend.dispatch(product, { x: matrix, weight: matrix, y }, {});
+    multiply(own);
+    const began = performance.now();
+    await backend.synchronize();
+    const one = performance.now() - began;
+
+    backend.abortable(stop.signal, () => {
+      for (let i = 0; i < 1000; i++) multiply(unwanted);
+    });
+    multiply(own);
+    const stopped = backend.read(unwanted, { signal: stop.signal });
+    const finished = backend.read(own);
+    await sleep(one);
+    const from = performance.now();
+    stop.abort(reason);
+    await expect(stopped).rejects.toBe(reason);
+    expect((await finished).data[0]).toBe(1024);
+    expect(performance.now() - from).toBeLessThan(200 * one);
+  }));
+
+/** What a worker of its own computes on a backend of its own. */
+async function inWorker(value: number): Promise<number> {
+  const own = new URL('../dist/index.js', import.meta.url).href;
+  const body = `import(${JSON.stringify(own)}).then(async ({ createCpuBackend }) => {
+    const backend = createCpuBackend({ threads: 2 });
+    const kernel = backend.prepare('linear_f32', {}, {});
+    const tensor = (value) =>
+      backend.upload({ type: 'float32', dims: [256, 256], data: new Float32Array(65536).fill(value) });
+    const [x, weight, y] = [tensor(${value}), tensor(1), tensor(0)];
+    for (let i = 0; i < 20; i++) backend.dispatch(kernel, { x, weight, y }, {});
+    const { data } = await backend.read(y);
+    for (let i = 0; i < 1000; i++) backend.dispatch(kernel, { x, weight, y }, {});
+    require('node:worker_threads').parentPort.postMessage(data[65535]);
+  });`;
+  const worker = new Worker(body, { eval: true });
+  const result = await new Promise<number>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  await worker.terminate(); // in the middle of its work
+  return result;
+}
+
+it('works in two worker threads at once, which end in the middle of work', async () => {
+  expect(await Promise.all([inWorker(1), inWorker(2)])).toEqual([256, 512]);
 });
 
 /** Runs a module text in a process of its own; resolves to what it printed. */

@@ -7,7 +7,14 @@ export { SpikeError, type SpikeErrorCode, type SpikeErrorParts } from './errors.
 export type { Backend, BackendReport, PreparedKernel, WaitOptions } from './backend.ts';
 export { float16Values, widenFloat16 } from './float16.ts';
 export type { DeviceTensor, HostTensor } from './tensor.ts';
-export { isElementType, newElements, sizeOf, type ElementArray, type ElementType } from './elements.ts';
+export {
+  bytesPerElement,
+  isElementType,
+  newElements,
+  sizeOf,
+  type ElementArray,
+  type ElementType,
+} from './elements.ts';
 export {
   classCounts,
   codeType,

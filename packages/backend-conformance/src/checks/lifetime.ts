@@ -12,6 +12,7 @@ export const lifetimeChecks: Check[] = [
     needs: ['add_f32'],
     run: disposedBackend,
   },
+  { name: 'memory that no machine has is OUT_OF_MEMORY', needs: [], run: absurdSize },
   { name: 'what fails leaves nothing alive', needs: ['add_f32', 'linear_gif_f32'], run: nothingLeft },
 ];
 
@@ -103,5 +104,13 @@ async function nothingLeft(_: Backend, create: CreateBackend): Promise<void> {
   expect(await sentenceOf(() => runner.run('add_f32', { a, b }))).toMatch(/^DISPOSED add_f32, b: /);
   a.dispose();
   runner.dispose();
+  expect(backend.liveBytes).toBe(0);
+}
+
+async function absurdSize(_: Backend, create: CreateBackend): Promise<void> {
+  using backend = await create();
+  for (const dims of [[2 ** 46], [2 ** 50, 2 ** 50]]) {
+    expect(await sentenceOf(() => backend.allocate('float32', dims))).toMatch(/^OUT_OF_MEMORY /);
+  }
   expect(backend.liveBytes).toBe(0);
 }

@@ -3,7 +3,8 @@
  * order is the order of the calls; it is written to be read and is fast enough for tests and small models.
  */
 import type { Backend } from '../backend.ts';
-import { newElements, type ElementArray } from '../elements.ts';
+import { newElements, type ElementArray, type ElementType } from '../elements.ts';
+import { SpikeError } from '../errors.ts';
 import type { Driver, Implementation } from '../driver.ts';
 import { createTableBackend } from '../table-backend.ts';
 import type { KernelName } from '../table/index.ts';
@@ -63,11 +64,24 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
 /** All work is done at dispatch; what is left is to let the event loop turn once. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
+function allocate(type: ElementType, length: number): ElementArray {
+  try {
+    return newElements(type, length);
+  } catch (cause) {
+    throw new SpikeError('OUT_OF_MEMORY', {
+      where: 'reference backend',
+      expected: `memory for ${length} elements of ${type}`,
+      received: 'none',
+      cause,
+    });
+  }
+}
+
 const driver: Driver<ElementArray> = {
   name: 'reference',
   report: { device: 'plain TypeScript on one thread', features: [], threads: 1 },
   kernels,
-  allocate: newElements,
+  allocate,
   write: (storage, data) => storage.set(data),
   synchronize: nextTurn,
   read: async (storage) => {
