@@ -3,7 +3,7 @@ import { SpikeError, type ElementArray } from '@spikellm/backend';
 import type { Addon, Fault, Flag, InstructionSet, Storage } from './addon.ts';
 
 /** Operands and numbers of a run at most; native/kernels/call.h has the same number of operands. */
-const MOST_OPERANDS = 16;
+const MOST_OPERANDS = 32;
 const MOST_NUMBERS = 64;
 
 /** Memory and a queue. Storages are valid until they are released, and the work queued before still sees them. */
@@ -70,6 +70,7 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
     write: (storage, data) => addon.write(session, storage, data),
     release: (storage) => addon.release(session, storage),
     run(kernel, storages, values, signal) {
+      if (storages.length > MOST_OPERANDS) throw new Error(`internal: ${kernel} has too many operands`);
       for (let i = 0; i < storages.length; i++) operands[i] = storages[i] ?? 0;
       numbers.set(values);
       const flag = signal && flagOf(signal);

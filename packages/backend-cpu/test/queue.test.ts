@@ -119,7 +119,8 @@ it('drops and stops what a signal no longer wants, and nothing else', () =>
     const matrix = runner.upload(float(1024, 1024));
     const [unwanted, own] = [1, 2].map(() => backend.allocate('float32', [1024, 1024]));
     const product = runner.prepare('linear_f32', {}, {});
-    const multiply = (y: DeviceTensor): void => backend.dispatch(product, { x: matrix, weight: matrix, y }, {});
+    const multiply = (y: DeviceTensor): void =>
+      backend.dispatch(product, { x: matrix, weight: matrix, y }, {});
     multiply(own);
     const began = performance.now();
     await backend.synchronize();

@@ -14,7 +14,7 @@ using Body = void (*)(const void* context, size_t item, unsigned thread);
 class Device;
 
 /// Operands of a kernel at most.
-constexpr size_t MOST_OPERANDS = 16;
+constexpr size_t MOST_OPERANDS = 32;
 
 /// One run. Operands and numbers come in the order of src/kernels.ts; TypeScript has checked them.
 struct Call {
