@@ -70,9 +70,11 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
     write: (storage, data) => addon.write(session, storage, data),
     release: (storage) => addon.release(session, storage),
     run(kernel, storages, values, signal) {
-      if (storages.length > MOST_OPERANDS) throw new Error(`internal: ${kernel} has too many operands`);
+      if (storages.length > MOST_OPERANDS || values.length > MOST_NUMBERS) {
+        throw new Error(`internal: ${kernel} has too many operands or numbers`);
+      }
       for (let i = 0; i < storages.length; i++) operands[i] = storages[i] ?? 0;
-      numbers.set(values);
+      for (let i = 0; i < values.length; i++) numbers[i] = values[i];
       const flag = signal && flagOf(signal);
       addon.run(session, places.get(kernel)!, storages.length, values.length, flag);
     },

@@ -29,7 +29,9 @@ type Anything = Readonly<Record<string, DeviceTensor | HostTensor | undefined>>;
 
 /** How a kernel runs: a driver's own takes the storages of the call, a default body the tensors. */
 interface Body<Storage> {
-  readonly run: (call: Omit<Call<Storage>, 'packed'>, tensors: Anything) => void;
+  readonly run: (call: Call<Storage>, tensors: Anything) => void;
+  /** What the driver's implementation has packed. */
+  readonly packed?: unknown;
   readonly bytes: number;
   readonly release: () => void;
 }
@@ -44,13 +46,14 @@ class Ready<Storage> extends Resource {
   readonly names: readonly string[];
   readonly bind: Binder;
   readonly run: Body<Storage>['run'];
+  readonly packed: unknown;
 
   constructor(
     ledger: Ledger,
     kernel: KernelName,
     attributes: object,
     letters: Letters,
-    { run, bytes, release }: Body<Storage>,
+    { run, packed, bytes, release }: Body<Storage>,
   ) {
     super(ledger, bytes, release);
     this.kernel = kernel;
@@ -61,6 +64,7 @@ class Ready<Storage> extends Resource {
     this.names = declared.map(([name]) => name);
     this.bind = createBinder(kernel, declared, attributes, letters);
     this.run = run;
+    this.packed = packed;
   }
 }
 
@@ -121,7 +125,8 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
   ): Body<Storage> {
     const packed = implementation.prepare?.(constants, letters, attributes);
     return {
-      run: (call) => implementation.run({ ...call, packed }),
+      run: (call) => implementation.run(call),
+      packed,
       bytes: implementation.packedBytes?.(packed) ?? 0,
       release: () => implementation.release?.(packed),
     };
@@ -219,7 +224,8 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       }
       refuseAliases(where, row, names, given);
       if (signal?.aborted) return;
-      ready.run({ operands: storages, letters, attributes, scalars, signal }, given);
+      const { packed } = ready;
+      ready.run({ operands: storages, letters, attributes, scalars, packed, signal }, given);
     },
 
     abortable(given, body) {
