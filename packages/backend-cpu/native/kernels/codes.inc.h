@@ -4,6 +4,8 @@
 /// Panels that are unpacked together, and tokens that then pass over them.
 constexpr size_t GROUP = 4;
 constexpr size_t TOKEN_BLOCK = 192;
+/// Bytes of weights that a thread reads before it looks whether others have some left.
+constexpr size_t STREAM_PIECE = 65536;
 /// Tokens up to which weights are unpacked in registers, each time they are read.
 constexpr size_t FEW_TOKENS = 4;
 
@@ -160,9 +162,8 @@ void panelTotals(const CodesCall& c, size_t p, double (*totals)[ROWS]) {
 /// A call of TOKENS tokens, panel by panel.
 template <int TOKENS, bool NARROW>
 void fewTokens(const Call& call, const CodesCalls& all) {
-  // A thread reads a few long streams: a short one ends before the memory has come up to speed.
-  const size_t panels = all.pieces(1), grain = 1 + panels / (4 * threadCount(call));
-  parallelRanges(call, panels, grain, [&](size_t from, size_t to) {
+  const size_t grain = 1 + STREAM_PIECE / (all.linears->packed.stride + 1);
+  parallelStreams(call, all.pieces(1), grain, [&](size_t from, size_t to) {
     for (size_t piece = from; piece < to; piece++) {
       size_t p = piece;
       const CodesCall& c = all.linearOf(p, 1);

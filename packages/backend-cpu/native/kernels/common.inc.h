@@ -30,3 +30,23 @@ inline void parallelRanges(const Call& call, size_t count, size_t grain, const F
 }
 /// Rows of `width` elements that make a piece of work worth handing to a thread.
 inline size_t rowGrain(size_t width) { return 1 + 16384 / (width + 1); }
+
+/// body(from, to) over 0..count in pieces of `grain`. Each thread passes over a part of its own from front to end, so that
+/// it reads one stream of memory, then helps with what is left of the others' parts.
+template <class F_>
+inline void parallelStreams(const Call& call, size_t count, size_t grain, const F_& body) {
+  const size_t parts = threadCount(call);
+  struct alignas(64) Part {
+    std::atomic<size_t> next;
+  };
+  auto* part = scratchOf<Part>(call, parts);
+  for (size_t i = 0; i < parts; i++) part[i].next = i * count / parts;
+  parallel(call, parts, [&](size_t own, unsigned) {
+    for (size_t k = 0; k < parts; k++) {
+      const size_t i = (own + k) % parts, end = (i + 1) * count / parts;
+      for (size_t from; (from = part[i].next.fetch_add(grain, std::memory_order_relaxed)) < end;) {
+        body(from, smallerSize(end, from + grain));
+      }
+    }
+  });
+}

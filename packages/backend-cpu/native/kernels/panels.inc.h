@@ -24,7 +24,7 @@ void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, 
   };
   constexpr size_t STEP = BITS == 2 ? 16 : 8;
   for (size_t c = 0; c < channels; c += STEP, codes += STEP) {
-    PREFETCH(weights + 2048);
+    PREFETCH(weights + 4096);
     for (size_t v = 0; v < PANEL_VECTORS; v++) {
       const I stored = loadBytes(weights + v * LANES * 4);
       multiply4(even, v, codes, field<BITS, 0>(stored));

@@ -66,7 +66,7 @@ inline void dotRow(const float* x, size_t C, const Row& row, float* sums) {
 /// y[m,o] = x[m] . row o + bias[o]. Every thread reads long pieces, one after the other.
 template <size_t M, class Rows>
 void fewTokens(const Call& call, const float* x, const Rows& rows, const float* bias, float* y, size_t O) {
-  parallelRanges(call, O, 4 * rowGrain(rows.C), [&](size_t from, size_t to) {
+  parallelStreams(call, O, 4 * rowGrain(rows.C), [&](size_t from, size_t to) {
     for (size_t o = from; o < to; o++) {
       const auto row = rows.row(o);
       float sums[M];

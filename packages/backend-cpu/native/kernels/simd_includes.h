@@ -1,5 +1,6 @@
 // System headers of the SIMD layers, which themselves are included inside a namespace.
 #pragma once
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
