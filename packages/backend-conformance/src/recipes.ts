@@ -170,6 +170,29 @@ const ternaryLinear: Recipe = {
 /** Channels of one class beyond 4096, the largest codes against the largest weights. */
 const beyondBlock = { weightChannels: [4097, 0, 0, 0, 0, 0, 33], O: 17, N: 2, data: 'extremes' };
 
+/** Numbers that may be divided by. */
+const divisor: Fill =
+  ({ random }) =>
+  () =>
+    random.pick([-1, 1]) * (0.5 + random.uniform());
+/** Around 4, where learned clipping begins, and around 0. */
+const clipping: Fill =
+  ({ random }) =>
+  () =>
+    random.pick([0, 4]) + random.normal();
+/** Scales of both signs, 1 among them. */
+const scaling: Fill =
+  ({ random }) =>
+  () =>
+    random.pick([1, -1, 0.5 + random.uniform()]);
+const trainedWeight: Recipe = {
+  fills: { columns: scaling, rows: scaling, upper: clipping, lower: clipping },
+  axes: { weightBits: [1, 2, 3, 4, 8, 16] },
+};
+const activation: Recipe = { axes: { of: ['relu', 'gelu_tanh'] } };
+/** A linear input; heads; keys per channel in blocks, and over the whole window. */
+const groups: Recipe = { axes: { H: [1, 2, 3, 17], block: [1, 4, 32, 1000] } };
+
 const RECIPES: Partial<Record<KernelName, Recipe>> = {
   linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
   linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
@@ -179,6 +202,14 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
   embedding_packed_f32: packedLinear,
   linear_ternary_codes_f32: { ...ternaryLinear, also: [{ ...beyondBlock, bits: 8, classes: [1, 16] }] },
   linear_ternary_f32: { ...ternaryLinear, also: [beyondBlock] },
+  activation_f32: activation,
+  activation_backward_f32: activation,
+  gif_round_trip_f32: groups,
+  gif_round_trip_backward_f32: groups,
+  weight_round_trip_f32: trainedWeight,
+  weight_round_trip_backward_f32: trainedWeight,
+  divide_f32: { fills: { divisor } },
+  divide_backward_f32: { fills: { divisor } },
   attend_gif_block_f32: {
     liveRows: { openKeys: ({ N, block }, { position }) => (position + N) % block },
   },

@@ -1,11 +1,14 @@
 import type { KernelName } from '@spikellm/backend';
 import { attentionFormulas } from './attention.ts';
+import { windowFormulas } from './attention-window.ts';
 import { floatFormulas } from './float.ts';
 import { fusedFormulas } from './fused.ts';
 import type { Formula } from './formula.ts';
+import { roundTripFormulas } from './round-trip.ts';
 import { spikingFormulas } from './spiking.ts';
 import { ternaryFormulas } from './ternary.ts';
 import { statisticsFormulas } from './statistics.ts';
+import { trainingFormulas } from './training.ts';
 
 export const formulas: Partial<Record<KernelName, Formula>> = {
   ...floatFormulas,
@@ -14,4 +17,7 @@ export const formulas: Partial<Record<KernelName, Formula>> = {
   ...attentionFormulas,
   ...ternaryFormulas,
   ...statisticsFormulas,
+  ...trainingFormulas,
+  ...roundTripFormulas,
+  ...windowFormulas,
 };

@@ -8,10 +8,10 @@ export interface GifAttributes {
 type LinearAttributes = GifAttributes & { readonly weightBits: number };
 
 const f32 = Math.fround;
-const limit = (x: number, low: number, high: number): number => Math.max(low, Math.min(high, x));
+export const limit = (x: number, low: number, high: number): number => Math.max(low, Math.min(high, x));
 
 /** The whole number nearest to x, the even one of two. */
-function nearestEven(x: number): number {
+export function nearestEven(x: number): number {
   const below = Math.floor(x);
   const rest = x - below;
   return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;

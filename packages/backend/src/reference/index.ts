@@ -9,6 +9,7 @@ import type { Driver, Implementation } from '../driver.ts';
 import { createTableBackend } from '../table-backend.ts';
 import type { KernelName } from '../table/index.ts';
 import { attend } from './attention.ts';
+import { attendWindow, attendWindowBackward } from './attention-window.ts';
 import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';
 import {
   add,
@@ -25,9 +26,32 @@ import {
 } from './float.ts';
 import { gateUpGif, linearGif, qkvGif } from './fused.ts';
 import { plain } from './kernel.ts';
+import {
+  gifRoundTrip,
+  gifRoundTripBackward,
+  weightRoundTrip,
+  weightRoundTripBackward,
+} from './round-trip.ts';
 import { decode, embeddingPacked, encode, linearCodes, linearPacked } from './spiking.ts';
 import { linearTernary, linearTernaryCodes } from './ternary.ts';
 import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
+import {
+  activate,
+  activateBackward,
+  columnSum,
+  crossEntropyBackward,
+  divide,
+  divideBackward,
+  embeddingBackward,
+  gather,
+  gatherBackward,
+  layernorm,
+  layernormBackward,
+  rmsnormBackward,
+  squaredError,
+  squaredErrorBackward,
+  swigluBackward,
+} from './training.ts';
 
 const kernels: Record<KernelName, Implementation<ElementArray>> = {
   embedding_f32: plain(embedding),
@@ -59,6 +83,27 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   column_dot_f32: plain(columnDot),
   channel_saliency_f32: plain(channelSaliency),
   kv_saliency_f32: plain(kvSaliency),
+  rmsnorm_backward_f32: plain(rmsnormBackward),
+  layernorm_f32: plain(layernorm),
+  layernorm_backward_f32: plain(layernormBackward),
+  swiglu_backward_f32: plain(swigluBackward),
+  activation_f32: plain(activate),
+  activation_backward_f32: plain(activateBackward),
+  attend_window_f32: plain(attendWindow),
+  attend_window_backward_f32: plain(attendWindowBackward),
+  gif_round_trip_f32: plain(gifRoundTrip),
+  gif_round_trip_backward_f32: plain(gifRoundTripBackward),
+  weight_round_trip_f32: plain(weightRoundTrip),
+  weight_round_trip_backward_f32: plain(weightRoundTripBackward),
+  squared_error_f32: plain(squaredError),
+  squared_error_backward_f32: plain(squaredErrorBackward),
+  cross_entropy_backward_f32: plain(crossEntropyBackward),
+  embedding_backward_f32: plain(embeddingBackward),
+  column_sum_f32: plain(columnSum),
+  divide_f32: plain(divide),
+  divide_backward_f32: plain(divideBackward),
+  gather_f32: plain(gather),
+  gather_backward_f32: plain(gatherBackward),
 };
 
 /** All work is done at dispatch; what is left is to let the event loop turn once. */

@@ -43,3 +43,15 @@ export const gifRange: Domain<GifRange> = {
   expected: "'lossless' or 'published'",
   accepts: (value): value is GifRange => value === 'lossless' || value === 'published',
 };
+
+/** Bits of weights in training; 16 leaves them as they are. */
+export const trainedBits: Domain<number> = {
+  expected: 'a whole number from 1 to 8, or 16',
+  accepts: (value): value is number => value === 16 || isWhole(value, 1, 8),
+};
+
+export type Activation = 'relu' | 'gelu_tanh';
+export const activation: Domain<Activation> = {
+  expected: "'relu' or 'gelu_tanh'",
+  accepts: (value): value is Activation => value === 'relu' || value === 'gelu_tanh',
+};

@@ -3,6 +3,7 @@ import { fusedKernels } from './fused.ts';
 import { spikingKernels } from './spiking.ts';
 import { statisticsKernels } from './statistics.ts';
 import { ternaryKernels } from './ternary.ts';
+import { trainingKernels } from './training.ts';
 
 /** Every kernel of the project, by name: `<operation>_<variant>_<element type>`. */
 export const kernels = {
@@ -11,6 +12,7 @@ export const kernels = {
   ...fusedKernels,
   ...ternaryKernels,
   ...statisticsKernels,
+  ...trainingKernels,
 } as const;
 
 export type KernelTable = typeof kernels;

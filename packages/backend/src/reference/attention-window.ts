@@ -1,0 +1,96 @@
+/** Attention over one window without a cache, and its gradient. The reference backend keeps one row of probabilities. */
+import type { Letters } from '../kernel.ts';
+import { groupedColumn } from './attention.ts';
+import type { F32 } from './kernel.ts';
+
+interface Window {
+  readonly q: F32;
+  readonly k: F32;
+  readonly v: F32;
+  readonly closed?: F32;
+}
+
+/** Probabilities of query n of a head over the tokens 0..n; the keys as that query sees them. */
+function probabilities(
+  { q, k, closed = k }: Window,
+  { K, D, block }: Letters,
+  query: number,
+  column: number,
+  n: number,
+): [weights: Float64Array, keyOf: (t: number) => F32] {
+  const first = n - (n % block);
+  const keyOf = (t: number): F32 => (t < first ? closed : k);
+  const weights = new Float64Array(n + 1);
+  let largest = -Infinity;
+  for (let t = 0; t <= n; t++) {
+    const keys = keyOf(t);
+    let score = 0;
+    for (let d = 0; d < D; d++) score += q[query + d] * keys[t * K * D + column + d];
+    weights[t] = score / Math.sqrt(D);
+    largest = Math.max(largest, weights[t]);
+  }
+  let sum = 0;
+  for (let t = 0; t <= n; t++) sum += weights[t] = Math.exp(weights[t] - largest);
+  for (let t = 0; t <= n; t++) weights[t] /= sum;
+  return [weights, keyOf];
+}
+
+/** y = causal attention of the window. */
+export function attendWindow(operands: Window & { y: F32 }, letters: Letters): void {
+  const { v, y } = operands;
+  const { N, H, K, D } = letters;
+  const columnOf = groupedColumn(H, K, D);
+  for (let n = 0; n < N; n++) {
+    for (let h = 0; h < H; h++) {
+      const query = (n * H + h) * D;
+      const [weights] = probabilities(operands, letters, query, columnOf(h), n);
+      for (let d = 0; d < D; d++) {
+        let sum = 0;
+        for (let t = 0; t <= n; t++) sum += weights[t] * v[t * K * D + columnOf(h) + d];
+        y[query + d] = sum;
+      }
+    }
+  }
+}
+
+/** Gradients of `attendWindow`. */
+export function attendWindowBackward(
+  operands: Window & Record<'dy' | 'dq' | 'dk' | 'dv', F32> & { dclosed?: F32 },
+  letters: Letters,
+): void {
+  const { q, k, v, dy, dq, dk, dv, dclosed } = operands;
+  const { N, H, K, D } = letters;
+  const columnOf = groupedColumn(H, K, D);
+  const keySums = new Float64Array(k.length);
+  const closedSums = operands.closed ? new Float64Array(k.length) : keySums;
+  const valueSums = new Float64Array(v.length);
+  for (let n = 0; n < N; n++) {
+    for (let h = 0; h < H; h++) {
+      const query = (n * H + h) * D;
+      const [weights, keyOf] = probabilities(operands, letters, query, columnOf(h), n);
+      const dWeights = new Float64Array(n + 1);
+      let mean = 0;
+      for (let t = 0; t <= n; t++) {
+        const at = t * K * D + columnOf(h);
+        for (let d = 0; d < D; d++) dWeights[t] += dy[query + d] * v[at + d];
+        mean += weights[t] * dWeights[t];
+      }
+      const dQuery = new Float64Array(D);
+      for (let t = 0; t <= n; t++) {
+        const at = t * K * D + columnOf(h);
+        const dScore = (weights[t] * (dWeights[t] - mean)) / Math.sqrt(D);
+        const keys = keyOf(t);
+        const sums = keys === k ? keySums : closedSums;
+        for (let d = 0; d < D; d++) {
+          dQuery[d] += dScore * keys[at + d];
+          sums[at + d] += dScore * q[query + d];
+          valueSums[at + d] += weights[t] * dy[query + d];
+        }
+      }
+      dq.set(dQuery, query);
+    }
+  }
+  dk.set(keySums);
+  dv.set(valueSums);
+  dclosed?.set(operands.closed ? closedSums : new Float64Array(k.length));
+}
