@@ -43,7 +43,7 @@ const attendWindowBackward: Formula = (operands, letters) => {
   const dq = Array.from(q, () => 0);
   const dk = Array.from(k, () => 0);
   const dv = Array.from(v, () => 0);
-  const ofClosed = Array.from(k, () => 0);
+  const ofClosed = Array.from(dclosed ?? k, (before) => (dclosed ? before : 0));
   for (const h of range(H)) {
     const { query, cached, key, isClosed, P } = headOf(operands, letters, h);
     for (const n of range(N)) {

@@ -135,7 +135,7 @@ const weightRoundTripBackward: Formula = (operands, { O, C }, { weightBits }: We
   const row = (o: number): number => rows?.[o] ?? 1;
   const at = (o: number, c: number): number => dw[o * C + c];
   const outputs: Record<string, (before: Numbers) => number[]> = {
-    dweight: () => matrix(O, C, (o, c) => at(o, c) * column(c) * row(o)),
+    dweight: (before) => matrix(O, C, (o, c) => before[o * C + c] + at(o, c) * column(c) * row(o)),
     dcolumns: (before) => range(C).map((c) => before[c] + sum(O, (o) => at(o, c) * weight[o * C + c] * row(o))),
     drows: (before) => range(O).map((o) => before[o] + sum(C, (c) => at(o, c) * weight[o * C + c] * column(c))),
     dupper: (before) =>

@@ -92,5 +92,5 @@ export function attendWindowBackward(
   }
   dk.set(keySums);
   dv.set(valueSums);
-  dclosed?.set(operands.closed ? closedSums : new Float64Array(k.length));
+  if (dclosed && operands.closed) closedSums.forEach((sum, i) => (dclosed[i] += sum));
 }

@@ -200,7 +200,7 @@ export function weightRoundTripBackward(
       const column = columns ? columns[c] : 1;
       columnSums[c] += dw[c] * weight[o * C + c] * row;
       rowSum += dw[c] * weight[o * C + c] * column;
-      if (dweight) dweight[o * C + c] = dw[c] * column * row;
+      if (dweight) dweight[o * C + c] += dw[c] * column * row;
     }
     if (drows) drows[o] += rowSum;
   }

@@ -29,8 +29,8 @@ const matrix = ['N', 'C'] as const;
 
 /**
  * Kernels of block-wise training that inference does without: forward passes over a whole window, and gradients. `dy` is
- * the gradient of the loss with respect to `y`, and so on. Gradients of matrices are written; those of vectors, which
- * several tensors may share, are added to.
+ * the gradient of the loss with respect to `y`, and so on. Optional gradients, of what is trained in some runs only, are
+ * added to what is there.
  */
 export const trainingKernels = {
   rmsnorm_backward_f32: kernel({
@@ -120,7 +120,7 @@ dx = r (g - mean_c g - h mean_c(g h)); dweight[c] += sum_n dy[n,c] h[n,c]; dbias
   }),
   attend_window_backward_f32: kernel({
     formula: `P the probabilities of attend_window_f32, dP[n,t] = dy[n] . v[t], dS = P (dP - sum_t P dP) / sqrt(D):
-dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[n] over the n that see k[t], dclosed[t] over those that see closed[t]; query heads of one key/value head are summed`,
+dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[n] over the n that see k[t], dclosed[t] += that over the n that see closed[t]; query heads of one key/value head are summed`,
     source: 'gradient of attend_window_f32',
     operands: {
       ...windowInputs,
@@ -128,7 +128,7 @@ dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[
       dq: output('float32', ['N', 'H*D']),
       dk: output('float32', ['N', 'K*D']),
       dv: output('float32', ['N', 'K*D']),
-      dclosed: optional(output('float32', ['N', 'K*D'])),
+      dclosed: optional(state('float32', ['N', 'K*D'])),
     },
     attributes: { ...heads, block: count },
     scalars: [],
@@ -172,12 +172,12 @@ S = clamp((max - min) / Q, 1e-5, 1e4), zero = rint(clamp(-min / S, -1e4, 1e4)), 
   weight_round_trip_backward_f32: kernel({
     formula: `straight-through as gif_round_trip_backward_f32 with the range after clipping: dS = sum_c dy ((code - zero) - in w / S),
 dupper += sigmoid'(upper) max_c w dS / Q, dlower -= sigmoid'(lower) min_c w dS / Q, each where it is given; the largest w of a row share sigmoid(upper) dS / Q, the smallest -sigmoid(lower) dS / Q; with that dw:
-dweight = dw columns rows; dcolumns[c] += sum_o dw weight rows; drows[o] += sum_c dw weight columns`,
+dweight += dw columns rows; dcolumns[c] += sum_o dw weight rows; drows[o] += sum_c dw weight columns`,
     source: 'gradient of weight_round_trip_f32; the zero point has none',
     operands: {
       ...weightInputs,
       dy: input('float32', ['O', 'C']),
-      dweight: optional(output('float32', ['O', 'C'])),
+      dweight: optional(state('float32', ['O', 'C'])),
       dcolumns: optional(state('float32', ['C'])),
       drows: optional(state('float32', ['O'])),
       dupper: optional(state('float32', ['O'])),
