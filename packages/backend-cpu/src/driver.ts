@@ -12,6 +12,7 @@ import {
 import type { Addon, InstructionSet, Storage } from './addon.ts';
 import { openDevice, type Device } from './device.ts';
 import { kernelCalls, type AnyKernelCall, type KernelCall, type Packing } from './kernels.ts';
+import { trainingCalls } from './training-kernels.ts';
 
 /** Constants on the device, by name, packed or as they are. */
 interface Kept {
@@ -36,7 +37,7 @@ export function createDriver(
     name: 'cpu',
     report,
     kernels: Object.fromEntries(
-      Object.entries(kernelCalls).map(([name, call]) => [name, implementation(device, name, call)]),
+      Object.entries({ ...kernelCalls, ...trainingCalls }).map(([name, call]) => [name, implementation(device, name, call)]),
     ) as Partial<Record<KernelName, Implementation<Storage>>>,
     allocate: (type, length) => device.allocate(length * bytesPerElement(type)),
     write: device.write,

@@ -2,11 +2,12 @@
 import type { GifFormat, KernelName, Letters } from '@spikellm/backend';
 
 type Gif = GifFormat & { readonly classes: readonly number[] };
-type Attributes = Gif & {
+export type Attributes = Gif & {
   readonly weightBits: number;
   readonly weightChannels: readonly number[];
   readonly eps: number;
   readonly block: number;
+  readonly of: string;
 };
 /** Numbers of a call from its letters, attributes and scalars. */
 export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
@@ -26,7 +27,7 @@ export interface Packing {
   readonly numbers: (letters: Letters, attributes: Attributes) => number[];
 }
 
-const gif = ({ bits, range, classes }: Gif): number[] => [
+export const gif = ({ bits, range, classes }: Gif): number[] => [
   bits,
   range === 'lossless' ? 1 : 0,
   classes.length,
@@ -34,8 +35,8 @@ const gif = ({ bits, range, classes }: Gif): number[] => [
 ];
 const heads = ({ N, H, K, D }: Letters, position: number): number[] => [N, H, K, D, position];
 /** Elements of operands that are all of one size. */
-const elements: Numbers = ({ N, C }) => [N * C];
-const rows: Numbers = ({ N, C }) => [N, C];
+export const elements: Numbers = ({ N, C }) => [N * C];
+export const rows: Numbers = ({ N, C }) => [N, C];
 
 const packedOrder: Packing = {
   kernel: 'pack_order',

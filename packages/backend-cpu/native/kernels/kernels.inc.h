@@ -14,6 +14,10 @@
 #include "attention.inc.h"
 #include "attention_gif.inc.h"
 #include "statistics.inc.h"
+#include "training_float.inc.h"
+#include "training_loss.inc.h"
+#include "training_round.inc.h"
+#include "training_attention.inc.h"
 #include "probes.inc.h"
 
 const KernelEntry entries[] = {
@@ -46,6 +50,27 @@ const KernelEntry entries[] = {
     {"column_absmax_f32", columnAbsmax, nullptr},
     {"column_dot_f32", columnDot, nullptr},
     {"kv_saliency_f32", kvSaliency, nullptr},
+    {"rmsnorm_backward_f32", rmsnormBackward, nullptr},
+    {"layernorm_f32", layernorm, nullptr},
+    {"layernorm_backward_f32", layernormBackward, nullptr},
+    {"swiglu_backward_f32", swigluBackward, nullptr},
+    {"activation_f32", activation, nullptr},
+    {"activation_backward_f32", activationBackward, nullptr},
+    {"attend_window_f32", attendWindow, nullptr},
+    {"attend_window_backward_f32", attendWindowBackward, nullptr},
+    {"gif_round_trip_f32", gifRoundTrip, nullptr},
+    {"gif_round_trip_backward_f32", gifRoundTripBackward, nullptr},
+    {"weight_round_trip_f32", weightRoundTrip, nullptr},
+    {"weight_round_trip_backward_f32", weightRoundTripBackward, nullptr},
+    {"squared_error_f32", squaredError, nullptr},
+    {"squared_error_backward_f32", squaredErrorBackward, nullptr},
+    {"cross_entropy_backward_f32", crossEntropyBackward, nullptr},
+    {"embedding_backward_f32", scatter, nullptr},
+    {"column_sum_f32", columnSum, nullptr},
+    {"divide_f32", divide, nullptr},
+    {"divide_backward_f32", divideBackward, nullptr},
+    {"gather_backward_f32", scatter, nullptr},
+    {"pack_class_of", packClassOf, classOfBytes},
     {"pack_order", packOrder, orderBytes},
     {"pack_linear_codes", packLinearCodes, linearCodesBytes},
     {"pack_gif_linears", packGifLinears, gifLinearsBytes},

@@ -25,6 +25,7 @@ inline F div(F a, F b) { return _mm256_div_ps(a, b); }
 inline F mulAdd(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 inline F smaller(F x, F y) { return _mm256_min_ps(x, y); }
 inline F larger(F x, F y) { return _mm256_max_ps(x, y); }
+inline F ifEqual(F a, F b, F x, F y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_EQ_OQ)); }
 inline F roundEven(F x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
 /// x 2^n for whole n of -160..130, in two steps so that neither factor overflows.

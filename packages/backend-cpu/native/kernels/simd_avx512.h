@@ -25,6 +25,7 @@ inline F div(F a, F b) { return _mm512_div_ps(a, b); }
 inline F mulAdd(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 inline F smaller(F x, F y) { return _mm512_min_ps(x, y); }
 inline F larger(F x, F y) { return _mm512_max_ps(x, y); }
+inline F ifEqual(F a, F b, F x, F y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), y, x); }
 inline F roundEven(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline F timesPowerOf2(F x, F n) { return _mm512_scalef_ps(x, n); }
 #include "simd_exp.h"

@@ -25,6 +25,7 @@ inline F mulAdd(F a, F b, F c) { return vfmaq_f32(c, a, b); }
 // NEON's own minimum and maximum are no number where one of the two is none.
 inline F smaller(F x, F y) { return vbslq_f32(vcltq_f32(x, y), x, y); }
 inline F larger(F x, F y) { return vbslq_f32(vcgtq_f32(x, y), x, y); }
+inline F ifEqual(F a, F b, F x, F y) { return vbslq_f32(vceqq_f32(a, b), x, y); }
 inline F roundEven(F x) { return vrndnq_f32(x); }
 
 /// x 2^n for whole n of -160..130, in two steps so that neither factor overflows.

@@ -22,6 +22,8 @@ inline F mulAdd(F a, F b, F c) { return a * b + c; }
 /// x < y ? x : y, so y where x is no number; `larger` alike.
 inline F smaller(F x, F y) { return x < y ? x : y; }
 inline F larger(F x, F y) { return x > y ? x : y; }
+/// a == b ? x : y in each lane.
+inline F ifEqual(F a, F b, F x, F y) { return a == b ? x : y; }
 inline F roundEven(F x) { return std::nearbyintf(x); }
 inline F expOf(F x) { return std::exp(x); }
 inline float sumOf(F x) { return x; }

@@ -1,0 +1,193 @@
+// Attention over one window without a cache, and its gradient: probabilities are computed again, a tile of queries
+// against all their keys, then a tile of keys against all their queries.
+
+/// Operands q, k, v, closed begin each window kernel; numbers N, H, K, D, 0, block.
+struct Window {
+  Heads heads;
+  const float *q, *k, *v, *closed;
+  size_t block;  // N where no keys are closed
+  float scale;
+  explicit Window(const Call& call)
+      : heads(call),
+        q(operand<float>(call, 0)),
+        k(operand<float>(call, 1)),
+        v(operand<float>(call, 2)),
+        closed(operand<float>(call, 3)),
+        block(closed == nullptr ? heads.N : smallerSize(size(call, 5), heads.N)),
+        scale(static_cast<float>(1 / std::sqrt(static_cast<double>(heads.D)))) {}
+
+  size_t step() const { return smallerSize(block, QUERY_TILE); }
+  size_t tilesOfBlock() const { return divideUp(block, step()); }
+  size_t tileCount() const { return divideUp(heads.N, block) * tilesOfBlock(); }
+  /// Tokens [from, to) of a tile, all of one block; none for tiles past the end of a block that is not whole.
+  QueryTile tile(size_t index, size_t head) const {
+    const size_t first = index / tilesOfBlock() * block;
+    const size_t from = first + index % tilesOfBlock() * step();
+    const size_t to = smallerSize(smallerSize(from + step(), first + block), heads.N);
+    return QueryTile{head, from, to, first};
+  }
+};
+
+/// attend_window_f32. Operands q, k, v, closed, y.
+void attendWindow(const Call& call) {
+  const Window window(call);
+  const Cache cache{window.closed == nullptr ? window.k : window.closed, window.k, 0, window.v, window.heads.width()};
+  attendAll(call, window.heads, window.q, cache, window.closed == nullptr ? 0 : size(call, 5),
+            operand<float>(call, 4));
+}
+
+/// What the softmax of each query was: row[n] of head h at h stride + n.
+struct SoftmaxRows {
+  float *largest, *inverse, *mean;
+  size_t stride;
+};
+
+/// The scratch of one thread.
+struct AttentionMemory {
+  float *weights, *gradients, *a, *b, *sum, *part, *panel;
+  static size_t floats(const Heads& heads) {
+    return QUERY_TILE * (2 * scoreStride(heads) + 2 * spreadStride(heads.D) + 3 * heads.D) + PANEL + 64;
+  }
+  AttentionMemory(float* memory, const Heads& heads) {
+    const size_t scores = QUERY_TILE * scoreStride(heads), rows_ = QUERY_TILE * spreadStride(heads.D);
+    weights = memory;
+    gradients = weights + scores;
+    a = gradients + scores;
+    b = a + rows_;
+    sum = b + rows_;
+    part = sum + 2 * QUERY_TILE * heads.D;
+    panel = part + QUERY_TILE * heads.D;
+  }
+};
+
+/// Copies `count` rows of D values, `stride` apart, to rows of spreadStride(D).
+inline void stageRows(const float* from, size_t stride, size_t count, size_t D, float* to) {
+  for (size_t m = 0; m < count; m++) std::memcpy(to + m * spreadStride(D), from + m * stride, D * sizeof(float));
+}
+
+/// dq of a tile of queries, and its softmax rows.
+void queryGradient(const Window& window, const QueryTile& tile_, const float* dy, float* dq, const SoftmaxRows& rows_,
+                   const AttentionMemory& memory) {
+  const Heads& heads = window.heads;
+  const auto [head, from, to, split] = tile_;
+  const size_t D = heads.D, M = to - from, stride = scoreStride(heads), width = heads.width();
+  const size_t column = head * heads.K / heads.H * D, own = window.closed == nullptr ? 0 : split;
+  stageRows(window.q + (from * heads.H + head) * D, heads.H * D, M, D, memory.a);
+  stageRows(dy + (from * heads.H + head) * D, heads.H * D, M, D, memory.b);
+  const float* keys = window.k + own * width + column;
+  if (own > 0) {
+    multiply(memory.a, spreadStride(D), window.closed + column, width, true, memory.weights, stride, M, own, D,
+             memory.panel);
+  }
+  multiply(memory.a, spreadStride(D), keys, width, true, memory.weights + own, stride, M, to - own, D, memory.panel);
+  multiply(memory.b, spreadStride(D), window.v + column, width, true, memory.gradients, stride, M, to, D,
+           memory.panel);
+  const size_t padded = roundUp(to, LANES);
+  for (size_t m = 0; m < M; m++) {
+    const size_t n = from + m, at = head * rows_.stride + n;
+    float* weights = memory.weights + m * stride;
+    float* gradients = memory.gradients + m * stride;
+    float smallest;
+    extent(weights, n + 1, &smallest, &rows_.largest[at]);
+    for (size_t t = n + 1; t < padded; t++) gradients[t] = 0;
+    const float inverse = 1 / softmaxRow(weights, n + 1, padded, window.scale);
+    F products = broadcast(0);
+    for (size_t t = 0; t < padded; t += LANES) products = mulAdd(load(weights + t), load(gradients + t), products);
+    const float mean = sumOf(products) * inverse;
+    const F factor = broadcast(inverse * window.scale);
+    for (size_t t = 0; t < padded; t += LANES) {
+      const F difference = sub(load(gradients + t), broadcast(mean));
+      store(gradients + t, mul(mul(load(weights + t), factor), difference));
+    }
+    rows_.inverse[at] = inverse;
+    rows_.mean[at] = mean;
+  }
+  float* result = dq + (from * heads.H + head) * D;
+  multiply(memory.gradients + own, stride, keys, width, false, result, heads.H * D, M, D, to - own, memory.panel);
+  if (own == 0) return;
+  multiply(memory.gradients, stride, window.closed + column, width, false, memory.part, D, M, D, own, memory.panel);
+  for (size_t m = 0; m < M; m++) {
+    for (size_t d = 0; d < D; d++) result[m * heads.H * D + d] += memory.part[m * D + d];
+  }
+}
+
+/// Adds what queries [from, to) of a head give to the keys (sum) and values (sum + T D) of a tile of tokens.
+void keyGradient(const Window& window, const QueryTile& tokens, const float* keys, size_t head, size_t from, size_t to,
+                 const float* dy, const SoftmaxRows& rows_, const AttentionMemory& memory) {
+  if (from >= to) return;
+  const Heads& heads = window.heads;
+  const size_t D = heads.D, T = tokens.to - tokens.from, count = to - from, stride = scoreStride(heads);
+  const size_t width = heads.width(), column = head * heads.K / heads.H * D, ldq = heads.H * D;
+  const float* q = window.q + (from * heads.H + head) * D;
+  const float* gradient = dy + (from * heads.H + head) * D;
+  stageRows(keys + tokens.from * width + column, width, T, D, memory.a);
+  stageRows(window.v + tokens.from * width + column, width, T, D, memory.b);
+  multiply(memory.a, spreadStride(D), q, ldq, true, memory.weights, stride, T, count, D, memory.panel);
+  multiply(memory.b, spreadStride(D), gradient, ldq, true, memory.gradients, stride, T, count, D, memory.panel);
+  const size_t at = head * rows_.stride + from;
+  for (size_t t = 0; t < T; t++) {
+    float* weights = memory.weights + t * stride;
+    float* gradients = memory.gradients + t * stride;
+    for (size_t n = 0; n < count; n += LANES) {
+      const F score = mul(sub(load(weights + n), load(rows_.largest + at + n)), broadcast(window.scale));
+      const F weight = mul(expOf(score), load(rows_.inverse + at + n));
+      const F difference = sub(load(gradients + n), load(rows_.mean + at + n));
+      store(weights + n, weight);
+      store(gradients + n, mul(mul(weight, broadcast(window.scale)), difference));
+    }
+    for (size_t n = from; n < smallerSize(to, tokens.from + t); n++) weights[n - from] = gradients[n - from] = 0;
+  }
+  multiply(memory.gradients, stride, q, ldq, false, memory.part, D, T, D, count, memory.panel);
+  for (size_t i = 0; i < T * D; i++) memory.sum[i] += memory.part[i];
+  multiply(memory.weights, stride, gradient, ldq, false, memory.part, D, T, D, count, memory.panel);
+  for (size_t i = 0; i < T * D; i++) memory.sum[T * D + i] += memory.part[i];
+}
+
+/// attend_window_backward_f32. Operands q, k, v, closed, dy, dq, dk, dv, dclosed.
+void attendWindowBackward(const Call& call) {
+  const Window window(call);
+  const Heads& heads = window.heads;
+  if (heads.N == 0) return;
+  const auto* dy = operand<float>(call, 4);
+  auto* dq = operand<float>(call, 5);
+  auto* dk = operand<float>(call, 6);
+  auto* dv = operand<float>(call, 7);
+  auto* dclosed = operand<float>(call, 8);
+  const size_t stride = roundUp(heads.N, LANES) + LANES, floats = AttentionMemory::floats(heads);
+  auto* rows_ = scratchOf<float>(call, 3 * heads.H * stride);
+  const SoftmaxRows softmax{rows_, rows_ + heads.H * stride, rows_ + 2 * heads.H * stride, stride};
+  auto* memory = scratchOf<float>(call, threadCount(call) * floats);
+  const size_t tileCount = window.tileCount();
+  parallel(call, tileCount * heads.H, [&](size_t item, unsigned thread) {
+    const QueryTile tile_ = window.tile(tileCount - 1 - item / heads.H, item % heads.H);  // longest first
+    if (tile_.from >= tile_.to) return;
+    queryGradient(window, tile_, dy, dq, softmax, AttentionMemory(memory + thread * floats, heads));
+  });
+  const size_t group = heads.H / heads.K, D = heads.D, width = heads.width();
+  parallel(call, tileCount * heads.K, [&](size_t item, unsigned thread) {
+    const size_t head = item % heads.K;
+    const QueryTile tokens = window.tile(item / heads.K, head);
+    if (tokens.from >= tokens.to) return;
+    const AttentionMemory own(memory + thread * floats, heads);
+    const size_t count = tokens.to - tokens.from, blockEnd = smallerSize(heads.N, tokens.split + window.block);
+    const auto copyOut = [&](const float* from, float* to, bool add_) {
+      for (size_t t = 0; t < count; t++) {
+        float* row = to + (tokens.from + t) * width + head * D;
+        for (size_t d = 0; d < D; d++) row[d] = add_ ? row[d] + from[t * D + d] : from[t * D + d];
+      }
+    };
+    std::memset(own.sum, 0, 2 * count * D * sizeof(float));
+    for (size_t h = head * group; h < (head + 1) * group; h++) {
+      keyGradient(window, tokens, window.k, h, tokens.from, blockEnd, dy, softmax, own);
+    }
+    copyOut(own.sum, dk, false);
+    if (window.closed != nullptr) {
+      std::memset(own.sum, 0, count * D * sizeof(float));
+      for (size_t h = head * group; h < (head + 1) * group; h++) {
+        keyGradient(window, tokens, window.closed, h, blockEnd, heads.N, dy, softmax, own);
+      }
+      if (dclosed != nullptr) copyOut(own.sum, dclosed, true);
+    }
+    copyOut(own.sum + count * D, dv, false);
+  });
+}
