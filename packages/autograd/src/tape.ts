@@ -1,5 +1,5 @@
 /** The tape: what was computed from what, walked backwards once. */
-import { SpikeError, type DeviceTensor, type Runner } from '@spikellm/backend';
+import { SpikeError, type DeviceTensor, type HostTensor, type Runner } from '@spikellm/backend';
 import { operationsOn, type Operations } from './operations.ts';
 
 /** A tensor that a tape knows. */
@@ -33,22 +33,26 @@ export interface Recorder {
 }
 
 /**
- * One forward and one backward pass. A tape owns every tensor that its operations compute, and the gradients; what it
- * is given stays the caller's. Tensors that the backward pass reads are freed as it goes, the others when it begins;
- * losses, and gradients of parameters, when the tape is disposed. The runner outlives the tape and keeps prepared
+ * One forward and one backward pass. A tape owns every tensor that its operations compute, and the gradients; device
+ * tensors that it is given stay the caller's. Tensors that the backward pass reads are freed as it goes, the others when
+ * it begins; losses, and the gradients that it returns, when the tape is disposed. The runner outlives the tape and keeps prepared
  * kernels for the next one.
  */
 export interface Tape extends Operations, Disposable {
-  /** A tensor without a gradient. */
-  constant(tensor: DeviceTensor): Value;
-  /** A float32 tensor that gets a gradient. */
-  parameter(tensor: DeviceTensor): Value;
+  /** A tensor without a gradient. One from the host is uploaded, and is the tape's. */
+  constant(tensor: DeviceTensor | HostTensor): Value;
+  /** A float32 tensor that gets a gradient. One from the host is uploaded, and is the tape's. */
+  parameter(tensor: DeviceTensor | HostTensor): Value;
+  /** Has the gradient of a computed value among those that the backward pass returns. */
+  watch(value: Value): Value;
   /**
-   * Enqueues the backward pass of the sum of the means of the losses' elements. Returns the gradient of each parameter
-   * that they depend on, of the parameter's shape. Errors: INVALID_ARGUMENT for a loss that depends on no parameter of
-   * this tape, and for a second call.
+   * Enqueues the backward pass of the sum of the means of the losses' elements. Returns the gradients of parameters and
+   * watched values that the losses depend on, each of its value's shape. Errors: INVALID_ARGUMENT for a loss that depends
+   * on no parameter of this tape, and for a second pass.
    */
   backward(...losses: readonly Value[]): ReadonlyMap<Value, DeviceTensor>;
+  /** As `backward`, from the gradient of a value: layer by layer, that of the next layer's input. Errors also: SHAPE. */
+  backwardFrom(value: Value, gradient: HostTensor): ReadonlyMap<Value, DeviceTensor>;
   dispose(): void;
 }
 
@@ -58,12 +62,13 @@ export function createTape(runner: Runner): Tape {
   const steps: (Recorded & { readonly value: Value })[] = [];
   /** How many recorded operations still read a value. */
   const readers = new Map<Value, number>();
-  /** Values whose tensors this tape frees. */
+  /** Values whose tensors this tape has made and frees. */
   const computed = new Set<Value>();
   /** Gradients that operations gave, which several values may share, and those that kernels add to. */
   const given = new Map<Value, DeviceTensor>();
   const summed = new Map<Value, DeviceTensor>();
   const holders = new Map<DeviceTensor, number>();
+  const watched = new Set<Value>();
 
   const free = (value: Value): void => {
     if (computed.delete(value)) value.tensor.dispose();
@@ -108,6 +113,13 @@ export function createTape(runner: Runner): Tape {
     return parts.length === 2 ? sum(parts[0], parts[1]) : parts[0];
   }
 
+  function leaf(tensor: DeviceTensor | HostTensor, requiresGrad: boolean): Value {
+    if ('disposed' in tensor) return { tensor, requiresGrad };
+    const value: Value = { tensor: backend.upload(tensor), requiresGrad };
+    computed.add(value);
+    return value;
+  }
+
   function record(tensor: DeviceTensor, operation: Recorded): Value {
     const requiresGrad = operation.inputs.some((input) => input?.requiresGrad);
     const value: Value = { tensor, requiresGrad };
@@ -119,40 +131,63 @@ export function createTape(runner: Runner): Tape {
     return value;
   }
 
-  function checkLoss(loss: Value): void {
-    if (steps.some(({ value }) => value === loss)) return;
-    throw new SpikeError('INVALID_ARGUMENT', {
-      where: 'backward',
-      expected: 'a loss that this tape computed from a parameter, once',
-      received: loss.requiresGrad ? 'one of another tape, or whose pass has been made' : 'a constant',
-    });
+  /** Starts from a gradient of a value that this tape computed. */
+  function seed(value: Value, gradient: HostTensor): void {
+    if (!steps.some((step) => step.value === value) || summed.has(value)) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where: 'backward',
+        expected: 'values that this tape computed from a parameter, each once, and one pass',
+        received: value.requiresGrad ? 'one given twice, of another tape, or after its pass' : 'a constant',
+      });
+    }
+    const { dims } = value.tensor;
+    if (gradient.dims.length !== dims.length || gradient.dims.some((dim, axis) => dim !== dims[axis])) {
+      throw new SpikeError('SHAPE', {
+        where: 'backwardFrom',
+        expected: `a gradient of [${dims.join(', ')}]`,
+        received: `[${gradient.dims.join(', ')}]`,
+      });
+    }
+    summed.set(value, hold(backend.upload(gradient)));
+  }
+
+  /** Walks back from the seeds. */
+  function walk(seeded: readonly Value[]): ReadonlyMap<Value, DeviceTensor> {
+    const gradients = new Map<Value, DeviceTensor>();
+    for (const value of computed) if (!readers.has(value) && !seeded.includes(value)) free(value);
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      const dy = take(step.value);
+      if (dy !== undefined) {
+        step.backward(dy, sink);
+        if (watched.has(step.value)) gradients.set(step.value, dy);
+        else drop(dy);
+      }
+      for (const read of step.saved) {
+        const left = readers.get(read)! - 1;
+        readers.set(read, left);
+        if (left === 0 && !seeded.includes(read)) free(read);
+      }
+    }
+    for (const value of new Set([...given.keys(), ...summed.keys()])) gradients.set(value, take(value)!);
+    return gradients;
   }
 
   const tape: Tape = {
     ...operationsOn({ runner, record }),
-    constant: (tensor) => ({ tensor, requiresGrad: false }),
-    parameter: (tensor) => ({ tensor, requiresGrad: true }),
+    constant: (tensor) => leaf(tensor, false),
+    parameter: (tensor) => leaf(tensor, true),
 
+    watch(value) {
+      watched.add(value);
+      return value;
+    },
     backward(...losses) {
-      for (const loss of losses) {
-        checkLoss(loss);
-        summed.set(loss, hold(backend.upload(meanOver(loss.tensor.dims))));
-      }
-      for (const value of computed) if (!readers.has(value) && !losses.includes(value)) free(value);
-      for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-        const dy = take(step.value);
-        if (dy !== undefined) {
-          step.backward(dy, sink);
-          drop(dy);
-        }
-        for (const read of step.saved) {
-          const left = readers.get(read)! - 1;
-          readers.set(read, left);
-          if (left === 0 && !losses.includes(read)) free(read);
-        }
-      }
-      for (const value of new Set([...given.keys(), ...summed.keys()])) summed.set(value, take(value)!);
-      return summed;
+      for (const loss of losses) seed(loss, meanOver(loss.tensor.dims));
+      return walk(losses);
+    },
+    backwardFrom(value, gradient) {
+      seed(value, gradient);
+      return walk([value]);
     },
 
     dispose() {
@@ -167,11 +202,7 @@ export function createTape(runner: Runner): Tape {
 }
 
 /** The derivative of the mean by each element. */
-function meanOver(dims: readonly number[]): {
-  type: string;
-  data: Float32Array;
-  dims: readonly number[];
-} {
+function meanOver(dims: readonly number[]): HostTensor {
   const size = dims.reduce((product, dim) => product * dim, 1);
   return { type: 'float32', data: new Float32Array(size).fill(1 / size), dims };
 }

@@ -87,7 +87,10 @@ export function createLayer(
   return (sample, host) => {
     const tape = createTape(runner);
     const parameters = Object.fromEntries(
-      Object.entries(host).map(([name, data]) => [name, tape.parameter(upload(data, data.length))]),
+      Object.entries(host).map(([name, data]) => [
+        name,
+        tape.parameter({ type: 'float32', data, dims: [data.length] }),
+      ]),
     );
     const scale = (name: string): Value | undefined => parameters[`${name}_smooth_scale`];
     const over = (a: typeof ones, divisor: Value | undefined): Value =>

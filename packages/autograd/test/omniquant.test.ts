@@ -23,7 +23,10 @@ describe.each(cases.map((golden) => [golden.tag, golden] as const))('%s', (_, go
         const got = (await backend.read(gradients.get(parameter)!)).data as Float32Array;
         const largest = Math.max(...want.map(Math.abs));
         expect(got).toHaveLength(want.length);
-        want.forEach((value, i) => expect(Math.abs(got[i] - value), name).toBeLessThan(1e-3 * largest));
+        want.forEach((value, i) => {
+          const allowed = 1e-3 * Math.abs(value) + 1e-6 * largest;
+          expect(Math.abs(got[i] - value), name).toBeLessThan(allowed);
+        });
       }
     });
 
