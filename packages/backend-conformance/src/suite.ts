@@ -14,6 +14,7 @@ import { goldenChecks } from './checks/golden.ts';
 import { lifetimeChecks } from './checks/lifetime.ts';
 import { orderChecks } from './checks/order.ts';
 import { tokenChecks } from './checks/tokens.ts';
+import { trainingChecks } from './checks/training.ts';
 import { formulas } from './formulas/index.ts';
 import { difference, fill, run } from './run.ts';
 
@@ -101,6 +102,7 @@ function declareTests({ createBackend, golden, skip = [], expectReport }: Confor
     'numbers of the research code': goldenChecks(golden),
     'default body': compositeChecks,
     'token by token': tokenChecks,
+    training: trainingChecks,
     order: orderChecks,
     lifetimes: lifetimeChecks,
     errors: errorChecks,

@@ -1,6 +1,14 @@
 // Attention over one window without a cache, and its gradient: probabilities are computed again, a tile of queries
 // against all their keys, then a tile of keys against all their queries.
 
+/// Tokens of a tile, at most.
+constexpr size_t WINDOW_TILE = 32;
+
+/// Tokens [from, to) of one head, all of the block that begins at `block`; none past the end of a block not whole.
+struct WindowTile {
+  size_t head, from, to, block;
+};
+
 /// Operands q, k, v, closed begin each window kernel; numbers N, H, K, D, 0, block.
 struct Window {
   Heads heads;
@@ -16,24 +24,26 @@ struct Window {
         block(closed == nullptr ? heads.N : smallerSize(size(call, 5), heads.N)),
         scale(static_cast<float>(1 / std::sqrt(static_cast<double>(heads.D)))) {}
 
-  size_t step() const { return smallerSize(block, QUERY_TILE); }
+  size_t step() const { return smallerSize(block, WINDOW_TILE); }
   size_t tilesOfBlock() const { return divideUp(block, step()); }
   size_t tileCount() const { return divideUp(heads.N, block) * tilesOfBlock(); }
-  /// Tokens [from, to) of a tile, all of one block; none for tiles past the end of a block that is not whole.
-  QueryTile tile(size_t index, size_t head) const {
+  WindowTile tile(size_t index, size_t head) const {
     const size_t first = index / tilesOfBlock() * block;
     const size_t from = first + index % tilesOfBlock() * step();
     const size_t to = smallerSize(smallerSize(from + step(), first + block), heads.N);
-    return QueryTile{head, from, to, first};
+    return WindowTile{head, from, to, first};
   }
 };
 
 /// attend_window_f32. Operands q, k, v, closed, y.
 void attendWindow(const Call& call) {
   const Window window(call);
-  const Cache cache{window.closed == nullptr ? window.k : window.closed, window.k, 0, window.v, window.heads.width()};
-  attendAll(call, window.heads, window.q, cache, window.closed == nullptr ? 0 : size(call, 5),
-            operand<float>(call, 4));
+  auto source = floatSource(window.heads, window.q, window.k, window.v);
+  if (window.closed != nullptr) {
+    source.closed.rows = window.closed;
+    source.block = window.block;
+  }
+  attendAll(call, window.heads, source, operand<float>(call, 4));
 }
 
 /// What the softmax of each query was: row[n] of head h at h stride + n.
@@ -42,21 +52,24 @@ struct SoftmaxRows {
   size_t stride;
 };
 
+/// Floats from a row of scores to the next.
+inline size_t windowStride(const Heads& heads) { return spreadStride(heads.N); }
+
 /// The scratch of one thread.
 struct AttentionMemory {
   float *weights, *gradients, *a, *b, *sum, *part, *panel;
   static size_t floats(const Heads& heads) {
-    return QUERY_TILE * (2 * scoreStride(heads) + 2 * spreadStride(heads.D) + 3 * heads.D) + PANEL + 64;
+    return WINDOW_TILE * (2 * windowStride(heads) + 2 * spreadStride(heads.D) + 3 * heads.D) + PANEL + 64;
   }
   AttentionMemory(float* memory, const Heads& heads) {
-    const size_t scores = QUERY_TILE * scoreStride(heads), rows_ = QUERY_TILE * spreadStride(heads.D);
+    const size_t scores = WINDOW_TILE * windowStride(heads), rows_ = WINDOW_TILE * spreadStride(heads.D);
     weights = memory;
     gradients = weights + scores;
     a = gradients + scores;
     b = a + rows_;
     sum = b + rows_;
-    part = sum + 2 * QUERY_TILE * heads.D;
-    panel = part + QUERY_TILE * heads.D;
+    part = sum + 2 * WINDOW_TILE * heads.D;
+    panel = part + WINDOW_TILE * heads.D;
   }
 };
 
@@ -66,12 +79,12 @@ inline void stageRows(const float* from, size_t stride, size_t count, size_t D, 
 }
 
 /// dq of a tile of queries, and its softmax rows.
-void queryGradient(const Window& window, const QueryTile& tile_, const float* dy, float* dq, const SoftmaxRows& rows_,
+void queryGradient(const Window& window, const WindowTile& tile_, const float* dy, float* dq, const SoftmaxRows& rows_,
                    const AttentionMemory& memory) {
   const Heads& heads = window.heads;
-  const auto [head, from, to, split] = tile_;
-  const size_t D = heads.D, M = to - from, stride = scoreStride(heads), width = heads.width();
-  const size_t column = head * heads.K / heads.H * D, own = window.closed == nullptr ? 0 : split;
+  const auto [head, from, to, first] = tile_;
+  const size_t D = heads.D, M = to - from, stride = windowStride(heads), width = heads.width();
+  const size_t column = head * heads.K / heads.H * D, own = window.closed == nullptr ? 0 : first;
   stageRows(window.q + (from * heads.H + head) * D, heads.H * D, M, D, memory.a);
   stageRows(dy + (from * heads.H + head) * D, heads.H * D, M, D, memory.b);
   const float* keys = window.k + own * width + column;
@@ -112,11 +125,11 @@ void queryGradient(const Window& window, const QueryTile& tile_, const float* dy
 }
 
 /// Adds what queries [from, to) of a head give to the keys (sum) and values (sum + T D) of a tile of tokens.
-void keyGradient(const Window& window, const QueryTile& tokens, const float* keys, size_t head, size_t from, size_t to,
+void keyGradient(const Window& window, const WindowTile& tokens, const float* keys, size_t head, size_t from, size_t to,
                  const float* dy, const SoftmaxRows& rows_, const AttentionMemory& memory) {
   if (from >= to) return;
   const Heads& heads = window.heads;
-  const size_t D = heads.D, T = tokens.to - tokens.from, count = to - from, stride = scoreStride(heads);
+  const size_t D = heads.D, T = tokens.to - tokens.from, count = to - from, stride = windowStride(heads);
   const size_t width = heads.width(), column = head * heads.K / heads.H * D, ldq = heads.H * D;
   const float* q = window.q + (from * heads.H + head) * D;
   const float* gradient = dy + (from * heads.H + head) * D;
@@ -159,17 +172,17 @@ void attendWindowBackward(const Call& call) {
   auto* memory = scratchOf<float>(call, threadCount(call) * floats);
   const size_t tileCount = window.tileCount();
   parallel(call, tileCount * heads.H, [&](size_t item, unsigned thread) {
-    const QueryTile tile_ = window.tile(tileCount - 1 - item / heads.H, item % heads.H);  // longest first
+    const WindowTile tile_ = window.tile(tileCount - 1 - item / heads.H, item % heads.H);  // longest first
     if (tile_.from >= tile_.to) return;
     queryGradient(window, tile_, dy, dq, softmax, AttentionMemory(memory + thread * floats, heads));
   });
   const size_t group = heads.H / heads.K, D = heads.D, width = heads.width();
   parallel(call, tileCount * heads.K, [&](size_t item, unsigned thread) {
     const size_t head = item % heads.K;
-    const QueryTile tokens = window.tile(item / heads.K, head);
+    const WindowTile tokens = window.tile(item / heads.K, head);
     if (tokens.from >= tokens.to) return;
     const AttentionMemory own(memory + thread * floats, heads);
-    const size_t count = tokens.to - tokens.from, blockEnd = smallerSize(heads.N, tokens.split + window.block);
+    const size_t count = tokens.to - tokens.from, blockEnd = smallerSize(heads.N, tokens.block + window.block);
     const auto copyOut = [&](const float* from, float* to, bool add_) {
       for (size_t t = 0; t < count; t++) {
         float* row = to + (tokens.from + t) * width + head * D;
