@@ -7,4 +7,11 @@ export { createTape, type Tape, type Value } from './tape.ts';
 export type { ClosedKeys, Heads, Operations, WeightTraining } from './operations.ts';
 export { createRotation, type Rotation } from './rotation.ts';
 export { createSpikeRounding, type SpikeRounding } from './spike-rounding.ts';
-export { constantRate, cosineRate, createAdamW, type AdamW, type AdamWOptions, type Schedule } from './adamw.ts';
+export {
+  constantRate,
+  cosineRate,
+  createAdamW,
+  type AdamW,
+  type AdamWOptions,
+  type Schedule,
+} from './adamw.ts';

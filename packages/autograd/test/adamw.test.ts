@@ -30,7 +30,8 @@ describe('AdamW', () => {
     const values = Float32Array.of(3, -2);
     const adam = createAdamW(values);
     const rate = cosineRate(0.1, 300);
-    for (let step = 0; step < 300; step++) adam.step([2 * (values[0] - 1), 20 * (values[1] - 0.5)], rate(step));
+    for (let step = 0; step < 300; step++)
+      adam.step([2 * (values[0] - 1), 20 * (values[1] - 0.5)], rate(step));
     expect(values[0]).toBeCloseTo(1, 2);
     expect(values[1]).toBeCloseTo(0.5, 2);
   });

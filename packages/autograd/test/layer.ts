@@ -1,5 +1,5 @@
 /** The decoder layer of the published numbers on a tape: spikes everywhere, LET and LWC. */
-import type { HostTensor, Runner } from '@spikellm/backend';
+import type { Runner } from '@spikellm/backend';
 import type { OmniquantCase } from '@spikellm/golden';
 import { createRotation, createSpikeRounding, createTape, type SpikeRounding } from '../src/index.ts';
 import type { Tape, Value } from '../src/index.ts';
@@ -36,7 +36,7 @@ export function createLayer(
   const [, N, C] = golden.inputs.shape;
   const D = C / H;
   const upload = (data: ArrayLike<number>, ...dims: number[]) =>
-    runner.upload({ type: 'float32', data: Float32Array.from(data), dims } as HostTensor);
+    runner.upload({ type: 'float32', data: Float32Array.from(data), dims });
   const weight = Object.fromEntries(
     LINEARS.map((linear) => {
       const { data, shape } = weights[`${nameOf(linear)}.weight`];

@@ -52,8 +52,7 @@ describe.each([
     const steps = Uint8Array.from(range(width), (c) => (c % 3 === 0 ? 2 : 1));
     const format: GifFormat = { bits: 3, range: span };
     const levelsOf = (T: number): number => (span === 'lossless' ? T * 7 : T * 8 - 1);
-    const groupOf = (i: number): string =>
-      `${Math.floor(i / width / block)} ${Math.floor((i % width) / D)}`;
+    const groupOf = (i: number): string => `${Math.floor(i / width / block)} ${Math.floor((i % width) / D)}`;
     const groups = new Map<string, number[]>();
     for (const i of range(x.length)) groups.set(groupOf(i), [...(groups.get(groupOf(i)) ?? []), i]);
     const surrogate = (now: readonly number[]): number[] =>
@@ -125,7 +124,9 @@ it('a weight has the gradients of its scales and of its clipping', async () => {
   for (const [name, data] of Object.entries(start)) {
     expectGradient(
       (await backend.read(gradients.get(values[name])!)).data as Float32Array,
-      data.map((at, i) => derivative((offset) => loss({ ...start, [name]: data.with(i, at + offset) }), 1e-5)),
+      data.map((at, i) =>
+        derivative((offset) => loss({ ...start, [name]: data.with(i, at + offset) }), 1e-5),
+      ),
     );
   }
 });

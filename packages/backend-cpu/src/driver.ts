@@ -37,7 +37,10 @@ export function createDriver(
     name: 'cpu',
     report,
     kernels: Object.fromEntries(
-      Object.entries({ ...kernelCalls, ...trainingCalls }).map(([name, call]) => [name, implementation(device, name, call)]),
+      Object.entries({ ...kernelCalls, ...trainingCalls }).map(([name, call]) => [
+        name,
+        implementation(device, name, call),
+      ]),
     ) as Partial<Record<KernelName, Implementation<Storage>>>,
     allocate: (type, length) => device.allocate(length * bytesPerElement(type)),
     write: device.write,

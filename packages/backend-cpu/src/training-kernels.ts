@@ -28,7 +28,11 @@ export const trainingCalls = {
     numbers: windowed,
   },
   gif_round_trip_f32: { operands: ['x', 'packed', 'y'], numbers: groups, pack: packedClassOf },
-  gif_round_trip_backward_f32: { operands: ['x', 'packed', 'dy', 'dx'], numbers: groups, pack: packedClassOf },
+  gif_round_trip_backward_f32: {
+    operands: ['x', 'packed', 'dy', 'dx'],
+    numbers: groups,
+    pack: packedClassOf,
+  },
   weight_round_trip_f32: { operands: [...weightInputs, 'y'], numbers: weights },
   weight_round_trip_backward_f32: {
     operands: [...weightInputs, 'dy', 'dweight', 'dcolumns', 'drows', 'dupper', 'dlower'],

@@ -36,7 +36,9 @@ async function sameAsSpikes(backend: Backend, { of, letters, operands }: Filled)
   const decode = runner.prepare('gif_decode_f32', attributes, constants);
   const row = { ...attributes, H: 1, D: letters.C, block: 1 };
   const roundTrip = runner.prepare('gif_round_trip_f32', row, constants);
-  const want = await runner.scope(() => valuesOf(backend, runner.apply(decode, runner.apply(encode, { x })).y));
+  const want = await runner.scope(() =>
+    valuesOf(backend, runner.apply(decode, runner.apply(encode, { x })).y),
+  );
   const got = await runner.scope(() => valuesOf(backend, runner.apply(roundTrip, { x }).y));
   expect(new Uint8Array(got.buffer)).toEqual(new Uint8Array(want.buffer));
 }
@@ -46,7 +48,13 @@ async function sameAsCache(backend: Backend, block: number): Promise<void> {
   const [N, H, K, D] = [70, 4, 2, 5];
   const random = createRandom(`block of ${block}`);
   const draw = (width: number): DeviceTensor =>
-    runner.upload(float(Array.from({ length: N * width }, random.normal), N, width));
+    runner.upload(
+      float(
+        Array.from({ length: N * width }, () => random.normal()),
+        N,
+        width,
+      ),
+    );
   const [q, k, v] = [draw(H * D), draw(K * D), draw(K * D)];
   const format = { bits: 4, range: 'lossless', classes: [1, 2] } as const;
   const steps = bytes(

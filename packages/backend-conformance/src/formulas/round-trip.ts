@@ -118,9 +118,7 @@ const weightRoundTripBackward: Formula = (operands, { O, C }, { weightBits }: We
   const of = range(O).map((o) => rowOf(operands, o, C, weightBits));
   const rounded = weightBits !== 16;
   const moved = of.map(({ w, grid }, o) =>
-    rounded && grid.follows
-      ? sum(C, (c) => dy[o * C + c] * byScale(w[c], grid)) / (2 ** weightBits - 1)
-      : 0,
+    rounded && grid.follows ? sum(C, (c) => dy[o * C + c] * byScale(w[c], grid)) / (2 ** weightBits - 1) : 0,
   );
   const dw = of.flatMap(({ w, grid, keptMax, keptMin }, o) => {
     const ofMax = shares(w, Math.max(...w));
@@ -136,8 +134,10 @@ const weightRoundTripBackward: Formula = (operands, { O, C }, { weightBits }: We
   const at = (o: number, c: number): number => dw[o * C + c];
   const outputs: Record<string, (before: Numbers) => number[]> = {
     dweight: (before) => matrix(O, C, (o, c) => before[o * C + c] + at(o, c) * column(c) * row(o)),
-    dcolumns: (before) => range(C).map((c) => before[c] + sum(O, (o) => at(o, c) * weight[o * C + c] * row(o))),
-    drows: (before) => range(O).map((o) => before[o] + sum(C, (c) => at(o, c) * weight[o * C + c] * column(c))),
+    dcolumns: (before) =>
+      range(C).map((c) => before[c] + sum(O, (o) => at(o, c) * weight[o * C + c] * row(o))),
+    drows: (before) =>
+      range(O).map((o) => before[o] + sum(C, (c) => at(o, c) * weight[o * C + c] * column(c))),
     dupper: (before) =>
       range(O).map((o) => {
         const { w, keptMax } = of[o];

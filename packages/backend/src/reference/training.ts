@@ -140,10 +140,7 @@ export function activateBackward(
 }
 
 /** y[n] = mean_c (x - target)^2. */
-export function squaredError(
-  { x, target, y }: { x: F32; target: F32; y: F32 },
-  { N, C }: Letters,
-): void {
+export function squaredError({ x, target, y }: { x: F32; target: F32; y: F32 }, { N, C }: Letters): void {
   for (let n = 0; n < N; n++) {
     let sum = 0;
     for (let i = n * C; i < (n + 1) * C; i++) sum += (x[i] - target[i]) ** 2;
@@ -218,7 +215,13 @@ export function divideBackward({
   dy,
   da,
   ddivisor,
-}: { a: F32; divisor: F32; dy: F32; da?: F32; ddivisor?: F32 }): void {
+}: {
+  a: F32;
+  divisor: F32;
+  dy: F32;
+  da?: F32;
+  ddivisor?: F32;
+}): void {
   for (let c = 0; c < dy.length; c++) {
     if (da) da[c] += dy[c] / divisor[c];
     if (ddivisor) ddivisor[c] -= (dy[c] * a[c]) / divisor[c] ** 2;
