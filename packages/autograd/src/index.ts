@@ -15,3 +15,4 @@ export {
   type AdamWOptions,
   type Schedule,
 } from './adamw.ts';
+export { createWorkspace, type Workspace } from './workspace.ts';

@@ -1,6 +1,8 @@
 /** The tape: what was computed from what, walked backwards once. */
-import { SpikeError, type DeviceTensor, type HostTensor, type Runner } from '@spikellm/backend';
-import { operationsOn, type Operations } from './operations.ts';
+import { SpikeError, type DeviceTensor, type HostTensor } from '@spikellm/backend';
+import type { Operations } from './operations.ts';
+import { operationsOn } from './recording.ts';
+import type { Workspace } from './workspace.ts';
 
 /** A tensor that a tape knows. */
 export interface Value {
@@ -27,7 +29,7 @@ export interface Recorded {
 
 /** What operations need of their tape. */
 export interface Recorder {
-  readonly runner: Runner;
+  readonly workspace: Workspace;
   /** Takes a new tensor over; keeps the operation where one of its inputs requires a gradient. */
   record(tensor: DeviceTensor, operation: Recorded): Value;
 }
@@ -35,8 +37,7 @@ export interface Recorder {
 /**
  * One forward and one backward pass. A tape owns every tensor that its operations compute, and the gradients; device
  * tensors that it is given stay the caller's. Tensors that the backward pass reads are freed as it goes, the others when
- * it begins; losses, and the gradients that it returns, when the tape is disposed. The runner outlives the tape and keeps prepared
- * kernels for the next one.
+ * it begins; losses, and the gradients that it returns, when the tape is disposed.
  */
 export interface Tape extends Operations, Disposable {
   /** A tensor without a gradient. One from the host is uploaded, and is the tape's. */
@@ -57,8 +58,8 @@ export interface Tape extends Operations, Disposable {
 }
 
 /** An empty tape. */
-export function createTape(runner: Runner): Tape {
-  const { backend } = runner;
+export function createTape(workspace: Workspace): Tape {
+  const { backend } = workspace.runner;
   const steps: (Recorded & { readonly value: Value })[] = [];
   /** How many recorded operations still read a value. */
   const readers = new Map<Value, number>();
@@ -71,7 +72,7 @@ export function createTape(runner: Runner): Tape {
   const watched = new Set<Value>();
 
   const free = (value: Value): void => {
-    if (computed.delete(value)) value.tensor.dispose();
+    if (computed.delete(value)) workspace.release(value.tensor);
   };
   function hold(gradient: DeviceTensor): DeviceTensor {
     holders.set(gradient, (holders.get(gradient) ?? 0) + 1);
@@ -82,11 +83,12 @@ export function createTape(runner: Runner): Tape {
     holders.set(gradient, left);
     if (left > 0) return;
     holders.delete(gradient);
-    gradient.dispose();
+    workspace.release(gradient);
   }
   /** a + b, instead of them. */
   function sum(a: DeviceTensor, b: DeviceTensor): DeviceTensor {
-    const { y } = runner.run('add_f32', { a, b });
+    const y = workspace.take(a.dims);
+    workspace.run('add_f32', { a, b, y });
     drop(a);
     drop(b);
     return hold(y);
@@ -173,7 +175,7 @@ export function createTape(runner: Runner): Tape {
   }
 
   const tape: Tape = {
-    ...operationsOn({ runner, record }),
+    ...operationsOn({ workspace, record }),
     constant: (tensor) => leaf(tensor, false),
     parameter: (tensor) => leaf(tensor, true),
 
@@ -192,7 +194,7 @@ export function createTape(runner: Runner): Tape {
 
     dispose() {
       for (const value of computed) free(value);
-      for (const gradient of holders.keys()) gradient.dispose();
+      for (const gradient of holders.keys()) workspace.release(gradient);
       steps.length = 0;
       for (const gradients of [given, summed, holders]) gradients.clear();
     },

@@ -4,7 +4,7 @@
  */
 import { createReferenceBackend, createRunner, type HostTensor } from '@spikellm/backend';
 import { describe, expect, it } from 'vitest';
-import { createRotation, createTape, type Tape, type Value } from '../src/index.ts';
+import { createRotation, createTape, createWorkspace, type Tape, type Value } from '../src/index.ts';
 import { createRandom } from './random.ts';
 
 type Arrays = Readonly<Record<string, Float64Array>>;
@@ -61,6 +61,7 @@ const rotary = { cos: [1, 0.9, 0.5, 0.2, -0.4, -0.8], sin: [0, 0.4, 0.9, 0.98, 0
 const target = range(3 * 5).map((i) => Math.sin(i));
 
 const runner = createRunner(createReferenceBackend());
+const workspace = createWorkspace(runner);
 const rotation = createRotation(runner, Float32Array.from(rotary.cos), Float32Array.from(rotary.sin), 3);
 const onDevice = {
   targets: runner.upload(int32(targets)),
@@ -190,7 +191,7 @@ describe('gradient of', () => {
       const size = dims.reduce((a, b) => a * b, 1);
       x[input] = Float64Array.from({ length: size }, () => Math.fround(draw(random())));
     }
-    using tape = createTape(runner);
+    using tape = createTape(workspace);
     const values: Record<string, Value> = {};
     for (const [input, data] of Object.entries(x)) {
       const tensor = runner.upload({ type: 'float32', data: Float32Array.from(data), dims: inputs[input] });

@@ -1,7 +1,13 @@
 /** The decoder layer of the published numbers on a tape: spikes everywhere, LET and LWC. */
 import type { Runner } from '@spikellm/backend';
 import type { OmniquantCase } from '@spikellm/golden';
-import { createRotation, createSpikeRounding, createTape, type SpikeRounding } from '../src/index.ts';
+import {
+  createRotation,
+  createSpikeRounding,
+  createTape,
+  createWorkspace,
+  type SpikeRounding,
+} from '../src/index.ts';
 import type { Tape, Value } from '../src/index.ts';
 
 const LINEARS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
@@ -32,6 +38,7 @@ export function createLayer(
   runner: Runner,
   golden: OmniquantCase,
 ): (sample: number, parameters: Parameters) => LayerStep {
+  const workspace = createWorkspace(runner);
   const { weights, heads: H, weight_bits: weightBits, addbit } = golden;
   const [, N, C] = golden.inputs.shape;
   const D = C / H;
@@ -85,7 +92,7 @@ export function createLayer(
   };
 
   return (sample, host) => {
-    const tape = createTape(runner);
+    const tape = createTape(workspace);
     const parameters = Object.fromEntries(
       Object.entries(host).map(([name, data]) => [
         name,

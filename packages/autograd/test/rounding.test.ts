@@ -5,10 +5,11 @@
  */
 import { createReferenceBackend, createRunner, rint, type GifFormat } from '@spikellm/backend';
 import { describe, expect, it } from 'vitest';
-import { createSpikeRounding, createTape } from '../src/index.ts';
+import { createSpikeRounding, createTape, createWorkspace } from '../src/index.ts';
 import { createRandom } from './random.ts';
 
 const runner = createRunner(createReferenceBackend());
+const workspace = createWorkspace(runner);
 const { backend } = runner;
 const tensor = (data: ArrayLike<number>, ...dims: number[]) =>
   runner.upload({ type: 'float32', data: Float32Array.from(data), dims });
@@ -63,7 +64,7 @@ describe.each([
       });
 
     const rounding = createSpikeRounding(runner, { ...format, classes: [1, 2], H, D, block }, steps);
-    using tape = createTape(runner);
+    using tape = createTape(workspace);
     const value = tape.parameter(tensor(x, N, width));
     const y = tape.spikes(value, rounding);
     const rounded = (await backend.read(y.tensor)).data as Float32Array;
@@ -106,7 +107,7 @@ it('a weight has the gradients of its scales and of its clipping', async () => {
     });
   };
 
-  using tape = createTape(runner);
+  using tape = createTape(workspace);
   const values = Object.fromEntries(
     Object.entries(start).map(([name, data]) => {
       const dims = name === 'weight' ? [O, C] : [data.length];
