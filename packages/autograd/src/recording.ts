@@ -12,10 +12,10 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
   return {
     linear(x, weight, bias) {
-      const y = compute([x.tensor.dims[0], weight.tensor.dims[0]], (y) =>
+      const computed = compute([x.tensor.dims[0], weight.tensor.dims[0]], (y) =>
         run('linear_f32', { x: x.tensor, weight: weight.tensor, bias: bias?.tensor, y }),
       );
-      return record(y, {
+      return record(computed, {
         inputs: [x, weight, bias],
         saved: [...(weight.requiresGrad ? [x] : []), ...(x.requiresGrad ? [weight] : [])],
         backward(dy, gradients) {
@@ -36,8 +36,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
     },
 
     add(a, b) {
-      const y = compute(a.tensor.dims, (y) => run('add_f32', { a: a.tensor, b: b.tensor, y }));
-      return record(y, {
+      const computed = compute(a.tensor.dims, (y) => run('add_f32', { a: a.tensor, b: b.tensor, y }));
+      return record(computed, {
         inputs: [a, b],
         saved: [],
         backward(dy, gradients) {
@@ -49,8 +49,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
     rmsnorm(x, weight, eps) {
       const inputs = { x: x.tensor, weight: weight.tensor };
-      const y = compute(x.tensor.dims, (y) => run('rmsnorm_f32', { ...inputs, y }, { eps }));
-      return record(y, {
+      const computed = compute(x.tensor.dims, (y) => run('rmsnorm_f32', { ...inputs, y }, { eps }));
+      return record(computed, {
         inputs: [x, weight],
         saved: [x, weight],
         backward(dy, gradients) {
@@ -63,10 +63,10 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
     layernorm(x, weight, bias, eps) {
       const inputs = { x: x.tensor, weight: weight.tensor };
-      const y = compute(x.tensor.dims, (y) =>
+      const computed = compute(x.tensor.dims, (y) =>
         run('layernorm_f32', { ...inputs, bias: bias?.tensor, y }, { eps }),
       );
-      return record(y, {
+      return record(computed, {
         inputs: [x, weight, bias],
         saved: [x, weight],
         backward(dy, gradients) {
@@ -80,8 +80,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
     swiglu(gate, up) {
       const inputs = { gate: gate.tensor, up: up.tensor };
-      const y = compute(gate.tensor.dims, (y) => run('swiglu_f32', { ...inputs, y }));
-      return record(y, {
+      const computed = compute(gate.tensor.dims, (y) => run('swiglu_f32', { ...inputs, y }));
+      return record(computed, {
         inputs: [gate, up],
         saved: [gate, up],
         backward(dy, gradients) {
@@ -94,8 +94,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
     },
 
     activation(x, of) {
-      const y = compute(x.tensor.dims, (y) => run('activation_f32', { x: x.tensor, y }, { of }));
-      return record(y, {
+      const computed = compute(x.tensor.dims, (y) => run('activation_f32', { x: x.tensor, y }, { of }));
+      return record(computed, {
         inputs: [x],
         saved: [x],
         backward(dy, gradients) {
@@ -119,8 +119,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
     attend(q, k, v, { H, K, D }, closed) {
       const attributes = { H, K, D, block: closed?.block ?? 1 };
       const inputs = { q: q.tensor, k: k.tensor, v: v.tensor, closed: closed?.keys.tensor };
-      const y = compute(q.tensor.dims, (y) => run('attend_window_f32', { ...inputs, y }, attributes));
-      return record(y, {
+      const computed = compute(q.tensor.dims, (y) => run('attend_window_f32', { ...inputs, y }, attributes));
+      return record(computed, {
         inputs: [q, k, v, closed?.keys],
         saved: [q, k, v, ...(closed ? [closed.keys] : [])],
         backward(dy, gradients) {
@@ -135,8 +135,10 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
     },
 
     spikes(x, rounding) {
-      const y = compute(x.tensor.dims, (y) => backend.dispatch(rounding.forward, { x: x.tensor, y }, {}));
-      return record(y, {
+      const computed = compute(x.tensor.dims, (y) =>
+        backend.dispatch(rounding.forward, { x: x.tensor, y }, {}),
+      );
+      return record(computed, {
         inputs: [x],
         saved: [x],
         backward(dy, gradients) {
@@ -156,10 +158,10 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
         lower: lower?.tensor,
       };
       const all = [weight, columns, rows, upper, lower];
-      const y = compute(weight.tensor.dims, (y) =>
+      const computed = compute(weight.tensor.dims, (y) =>
         run('weight_round_trip_f32', { ...inputs, y }, { weightBits }),
       );
-      return record(y, {
+      return record(computed, {
         inputs: all,
         saved: all.filter((value) => value !== undefined),
         backward(dy, gradients) {
@@ -172,8 +174,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
     divide(a, divisor) {
       const inputs = { a: a.tensor, divisor: divisor.tensor };
-      const y = compute(a.tensor.dims, (y) => run('divide_f32', { ...inputs, y }));
-      return record(y, {
+      const computed = compute(a.tensor.dims, (y) => run('divide_f32', { ...inputs, y }));
+      return record(computed, {
         inputs: [a, divisor],
         saved: [a, divisor],
         backward(dy, gradients) {
@@ -184,8 +186,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
     },
 
     gather(x, ids) {
-      const y = compute(ids.dims, (y) => run('gather_f32', { ids, x: x.tensor, y }));
-      return record(y, {
+      const computed = compute(ids.dims, (y) => run('gather_f32', { ids, x: x.tensor, y }));
+      return record(computed, {
         inputs: [x],
         saved: [],
         backward: (dy, gradients) => run('gather_backward_f32', { ids, dy, dx: gradients.into(x)! }),
@@ -193,10 +195,10 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
     },
 
     embedding(ids, table) {
-      const y = compute([ids.dims[0], table.tensor.dims[1]], (y) =>
+      const computed = compute([ids.dims[0], table.tensor.dims[1]], (y) =>
         run('embedding_f32', { ids, table: table.tensor, y }),
       );
-      return record(y, {
+      return record(computed, {
         inputs: [table],
         saved: [],
         backward: (dy, gradients) =>
@@ -206,8 +208,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
     squaredError(x, target) {
       const inputs = { x: x.tensor, target };
-      const y = compute([x.tensor.dims[0]], (y) => run('squared_error_f32', { ...inputs, y }));
-      return record(y, {
+      const computed = compute([x.tensor.dims[0]], (y) => run('squared_error_f32', { ...inputs, y }));
+      return record(computed, {
         inputs: [x],
         saved: [x],
         backward(dy, gradients) {
@@ -220,8 +222,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
 
     crossEntropy(logits, targets) {
       const inputs = { logits: logits.tensor, targets };
-      const y = compute([logits.tensor.dims[0]], (y) => run('cross_entropy_f32', { ...inputs, y }));
-      return record(y, {
+      const computed = compute([logits.tensor.dims[0]], (y) => run('cross_entropy_f32', { ...inputs, y }));
+      return record(computed, {
         inputs: [logits],
         saved: [logits],
         backward(dy, gradients) {

@@ -31,7 +31,7 @@ export interface Recorded {
 export interface Recorder {
   readonly workspace: Workspace;
   /** Takes a new tensor over; keeps the operation where one of its inputs requires a gradient. */
-  record(tensor: DeviceTensor, operation: Recorded): Value;
+  readonly record: (tensor: DeviceTensor, operation: Recorded) => Value;
 }
 
 /**

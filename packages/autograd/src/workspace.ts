@@ -1,5 +1,13 @@
-import type { Attributes, DeviceTensor, KernelName, KernelTable, Operands } from '@spikellm/backend';
-import type { PreparedKernel, Runner, Scalars } from '@spikellm/backend';
+import type {
+  Attributes,
+  DeviceTensor,
+  KernelName,
+  KernelTable,
+  Operands,
+  PreparedKernel,
+  Runner,
+  Scalars,
+} from '@spikellm/backend';
 
 /**
  * What tapes share from step to step: prepared kernels, and float32 tensors that are not in use. Work runs in the order in
@@ -9,18 +17,18 @@ import type { PreparedKernel, Runner, Scalars } from '@spikellm/backend';
 export interface Workspace extends Disposable {
   readonly runner: Runner;
   /** A tensor for a kernel to write; what it holds is undefined. */
-  take(dims: readonly number[]): DeviceTensor;
+  readonly take: (dims: readonly number[]) => DeviceTensor;
   /** A tensor that `body` has a kernel write. */
-  compute(dims: readonly number[], body: (y: DeviceTensor) => void): DeviceTensor;
+  readonly compute: (dims: readonly number[], body: (y: DeviceTensor) => void) => DeviceTensor;
   /** Ends the use of a tensor: one that was taken is kept for the next, any other is disposed. */
   release(tensor: DeviceTensor): void;
   /** Dispatches a kernel that has no constants. */
-  run<Name extends KernelName>(
+  readonly run: <Name extends KernelName>(
     kernel: Name,
     operands: Operands<KernelTable[Name]>,
     attributes?: Attributes<KernelTable[Name]>,
     scalars?: Scalars<KernelTable[Name]>,
-  ): void;
+  ) => void;
   /** Frees the tensors that are not in use; the runner keeps its kernels. */
   dispose(): void;
 }

@@ -63,7 +63,7 @@ export function createLayer(
 
   /** Steps of the salient channels: 2^addbit in linears; always two in the KV cache, as published. */
   const rounding = (name: string, steps: number, H_: number, D_: number, block: number): SpikeRounding => {
-    const salient = golden.salient[name] ?? new Array<number>(C).fill(0);
+    const salient = golden.salient[name] ?? Array.from({ length: C }, () => 0);
     const classes = addbit === 0 ? [1] : [1, steps];
     const attributes = {
       bits: golden.activation_bits,
