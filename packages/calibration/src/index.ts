@@ -22,12 +22,8 @@ export {
   type QuantisedRows,
   type WeightFormat,
 } from './weight-quantiser.ts';
-export {
-  collectStatistics,
-  type CollectOptions,
-  type LayerStatistics,
-  type StatisticsStore,
-} from './statistics.ts';
+export { collectStatistics, type CollectOptions, type StatisticsStore } from './statistics.ts';
+export type { LayerStatistics } from './watch.ts';
 export { chooseSteps, type LayerSteps } from './steps.ts';
 export { applyScales, type EquivalentScales } from './equivalence.ts';
 export { smoothLayer } from './smoothing.ts';

@@ -17,8 +17,9 @@ import type { Tensor } from 'onnxruntime-common';
 import { encodeLayer, encodeTable } from './encode.ts';
 import { checkSettings, hasSalience, spikingConfig, type QuantizeSettings } from './settings.ts';
 import { smoothLayer } from './smoothing.ts';
-import { collectStatistics, type LayerStatistics, type StatisticsStore } from './statistics.ts';
+import { collectStatistics, type StatisticsStore } from './statistics.ts';
 import { chooseSteps } from './steps.ts';
+import type { LayerStatistics } from './watch.ts';
 
 export interface QuantizeProgress {
   /** `check` and `encode` count layers, `calibrate` counts windows times layers. */

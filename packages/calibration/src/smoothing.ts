@@ -1,7 +1,7 @@
 import type { HostTensor } from '@spikellm/backend';
 import type { DecoderConfig, LayerWeights, LinearGroup } from '@spikellm/graph';
 import { applyScales } from './equivalence.ts';
-import type { LayerStatistics } from './statistics.ts';
+import type { LayerStatistics } from './watch.ts';
 
 const ALPHA = 0.5;
 const FLOOR = 1e-5;

@@ -1,7 +1,7 @@
 import { createRandom, FLOAT_BITS, layerLinears, type DecoderConfig, type KvSteps } from '@spikellm/graph';
 import { allocateQuota, randomScores, sumQueryGroups, sumScores } from '@spikellm/saliency';
 import { cacheSteps, hasSalience, spikesInCache, type QuantizeSettings } from './settings.ts';
-import type { LayerStatistics } from './statistics.ts';
+import type { LayerStatistics } from './watch.ts';
 
 /** Spike steps of every channel of one layer. */
 export interface LayerSteps {
