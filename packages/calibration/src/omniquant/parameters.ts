@@ -13,7 +13,7 @@ const SMALLEST_SCALE = 1e-2;
 
 export interface LayerParameters {
   /** Scales before they are spread over heads and rotary pairs. */
-  readonly scales: Readonly<Record<ScaleName, Float32Array>>;
+  readonly scales: Readonly<Partial<Record<ScaleName, Float32Array>>>;
   /** Clipping of the rows of each linear by its name, each [O]. */
   readonly clipping: ReadonlyMap<string, { readonly upper: Float32Array; readonly lower: Float32Array }>;
 }
@@ -102,9 +102,10 @@ export function truncateScales({ scales }: LayerParameters): void {
 export function equivalentScales(
   { scales }: LayerParameters,
   { kvHeads, headSize }: DecoderConfig,
-): Required<EquivalentScales> {
-  const tied = scales.key.length < kvHeads * headSize;
-  return { ...scales, key: tied ? spreadPairs(scales.key, headSize) : scales.key };
+): EquivalentScales {
+  const { key } = scales;
+  const tied = key !== undefined && key.length < kvHeads * headSize;
+  return { ...scales, key: tied ? spreadPairs(key, headSize) : key };
 }
 
 /** [K D / 2] -> [K D]: channels i and i + D/2 of a head get the scale of their pair. */

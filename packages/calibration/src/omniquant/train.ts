@@ -1,0 +1,154 @@
+/** Trains the parameters of one layer so that its spiking version reproduces the float layer's outputs. */
+import { constantRate, cosineRate, createAdamW, createTape, type Schedule } from '@spikellm/autograd';
+import { createRunner, SpikeError, type Backend, type DeviceTensor } from '@spikellm/backend';
+import type { ActivationStream } from '../streams.ts';
+import { namedParameters, prepareTrainingLayer, type TrainingLayerOptions } from './forward.ts';
+import { truncateScales, type LayerParameters } from './parameters.ts';
+
+export interface TrainingSettings {
+  /** Passes over the calibration windows. */
+  readonly epochs: number;
+  /** Share of a channel's size that initial scales move into the weights, 0 to 1. */
+  readonly alpha: number;
+  /** Learning rate of equivalent scales. */
+  readonly scaleRate: number;
+  /** Learning rate of clipping factors. */
+  readonly clippingRate: number;
+  /** `cosine` falls to 0 over all updates of a layer. */
+  readonly schedule: 'constant' | 'cosine';
+  /** Adds the distance to what the float layer makes of the spiking model's own inputs. */
+  readonly augmentedLoss: boolean;
+}
+
+export interface TrainLayerOptions extends TrainingLayerOptions {
+  readonly backend: Backend;
+  readonly training: TrainingSettings;
+  /** Changed in place. */
+  readonly parameters: LayerParameters;
+  readonly windows: number;
+  /** What the spiking model hands to this layer. */
+  readonly inputs: ActivationStream;
+  /** What the float model makes of this layer; with `augmentedLoss` a second one, see there. */
+  readonly targets: readonly ActivationStream[];
+  /** Names the layer in an error. */
+  readonly where: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each epoch with the mean of its losses. */
+  readonly onEpoch?: ((epoch: number, loss: number) => void) | undefined;
+  /** Called after each update with its loss, before the update. */
+  readonly onStep?: ((loss: number, gradients: ReadonlyMap<string, Float32Array>) => void) | undefined;
+}
+
+/**
+ * One window an update, in order, AdamW without decay: loss = mean (target - out)^2, as OmniQuant (arXiv 2308.13137). A
+ * loss or gradient that is not finite takes back the last update and halves the rates, once.
+ *
+ * Errors: NOT_FINITE the second time, naming layer, epoch, window and vector; rejects with the signal's reason.
+ */
+export async function trainLayer(options: TrainLayerOptions): Promise<void> {
+  const { backend, training, parameters, windows, signal, where, onEpoch, onStep } = options;
+  using runner = createRunner(backend);
+  const layer = prepareTrainingLayer(runner, options);
+  const vectors = namedParameters(parameters);
+  const optimisers = new Map([...vectors].map(([name, vector]) => [name, createAdamW(vector)]));
+  const rates = learningRates(training, training.epochs * windows);
+  let lastGood: Map<string, Float32Array> | undefined;
+  let halved = 1;
+
+  for (let epoch = 0; epoch < training.epochs; epoch++) {
+    let sum = 0;
+    for (let window = 0; window < windows; window++) {
+      signal?.throwIfAborted();
+      truncateScales(parameters);
+      const { loss, gradients } = await lossAndGradients(options, runner, layer, window);
+      const wrong = firstNotFinite(loss, gradients);
+      if (wrong !== undefined) {
+        if (halved < 1 || lastGood === undefined) throw diverged(where, epoch, window, wrong);
+        halved = 0.5;
+        for (const [name, values] of lastGood) vectors.get(name)!.set(values);
+        continue;
+      }
+      onStep?.(loss, gradients);
+      sum += loss;
+      lastGood = new Map([...vectors].map(([name, vector]) => [name, vector.slice()]));
+      const update = epoch * windows + window;
+      for (const [name, gradient] of gradients) {
+        optimisers.get(name)!.step(gradient, halved * rates(name)(update));
+      }
+    }
+    onEpoch?.(epoch, sum / windows);
+  }
+  truncateScales(parameters);
+}
+
+function learningRates(
+  { schedule, scaleRate, clippingRate }: TrainingSettings,
+  updates: number,
+): (name: string) => Schedule {
+  const rate = (value: number): Schedule =>
+    schedule === 'cosine' ? cosineRate(value, updates) : constantRate(value);
+  const [scales, clipping] = [rate(scaleRate), rate(clippingRate)];
+  return (name) => (name.includes('.') ? clipping : scales);
+}
+
+async function lossAndGradients(
+  { backend, parameters, inputs, targets }: TrainLayerOptions,
+  runner: ReturnType<typeof createRunner>,
+  layer: ReturnType<typeof prepareTrainingLayer>,
+  window: number,
+): Promise<{ loss: number; gradients: ReadonlyMap<string, Float32Array> }> {
+  const vectors = namedParameters(parameters);
+  using tape = createTape(runner);
+  const uploaded = new Map<string, DeviceTensor>();
+  try {
+    for (const [name, vector] of vectors) {
+      uploaded.set(name, backend.upload({ type: 'float32', data: vector, dims: [vector.length] }));
+    }
+    const values = new Map([...uploaded].map(([name, tensor]) => [name, tape.parameter(tensor)]));
+    return await useAll([inputs, ...targets], window, async ([x, ...wanted]) => {
+      const out = layer.forward(tape, values, x);
+      const losses = wanted.map((target) => tape.squaredError(out, target));
+      const byValue = tape.backward(...losses);
+      const gradients = new Map<string, Float32Array>();
+      for (const [name, value] of values) {
+        gradients.set(name, (await backend.read(byValue.get(value)!)).data as Float32Array);
+      }
+      let loss = 0;
+      for (const { tensor } of losses) loss += mean((await backend.read(tensor)).data as Float32Array);
+      return { loss, gradients };
+    });
+  } finally {
+    for (const tensor of uploaded.values()) tensor.dispose();
+  }
+}
+
+/** Runs `body` on one window's activations of several streams. */
+function useAll<T>(
+  [stream, ...rest]: readonly ActivationStream[],
+  window: number,
+  body: (tensors: DeviceTensor[]) => Promise<T>,
+): Promise<T> {
+  return stream === undefined
+    ? body([])
+    : stream.use(window, (x) => useAll(rest, window, (others) => body([x, ...others])));
+}
+
+const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** What is not finite: the loss, or the vector whose gradient is not. */
+function firstNotFinite(loss: number, gradients: ReadonlyMap<string, Float32Array>): string | undefined {
+  if (!Number.isFinite(loss)) return `a loss of ${loss}`;
+  for (const [name, gradient] of gradients) {
+    const value = gradient.find((g) => !Number.isFinite(g));
+    if (value !== undefined) return `a gradient of ${value} for ${name}`;
+  }
+  return undefined;
+}
+
+const diverged = (where: string, epoch: number, window: number, received: string): SpikeError =>
+  new SpikeError('NOT_FINITE', {
+    where: `${where}, epoch ${epoch + 1}, window ${window + 1}`,
+    expected: 'a finite loss and gradients',
+    received,
+    remedy: 'train with lower rates, or inspect the weights and the calibration text',
+  });
