@@ -5,8 +5,8 @@ import type { Session } from './session.ts';
 const PATIENCE_MS = 2000;
 
 export interface Progress extends Disposable {
-  /** Moves the bar of the step called `label`; another label ends the bar before it. */
-  update(label: string, done: number, total: number): void;
+  /** Moves the bar of the step called `label`, another label ends the bar before it; `detail` stands beside the bar. */
+  update(label: string, done: number, total: number, detail?: string): void;
 }
 
 /** A step of the work: where it stood when it was first heard of. */
@@ -24,7 +24,7 @@ interface Step {
 export function showProgress({ stderr }: Session): Progress {
   let step: Step | undefined;
   return {
-    update(label, done, total) {
+    update(label, done, total, detail = '') {
       if (stderr.isTTY !== true) return;
       if (step?.label !== label) {
         step?.bar?.stop();
@@ -36,14 +36,14 @@ export function showProgress({ stderr }: Session): Progress {
       if (step.bar === undefined) {
         step.bar = new SingleBar({
           stream: stderr,
-          format: '{label} [{bar}] {percentage}% | {left}',
+          format: '{label} [{bar}] {percentage}% | {left} {detail}',
           clearOnComplete: true,
           gracefulExit: false, // Ctrl-C ends the work first, then the bar
         });
-        step.bar.start(total, done, { label, left });
+        step.bar.start(total, done, { label, left, detail });
       }
       step.bar.setTotal(total);
-      step.bar.update(done, { left });
+      step.bar.update(done, { left, detail });
     },
     [Symbol.dispose]: () => step?.bar?.stop(),
   };

@@ -16,6 +16,12 @@ export interface SettingsOptions {
   readonly kv: QuantizeSettings['key'];
   readonly mask: QuantizeSettings['mask'];
   readonly seed: number;
+  readonly epochs: number;
+  readonly alpha: number;
+  readonly letLr: number;
+  readonly lwcLr: number;
+  readonly lrSchedule: QuantizeSettings['training']['schedule'];
+  readonly augLoss?: boolean;
 }
 
 const spikeBits = numbers(
@@ -25,13 +31,15 @@ const spikeBits = numbers(
 const headBits = numbers('8, or 16 for the float type of the source', (value) => value === 8 || value === 16);
 const stepCounts = numbers('1, 2 or 4', (value) => [1, 2, 4].includes(value));
 const shares = numbers('a number from 0 to 1', (value) => value >= 0 && value <= 1);
-const pipelines = oneOf(PIPELINES, ['omniquant', 'gptq']);
+const pipelines = oneOf(PIPELINES, ['gptq']);
 const metrics = oneOf(SALIENCY_METRICS, ['fisher']);
+const rates = numbers('a number above 0, at most 1', (value) => value > 0 && value <= 1);
+const schedules = oneOf(['constant', 'cosine']);
 const ranges = oneOf(['lossless', 'published']);
 const masks = oneOf(['shared', 'own']);
 
 export function withSettings(command: Command): Command {
-  const { pipeline, weightBits, activationBits, steps, salient, saliency, range, key, mask, seed } =
+  const { pipeline, weightBits, activationBits, steps, salient, saliency, range, key, mask, seed, training } =
     DEFAULT_SETTINGS;
   return command
     .addOption(option('--pipeline <name>', 'method', pipelines).default(pipeline))
@@ -48,7 +56,27 @@ export function withSettings(command: Command): Command {
       option('--kv <quantiser>', 'how cached keys are quantised', oneOf(KEY_QUANTISERS)).default(key),
     )
     .addOption(option('--mask <mask>', 'salient channels per input or per linear', masks).default(mask))
-    .addOption(option('--seed <n>', 'draws the windows and the random saliency', seeds).default(seed));
+    .addOption(option('--seed <n>', 'draws the windows and the random saliency', seeds).default(seed))
+    .addOption(
+      option('--epochs <n>', 'omniquant: passes over the windows', wholeBetween(0, 1000)).default(
+        training.epochs,
+      ),
+    )
+    .addOption(
+      option('--alpha <a>', 'omniquant: share of a channel moved into weights', shares).default(
+        training.alpha,
+      ),
+    )
+    .addOption(
+      option('--let-lr <r>', 'omniquant: learning rate of scales', rates).default(training.scaleRate),
+    )
+    .addOption(
+      option('--lwc-lr <r>', 'omniquant: learning rate of clipping', rates).default(training.clippingRate),
+    )
+    .addOption(
+      option('--lr-schedule <name>', 'omniquant: how rates change', schedules).default(training.schedule),
+    )
+    .option('--aug-loss', 'omniquant: add the distance to the float layer on spiking inputs');
 }
 
 export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
@@ -63,4 +91,12 @@ export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
   key: options.kv,
   mask: options.mask,
   seed: options.seed,
+  training: {
+    epochs: options.epochs,
+    alpha: options.alpha,
+    scaleRate: options.letLr,
+    clippingRate: options.lwcLr,
+    schedule: options.lrSchedule,
+    augmentedLoss: options.augLoss ?? false,
+  },
 });

@@ -13,7 +13,7 @@ import {
 } from '@spikellm/graph';
 import { Tensor } from 'onnxruntime-common';
 import type { LayerSteps } from './steps.ts';
-import { quantiseRows } from './weight-quantiser.ts';
+import { quantiseRows, type Clipping } from './weight-quantiser.ts';
 
 /**
  * One layer as the tensors of a SpikeLLM checkpoint, see docs/checkpoint.md. Lets timers and signals run between linears;
@@ -24,6 +24,7 @@ export async function encodeLayer(
   weights: LayerWeights,
   steps: LayerSteps,
   weightBits: number,
+  clipping?: ReadonlyMap<string, Clipping>,
   signal?: AbortSignal,
 ): Promise<[string, Tensor][]> {
   const kv = kvPrefixes(index);
@@ -34,7 +35,8 @@ export async function encodeLayer(
   for (const linear of weights.linears) {
     await nextTurn();
     signal?.throwIfAborted();
-    tensors.push(...encodeLinear(linear, steps.linears.get(linear.entry.name), weightBits));
+    const { name } = linear.entry;
+    tensors.push(...encodeLinear(linear, steps.linears.get(name), weightBits, clipping?.get(name)));
   }
   if (steps.kv) {
     tensors.push(...salientTensors(kv.keys, steps.kv.keys), ...salientTensors(kv.values, steps.kv.values));
@@ -46,10 +48,11 @@ function encodeLinear(
   { entry, weight, bias }: LinearWeights,
   steps: Uint8Array | undefined,
   bits: number,
+  clipping: Clipping | undefined,
 ): [string, HostTensor][] {
   const { prefix } = entry;
   return [
-    ...packRows(entry, weight as HostTensor, bits),
+    ...packRows(entry, weight as HostTensor, bits, clipping),
     ...(bias ? [[`${prefix}.bias`, bias] as [string, HostTensor]] : []),
     ...(steps ? salientTensors(prefix, steps) : []),
   ];
@@ -69,8 +72,14 @@ function packRows(
   { prefix, outputs, inputs }: PackedRows,
   { data }: HostTensor,
   bits: number,
+  clipping?: Clipping,
 ): [string, HostTensor][] {
-  const { codes, scale, zero } = quantiseRows(data as Float32Array, inputs, { bits, symmetric: false });
+  const { codes, scale, zero } = quantiseRows(
+    data as Float32Array,
+    inputs,
+    { bits, symmetric: false },
+    clipping,
+  );
   const names = packedNames(prefix);
   const packed = packCodes(codes, outputs, inputs, bits);
   return [

@@ -24,7 +24,9 @@ export {
 } from './weight-quantiser.ts';
 export { collectStatistics, type CollectOptions, type StatisticsStore } from './statistics.ts';
 export type { LayerStatistics } from './watch.ts';
-export { chooseSteps, type LayerSteps } from './steps.ts';
+export { createStepChooser, type LayerSteps, type StepChooser } from './steps.ts';
+export { DEFAULT_TRAINING, type TrainingSettings } from './omniquant/settings.ts';
 export { applyScales, type EquivalentScales } from './equivalence.ts';
 export { smoothLayer } from './smoothing.ts';
 export { quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';
+export type { LayerLog, TrainingProgress } from './omniquant/pipeline.ts';

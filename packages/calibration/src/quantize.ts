@@ -15,17 +15,20 @@ import {
 } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
 import { encodeLayer, encodeTable } from './encode.ts';
+import { trainLayers, type TrainingProgress } from './omniquant/pipeline.ts';
 import { checkSettings, hasSalience, spikingConfig, type QuantizeSettings } from './settings.ts';
 import { smoothLayer } from './smoothing.ts';
 import { collectStatistics, type StatisticsStore } from './statistics.ts';
-import { chooseSteps } from './steps.ts';
+import { createStepChooser } from './steps.ts';
 import type { LayerStatistics } from './watch.ts';
 
 export interface QuantizeProgress {
-  /** `check` and `encode` count layers, `calibrate` counts windows times layers. */
-  readonly phase: 'check' | 'calibrate' | 'encode';
+  /** `check` and `encode` count layers, `calibrate` windows times layers, `train` epochs times layers. */
+  readonly phase: 'check' | 'calibrate' | 'encode' | 'train';
   readonly done: number;
   readonly total: number;
+  /** How the layer that is being trained has come along. */
+  readonly training?: TrainingProgress;
 }
 
 export interface QuantizeOptions {
@@ -38,6 +41,8 @@ export interface QuantizeOptions {
   readonly windows: readonly (readonly number[])[];
   /** Statistics of an earlier `collectStatistics` on the same model and windows. */
   readonly statistics?: readonly LayerStatistics[];
+  /** Bytes of activations that stay in memory while layers are trained; the rest is on disk. */
+  readonly memory?: number;
   /** Continue an unfinished run of the same model, windows and settings. */
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
@@ -52,41 +57,86 @@ export interface QuantizeOptions {
  * rejects with the signal's reason when aborted.
  */
 export async function quantize(options: QuantizeOptions): Promise<void> {
-  const { model, out, settings, windows, resume = false, signal, onProgress } = options;
+  const { model, out, settings, windows, resume = false } = options;
   checkSettings(settings);
   const config = floatConfig(model);
   checkWindows(windows, config);
   const writer = await createCheckpoint(out, { fingerprint: await checkModel(options, config), resume });
 
+  const shards: Shards = { writer, shardName: (index) => shardName(index, config) };
+  const logs =
+    settings.pipeline === 'omniquant'
+      ? { [LOG_FILE]: await train(options, config, shards) }
+      : await encode(options, config, shards);
+  const rest = shardName(config.layers, config);
+  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config, settings));
+  const spiking = { ...model.config, quantization_config: spikingConfig(settings) };
+  await writer.finish(spiking, model.path, logs);
+}
+
+/** Losses of every layer and epoch, in the finished folder. */
+const LOG_FILE = 'training_log.json';
+/** Activations that stay in memory while training, where nothing else is said: 2 GiB. */
+const DEFAULT_MEMORY = 2 ** 31;
+
+interface Shards {
+  readonly writer: CheckpointWriter;
+  readonly shardName: (layer: number) => string;
+}
+
+function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards) {
+  const { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
+  return trainLayers({
+    config,
+    tensors: model.tensors,
+    backend,
+    settings,
+    windows,
+    ...shards,
+    chooseSteps: createStepChooser(config, settings),
+    memory,
+    signal,
+    onProgress(training) {
+      const { layer, layers, epochs, losses } = training;
+      const done = layer * epochs + losses.length;
+      onProgress?.({ phase: 'train', done, total: layers * epochs, training });
+    },
+  });
+}
+
+/** Round-to-nearest, after smoothing where the pipeline has it. */
+async function encode(
+  options: QuantizeOptions,
+  config: DecoderConfig,
+  { writer, shardName }: Shards,
+): Promise<undefined> {
+  const { model, backend, settings, windows, signal, onProgress } = options;
   const statistics = needsStatistics(settings)
     ? (options.statistics ??
       (await collectStatistics({
         config,
         tensors: model.tensors,
-        backend: options.backend,
+        backend,
         windows,
         store: noteStore(writer),
         signal,
         onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
       })))
     : undefined;
-  const steps = chooseSteps(config, settings, statistics);
-
+  const chooseSteps = createStepChooser(config, settings);
   for (let index = 0; index < config.layers; index++) {
     signal?.throwIfAborted();
-    const shard = shardName(index, config);
-    if (!writer.finished.has(shard)) {
+    const steps = chooseSteps(statistics?.[index]);
+    if (!writer.finished.has(shardName(index))) {
       const weights = await readLayer(model.tensors, config, index, undefined, signal);
       const smoothed =
         settings.pipeline === 'smoothquant' ? smoothLayer(weights, config, statistics![index]) : weights;
-      const encoded = await encodeLayer(index, smoothed, steps[index], settings.weightBits, signal);
-      await writer.writeShard(shard, encoded);
+      const { weightBits } = settings;
+      const encoded = await encodeLayer(index, smoothed, steps, weightBits, undefined, signal);
+      await writer.writeShard(shardName(index), encoded);
     }
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
   }
-  const rest = shardName(config.layers, config);
-  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config, settings));
-  await writer.finish({ ...model.config, quantization_config: spikingConfig(settings) }, model.path);
 }
 
 const needsStatistics = (settings: QuantizeSettings): boolean =>

@@ -1,7 +1,8 @@
 import { SpikeError, type GifRange } from '@spikellm/backend';
+import { DEFAULT_TRAINING, type TrainingSettings } from './omniquant/settings.ts';
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser, type SpikingConfig } from '@spikellm/graph';
 
-export const PIPELINES = ['rtn', 'smoothquant'] as const;
+export const PIPELINES = ['rtn', 'smoothquant', 'omniquant'] as const;
 export const SALIENCY_METRICS = ['published', 'random'] as const;
 
 /** Everything that decides what a quantised model is, but for the model and the calibration text. */
@@ -24,6 +25,8 @@ export interface QuantizeSettings {
   readonly mask: 'shared' | 'own';
   /** Draws the calibration windows and the random control. */
   readonly seed: number;
+  /** Of the omniquant pipeline. */
+  readonly training: TrainingSettings;
 }
 
 /** W4A4 with two steps for one channel in ten. */
@@ -39,6 +42,7 @@ export const DEFAULT_SETTINGS: QuantizeSettings = {
   key: 'block',
   mask: 'shared',
   seed: 0,
+  training: DEFAULT_TRAINING,
 };
 
 /** Tokens in a block of the `block` key quantiser. */
@@ -54,7 +58,7 @@ const whole =
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
 const DOMAINS: Record<
-  keyof QuantizeSettings,
+  Exclude<keyof QuantizeSettings, 'training'>,
   readonly [expected: string, holds: (value: unknown) => boolean]
 > = {
   pipeline: [PIPELINES.join(' or '), among(PIPELINES)],
@@ -73,10 +77,28 @@ const DOMAINS: Record<
   seed: ['a whole number from 0 to 2^32 - 1', whole(0, 2 ** 32 - 1)],
 };
 
+const rate = [
+  'a number above 0, at most 1',
+  (value: unknown) => typeof value === 'number' && value > 0 && value <= 1,
+] as const;
+const TRAINING_DOMAINS: Record<
+  keyof TrainingSettings,
+  readonly [expected: string, holds: (value: unknown) => boolean]
+> = {
+  epochs: ['a whole number from 0 to 1000', whole(0, 1000)],
+  alpha: ['a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
+  scaleRate: rate,
+  clippingRate: rate,
+  schedule: ['constant or cosine', among(['constant', 'cosine'])],
+  augmentedLoss: ['true or false', among([true, false])],
+};
+
 /** Errors: INVALID_ARGUMENT for the first setting outside its domain. */
 export function checkSettings(settings: QuantizeSettings): void {
-  for (const [name, [expected, holds]] of Object.entries(DOMAINS)) {
-    const value = settings[name as keyof QuantizeSettings];
+  const domains = { ...DOMAINS, ...(settings.pipeline === 'omniquant' ? TRAINING_DOMAINS : {}) };
+  const values: Readonly<Record<string, unknown>> = { ...settings.training, ...settings };
+  for (const [name, [expected, holds]] of Object.entries(domains)) {
+    const value = values[name];
     if (!holds(value)) {
       throw new SpikeError('INVALID_ARGUMENT', { where: name, expected, received: String(value) });
     }

@@ -45,7 +45,8 @@ export async function collectStatistics(options: CollectOptions): Promise<LayerS
   const total = config.layers * windows.length;
   if (statistics.length === config.layers) return statistics;
 
-  let streams = await embedWindows(options);
+  let streams: DeviceTensor[] = [];
+  for await (const x of embedWindows(options)) streams.push(x);
   const advance = (layer: number, window: number): void =>
     onProgress?.(layer * windows.length + window + 1, total);
   try {
@@ -65,14 +66,20 @@ export async function collectStatistics(options: CollectOptions): Promise<LayerS
   return statistics;
 }
 
-async function embedWindows({ config, tensors, backend, windows }: CollectOptions): Promise<DeviceTensor[]> {
+/** The embeddings [length, hidden] of one window after the other; the taker owns them. */
+export async function* embedWindows({
+  config,
+  tensors,
+  backend,
+  windows,
+}: Pick<CollectOptions, 'config' | 'tensors' | 'backend' | 'windows'>): AsyncGenerator<DeviceTensor> {
   using runner = createRunner(backend);
   const shape = [config.vocabularySize, config.hiddenSize];
   const table = runner.upload(await readWeight(tensors, EMBEDDING, shape));
-  return windows.map((window) => {
+  for (const window of windows) {
     using ids = backend.upload(hostTensor('int32', Int32Array.from(window)));
-    return runner.run('embedding_f32', { ids, table }).y;
-  });
+    yield runner.run('embedding_f32', { ids, table }).y;
+  }
 }
 
 /** Moves every stream through one layer, in place of the old ones, and reads what was observed. */

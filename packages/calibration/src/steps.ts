@@ -13,31 +13,27 @@ export interface LayerSteps {
 
 type Scores = ArrayLike<number>;
 
-/**
- * Chooses the steps of all layers under the quota of the settings.
- *
- * @param statistics - one per layer; not needed for one step or for random scores
- */
-export function chooseSteps(
-  config: DecoderConfig,
-  settings: QuantizeSettings,
-  statistics: readonly LayerStatistics[] | undefined,
-): LayerSteps[] {
-  const scores = scoreSource(config, settings, statistics);
+/** Chooses the steps of one layer after the other, in order: random scores are drawn as it goes. */
+export type StepChooser = (statistics: LayerStatistics | undefined) => LayerSteps;
+
+/** Steps under the quota of the settings. Statistics are not needed for one step or for random scores. */
+export function createStepChooser(config: DecoderConfig, settings: QuantizeSettings): StepChooser {
+  const scoresOf = scoreSource(config, settings);
   const cached = (settings.key === 'published' ? config.heads : config.kvHeads) * config.headSize;
   const quota = (values: Scores, steps: number): Uint8Array => allocateQuota(values, settings.salient, steps);
-  return Array.from({ length: config.layers }, (_, index) => {
+  return (statistics) => {
+    const scores = scoresOf?.(statistics);
     const linears = new Map<string, Uint8Array>();
-    const entries = settings.activationBits < FLOAT_BITS ? layerLinears(config, index) : [];
+    const entries = settings.activationBits < FLOAT_BITS ? layerLinears(config, 0) : [];
     for (const group of new Set(entries.map((entry) => entry.group))) {
       const members = entries.filter((entry) => entry.group === group);
-      const all = members.map(({ name, inputs }) => scores?.linear(index, name, inputs));
+      const all = members.map(({ name, inputs }) => scores?.linear(name, inputs));
       for (const [i, { name, inputs }] of members.entries()) {
         const mine = settings.mask === 'shared' && scores ? sumScores(all as Scores[]) : all[i];
         linears.set(name, mine ? quota(mine, settings.steps) : new Uint8Array(inputs).fill(1));
       }
     }
-    const kvScores = scores?.kv(index);
+    const kvScores = scores?.kv();
     const kv = spikesInCache(settings)
       ? {
           keys: kvScores ? quota(kvScores.keys, cacheSteps(settings)) : new Uint8Array(cached).fill(1),
@@ -45,39 +41,37 @@ export function chooseSteps(
         }
       : undefined;
     return { linears, kv };
-  });
+  };
 }
 
 interface ScoreSource {
-  linear(layer: number, name: string, channels: number): Scores;
-  kv(layer: number): { readonly keys: Scores; readonly values: Scores };
+  linear(name: string, channels: number): Scores;
+  kv(): { readonly keys: Scores; readonly values: Scores };
 }
 
 function scoreSource(
-  config: DecoderConfig,
+  { heads, kvHeads, headSize }: DecoderConfig,
   settings: QuantizeSettings,
-  statistics: readonly LayerStatistics[] | undefined,
-): ScoreSource | undefined {
+): ((statistics: LayerStatistics | undefined) => ScoreSource) | undefined {
   if (!hasSalience(settings)) return undefined;
-  const { heads, kvHeads, headSize } = config;
   const perQueryHead = settings.key === 'published';
   if (settings.saliency === 'random') {
     const random = createRandom(settings.seed);
     const real = (): number => random.real();
     const draw = () => randomScores((perQueryHead ? heads : kvHeads) * headSize, real);
-    return {
-      linear: (_, __, channels) => randomScores(channels, real),
+    return () => ({
+      linear: (_, channels) => randomScores(channels, real),
       kv: () => ({ keys: draw(), values: draw() }),
-    };
+    });
   }
-  if (statistics === undefined) throw new Error('internal: saliency without statistics');
   const grouped = (scores: Scores): Scores =>
     perQueryHead ? scores : sumQueryGroups(scores, heads, kvHeads);
-  return {
-    linear: (layer, name) => statistics[layer].channels[name],
-    kv: (layer) => {
-      const { keys, values } = statistics[layer].kv;
-      return { keys: grouped(keys), values: grouped(values) };
-    },
+  return (statistics) => {
+    if (statistics === undefined) throw new Error('internal: saliency without statistics');
+    const { channels, kv } = statistics;
+    return {
+      linear: (name) => channels[name],
+      kv: () => ({ keys: grouped(kv.keys), values: grouped(kv.values) }),
+    };
   };
 }

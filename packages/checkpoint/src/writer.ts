@@ -5,18 +5,22 @@ import type { Tensor } from 'onnxruntime-common';
 import { exists, fileError, isTemporary, jsonText, readJson, syncFolder, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES } from './folder.ts';
 import { readJournal, writeJournal, type Journal } from './journal.ts';
-import { openSafetensors } from './safetensors.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
 /** Writes an output folder that appears only when it is complete. Calls are made one after the other. */
 export interface CheckpointWriter {
   /** Names of the shards that are complete, of this run and of the one that it resumes. */
   readonly finished: ReadonlySet<string>;
+  /** The unfinished folder's part for what only a run needs; it is not part of the finished folder. */
+  readonly folder: string;
   /**
    * Writes `<name>.safetensors` and records it; from then on a crash does not lose it.
    * Errors: as `writeSafetensors`.
    */
   writeShard(name: string, tensors: Iterable<readonly [string, Tensor]>): Promise<void>;
+  /** Opens a finished shard; the caller disposes it. Errors: as `openSafetensors`. */
+  openShard(name: string): Promise<SafetensorsFile>;
   /** Keeps a small state for a resumed run (plain JSON, finite numbers); it is not part of the finished folder. */
   writeNote(name: string, json: unknown): Promise<void>;
   /** The note of that name, undefined where there is none. */
@@ -24,9 +28,15 @@ export interface CheckpointWriter {
   /**
    * Adds config.json, the index of the shards (except for a single shard called `model`) and the tokenizer files of
    * `copyFrom`, then gives the folder its name. Nothing can be written afterwards.
+   *
+   * @param files further JSON files by name
    * Errors: MISSING (`copyFrom`), EXISTS, MISMATCH (a tensor in two shards), OUT_OF_MEMORY (the disk is full).
    */
-  finish(config: Record<string, unknown>, copyFrom: string): Promise<void>;
+  finish(
+    config: Record<string, unknown>,
+    copyFrom: string,
+    files?: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
 }
 
 const SHARD_EXTENSION = '.safetensors';
@@ -135,6 +145,8 @@ function createWriter(target: string, partial: string, journal: Journal): Checkp
   const notePath = (name: string): string => join(state, `note-${checkName(name)}.json`);
   return {
     finished,
+    folder: state,
+    openShard: (name) => openSafetensors(join(partial, checkName(name) + SHARD_EXTENSION)),
     async writeShard(name, tensors) {
       const path = join(partial, checkName(name) + SHARD_EXTENSION);
       await writeSafetensors(path, tensors);
@@ -149,11 +161,14 @@ function createWriter(target: string, partial: string, journal: Journal): Checkp
       const path = notePath(name);
       return (await exists(path)) ? readJson(path) : undefined;
     },
-    async finish(config, copyFrom) {
+    async finish(config, copyFrom, files = {}) {
       try {
         const names = [...finished].toSorted();
         if (names.length !== 1 || names[0] !== 'model') await writeIndex(partial, names);
         await copyKept(copyFrom, partial);
+        for (const [name, json] of Object.entries(files)) {
+          await writeFileAtomic(join(partial, checkName(name)), [jsonText(json)]);
+        }
         await writeFileAtomic(join(partial, CONFIG_FILE), [jsonText(config)]);
         await refuseExisting(target, 'move it away and resume');
         await rename(partial, target);

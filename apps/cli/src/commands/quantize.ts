@@ -1,4 +1,4 @@
-import { quantize, sampleWindows, type QuantizeOptions } from '@spikellm/calibration';
+import { quantize, sampleWindows, type QuantizeOptions, type TrainingProgress } from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { cutWindows, describeModel } from '@spikellm/evaluation';
 import type { Command } from 'commander';
@@ -110,10 +110,17 @@ async function calibrate(
     await quantize({
       ...options,
       signal,
-      onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
+      onProgress: ({ phase, done, total, training }) =>
+        progress.update(phase, done, total, training && describeTraining(training)),
     });
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new Interrupted('Interrupted; run the same command with --resume to go on from here.');
   }
+}
+
+/** Where training stands, and what it has won so far. */
+function describeTraining({ layer, layers, epochs, losses }: TrainingProgress): string {
+  const [first, last] = [losses[0], losses.at(-1)!].map((loss) => loss.toPrecision(3));
+  return `| layer ${layer + 1} of ${layers}, epoch ${losses.length} of ${epochs}, loss ${first} -> ${last}`;
 }

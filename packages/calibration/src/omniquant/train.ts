@@ -1,24 +1,23 @@
 /** Trains the parameters of one layer so that its spiking version reproduces the float layer's outputs. */
-import { constantRate, cosineRate, createAdamW, createTape, type Schedule } from '@spikellm/autograd';
+import {
+  constantRate,
+  cosineRate,
+  createAdamW,
+  createTape,
+  createWorkspace,
+  type Schedule,
+  type Workspace,
+} from '@spikellm/autograd';
 import { createRunner, SpikeError, type Backend, type DeviceTensor } from '@spikellm/backend';
 import type { ActivationStream } from '../streams.ts';
-import { namedParameters, prepareTrainingLayer, type TrainingLayerOptions } from './forward.ts';
+import {
+  namedParameters,
+  prepareTrainingLayer,
+  type TrainingLayer,
+  type TrainingLayerOptions,
+} from './forward.ts';
 import { truncateScales, type LayerParameters } from './parameters.ts';
-
-export interface TrainingSettings {
-  /** Passes over the calibration windows. */
-  readonly epochs: number;
-  /** Share of a channel's size that initial scales move into the weights, 0 to 1. */
-  readonly alpha: number;
-  /** Learning rate of equivalent scales. */
-  readonly scaleRate: number;
-  /** Learning rate of clipping factors. */
-  readonly clippingRate: number;
-  /** `cosine` falls to 0 over all updates of a layer. */
-  readonly schedule: 'constant' | 'cosine';
-  /** Adds the distance to what the float layer makes of the spiking model's own inputs. */
-  readonly augmentedLoss: boolean;
-}
+import type { TrainingSettings } from './settings.ts';
 
 export interface TrainLayerOptions extends TrainingLayerOptions {
   readonly backend: Backend;
@@ -48,6 +47,7 @@ export interface TrainLayerOptions extends TrainingLayerOptions {
 export async function trainLayer(options: TrainLayerOptions): Promise<void> {
   const { backend, training, parameters, windows, signal, where, onEpoch, onStep } = options;
   using runner = createRunner(backend);
+  using workspace = createWorkspace(runner);
   const layer = prepareTrainingLayer(runner, options);
   const vectors = namedParameters(parameters);
   const optimisers = new Map([...vectors].map(([name, vector]) => [name, createAdamW(vector)]));
@@ -60,7 +60,7 @@ export async function trainLayer(options: TrainLayerOptions): Promise<void> {
     for (let window = 0; window < windows; window++) {
       signal?.throwIfAborted();
       truncateScales(parameters);
-      const { loss, gradients } = await lossAndGradients(options, runner, layer, window);
+      const { loss, gradients } = await lossAndGradients(options, workspace, layer, window);
       const wrong = firstNotFinite(loss, gradients);
       if (wrong !== undefined) {
         if (halved < 1 || lastGood === undefined) throw diverged(where, epoch, window, wrong);
@@ -92,34 +92,32 @@ function learningRates(
 }
 
 async function lossAndGradients(
-  { backend, parameters, inputs, targets }: TrainLayerOptions,
-  runner: ReturnType<typeof createRunner>,
-  layer: ReturnType<typeof prepareTrainingLayer>,
+  { backend, parameters, inputs, targets, signal }: TrainLayerOptions,
+  workspace: Workspace,
+  layer: TrainingLayer,
   window: number,
 ): Promise<{ loss: number; gradients: ReadonlyMap<string, Float32Array> }> {
-  const vectors = namedParameters(parameters);
-  using tape = createTape(runner);
-  const uploaded = new Map<string, DeviceTensor>();
-  try {
-    for (const [name, vector] of vectors) {
-      uploaded.set(name, backend.upload({ type: 'float32', data: vector, dims: [vector.length] }));
-    }
-    const values = new Map([...uploaded].map(([name, tensor]) => [name, tape.parameter(tensor)]));
-    return await useAll([inputs, ...targets], window, async ([x, ...wanted]) => {
+  using tape = createTape(workspace);
+  const values = new Map(
+    [...namedParameters(parameters)].map(([name, data]) => [
+      name,
+      tape.parameter({ type: 'float32', data, dims: [data.length] }),
+    ]),
+  );
+  return await useAll([inputs, ...targets], window, async ([x, ...wanted]) => {
+    const [losses, byValue] = backend.abortable(signal, () => {
       const out = layer.forward(tape, values, x);
-      const losses = wanted.map((target) => tape.squaredError(out, target));
-      const byValue = tape.backward(...losses);
-      const gradients = new Map<string, Float32Array>();
-      for (const [name, value] of values) {
-        gradients.set(name, (await backend.read(byValue.get(value)!)).data as Float32Array);
-      }
-      let loss = 0;
-      for (const { tensor } of losses) loss += mean((await backend.read(tensor)).data as Float32Array);
-      return { loss, gradients };
+      const each = wanted.map((target) => tape.squaredError(out, target));
+      return [each, tape.backward(...each)];
     });
-  } finally {
-    for (const tensor of uploaded.values()) tensor.dispose();
-  }
+    const read = async (tensor: DeviceTensor): Promise<Float32Array> =>
+      (await backend.read(tensor, { signal })).data as Float32Array;
+    const gradients = new Map<string, Float32Array>();
+    for (const [name, value] of values) gradients.set(name, await read(byValue.get(value)!));
+    let loss = 0;
+    for (const { tensor } of losses) loss += mean(await read(tensor));
+    return { loss, gradients };
+  });
 }
 
 /** Runs `body` on one window's activations of several streams. */
