@@ -43,15 +43,15 @@ export function createDriver(
       ]),
     ) as Partial<Record<KernelName, Implementation<Storage>>>,
     allocate: (type, length) => device.allocate(length * bytesPerElement(type)),
-    write: device.write,
-    synchronize: device.synchronize,
+    write: (storage, data) => device.write(storage, data),
+    synchronize: () => device.synchronize(),
     async read(storage, type, length) {
       const data = newElements(type, length);
       await device.read(storage, data);
       return data;
     },
-    release: device.release,
-    dispose: device.close,
+    release: (storage) => device.release(storage),
+    dispose: () => device.close(),
   };
 }
 
@@ -79,7 +79,9 @@ function implementation(device: Device, name: string, anyCall: AnyKernelCall): I
       );
     },
     packedBytes: (packed) => (packed as Prepared).bytes,
-    release: (packed) => (packed as Prepared).own.forEach(device.release),
+    release: (packed) => {
+      for (const storage of (packed as Prepared).own) device.release(storage);
+    },
   };
 }
 

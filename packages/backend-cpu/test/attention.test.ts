@@ -121,7 +121,7 @@ describe.each(supportedInstructionSets())('%s', (isa) => {
         const want = await compute(reference, kernel, [total]);
         expect(firstDifference(atOnce.y, want.y, kernels[kernel].tolerance), kernel).toBeUndefined();
         expect(atOnce.states, kernel).toEqual(want.states);
-        const parts = [1, 1, 63, 2, 20, ...new Array<number>(63).fill(1)];
+        const parts = [1, 1, 63, 2, 20, ...Array.from({ length: 63 }, () => 1)];
         expect(await compute(backend, kernel, parts), kernel).toEqual(atOnce);
       }
     },

@@ -108,7 +108,7 @@ function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards) 
 async function encode(
   options: QuantizeOptions,
   config: DecoderConfig,
-  { writer, shardName }: Shards,
+  { writer, shardName: shardOf }: Shards,
 ): Promise<undefined> {
   const { model, backend, settings, windows, signal, onProgress } = options;
   const statistics = needsStatistics(settings)
@@ -127,13 +127,13 @@ async function encode(
   for (let index = 0; index < config.layers; index++) {
     signal?.throwIfAborted();
     const steps = chooseSteps(statistics?.[index]);
-    if (!writer.finished.has(shardName(index))) {
+    if (!writer.finished.has(shardOf(index))) {
       const weights = await readLayer(model.tensors, config, index, undefined, signal);
       const smoothed =
         settings.pipeline === 'smoothquant' ? smoothLayer(weights, config, statistics![index]) : weights;
       const { weightBits } = settings;
       const encoded = await encodeLayer(index, smoothed, steps, weightBits, undefined, signal);
-      await writer.writeShard(shardName(index), encoded);
+      await writer.writeShard(shardOf(index), encoded);
     }
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
   }

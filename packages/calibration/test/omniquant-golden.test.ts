@@ -1,6 +1,6 @@
 /** Block-wise training in the published form, against values of the research code in float32. */
 import { createReferenceBackend, createRunner, type Backend, type HostTensor } from '@spikellm/backend';
-import { readGolden } from '@spikellm/golden';
+import { readGolden, type GoldenTensor, type OmniquantCase } from '@spikellm/golden';
 import {
   createCache,
   layerLinears,
@@ -18,40 +18,7 @@ import { DEFAULT_SETTINGS } from '../src/settings.ts';
 import { createStream } from '../src/streams.ts';
 import { watchLayer } from '../src/watch.ts';
 
-interface GoldenTensor {
-  readonly shape: number[];
-  readonly data: number[];
-}
-type GoldenTensors = Readonly<Record<string, GoldenTensor>>;
-interface GoldenCase {
-  readonly tag: string;
-  readonly alpha: number;
-  readonly let: boolean;
-  readonly addbit: number;
-  readonly low_p: number;
-  readonly heads: number;
-  readonly rms_norm_eps: number;
-  readonly rope_theta: number;
-  readonly weights: GoldenTensors;
-  readonly activation_abs_max: GoldenTensors;
-  readonly initial_parameters: GoldenTensors;
-  /** [samples, tokens, C]. */
-  readonly inputs: GoldenTensor;
-  readonly fp_outputs: GoldenTensor;
-  readonly salient: Readonly<Record<string, number[]>>;
-  readonly weight_bits: number;
-  readonly activation_bits: number;
-  readonly lwc: boolean;
-  readonly aug_loss: boolean;
-  readonly epochs: number;
-  readonly let_lr: number;
-  readonly lwc_lr: number;
-  readonly first_gradients: GoldenTensors;
-  /** Before each update, [epochs][samples]. */
-  readonly losses: number[][];
-}
-
-const { cases } = readGolden('omniquant_layer') as { cases: GoldenCase[] };
+const { cases } = readGolden('omniquant_layer');
 
 const hostTensor = ({ shape, data }: GoldenTensor): HostTensor => ({
   type: 'float32',
@@ -59,7 +26,7 @@ const hostTensor = ({ shape, data }: GoldenTensor): HostTensor => ({
   data: Float32Array.from(data),
 });
 
-function layerOf({ weights, heads, rms_norm_eps, rope_theta }: GoldenCase) {
+function layerOf({ weights, heads, rms_norm_eps, rope_theta }: OmniquantCase) {
   const [intermediate, hidden] = weights['mlp.gate_proj.weight'].shape;
   const config = parseDecoderConfig({
     architectures: ['LlamaForCausalLM'],
@@ -195,7 +162,12 @@ const ourName = (name: string): string => {
         .replace('weight_quantizer.lowbound_factor', 'lower');
 };
 
-async function train(golden: GoldenCase, config: DecoderConfig, weights: LayerWeights, all: LayerParameters) {
+async function train(
+  golden: OmniquantCase,
+  config: DecoderConfig,
+  weights: LayerWeights,
+  all: LayerParameters,
+) {
   const [windows, length, hidden] = golden.inputs.shape;
   using backend = createReferenceBackend();
   const streamOf = async (name: string, data: readonly Float32Array[]) => {

@@ -66,12 +66,12 @@ export function prepareGateUp(
     return (x: DeviceTensor) => runner.apply(kernel, { x, norm: weight }).y;
   });
   return stage(normed(runner, norm), fused, () => {
-    const { weights, run } = prepareGroup(runner, linears, spiking);
+    const group = prepareGroup(runner, linears, spiking);
     const swiglu = (x: DeviceTensor): DeviceTensor => {
-      const [gate, up] = run(x);
+      const [gate, up] = group.run(x);
       return runner.run('swiglu_f32', { gate, up }).y;
     };
-    return { weights, run: swiglu };
+    return { weights: group.weights, run: swiglu };
   });
 }
 
@@ -89,10 +89,10 @@ export function prepareResidual(
     (x) => x,
     fused,
     () => {
-      const { weights, run } = prepareGroup(runner, [linear], spiking);
+      const group = prepareGroup(runner, [linear], spiking);
       const added = (x: DeviceTensor, residual: DeviceTensor): DeviceTensor =>
-        runner.run('add_f32', { a: residual, b: run(x)[0] }).y;
-      return { weights, run: added };
+        runner.run('add_f32', { a: residual, b: group.run(x)[0] }).y;
+      return { weights: group.weights, run: added };
     },
   );
 }
