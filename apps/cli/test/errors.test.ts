@@ -42,7 +42,10 @@ test.each([
   ['--abits 12', '--abits: expected a whole number from 2 to 8, or 16 for float, received 12.'],
   ['--abits ', '--abits: expected a whole number from 2 to 8, or 16 for float, received nothing.'],
   ['--steps 3', '--steps: expected 1, 2 or 4, received 3.'],
-  ['--pipeline gptq', '--pipeline: expected rtn, smoothquant or omniquant, received gptq; gptq is not in this version.'],
+  [
+    '--pipeline gptq',
+    '--pipeline: expected rtn, smoothquant or omniquant, received gptq; gptq is not in this version.',
+  ],
   ['--pipeline best', '--pipeline: expected rtn, smoothquant or omniquant, received best.'],
   [
     '--saliency fisher',
