@@ -6,6 +6,7 @@
 export {
   checkSettings,
   DEFAULT_SETTINGS,
+  GRANULARITIES,
   hasSalience,
   KEY_BLOCK,
   PIPELINES,
@@ -25,6 +26,9 @@ export {
 export { collectStatistics, type CollectOptions, type StatisticsStore } from './statistics.ts';
 export type { LayerStatistics } from './watch.ts';
 export { createStepChooser, type LayerSteps, type StepChooser } from './steps.ts';
+export { measureGradients, type GradientPassOptions } from './fisher/gradients.ts';
+export type { ChannelMoments, LayerMoments } from './fisher/moments.ts';
+export { planSteps, STEP_CHOICES, type StepPlan } from './fisher/plan.ts';
 export { DEFAULT_TRAINING, type TrainingSettings } from './omniquant/settings.ts';
 export { applyScales, type EquivalentScales } from './equivalence.ts';
 export { smoothLayer } from './smoothing.ts';

@@ -15,16 +15,27 @@ import {
 } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
 import { encodeLayer, encodeTable } from './encode.ts';
+import { planModel } from './fisher/plan-model.ts';
+import type { StepPlan } from './fisher/plan.ts';
 import { trainLayers, type TrainingProgress } from './omniquant/pipeline.ts';
-import { checkSettings, hasSalience, spikingConfig, type QuantizeSettings } from './settings.ts';
+import {
+  checkSettings,
+  needsGradients,
+  needsScores,
+  spikingConfig,
+  type QuantizeSettings,
+} from './settings.ts';
 import { smoothLayer } from './smoothing.ts';
 import { collectStatistics, type StatisticsStore } from './statistics.ts';
-import { createStepChooser } from './steps.ts';
+import { createStepChooser, type StepChooser } from './steps.ts';
 import type { LayerStatistics } from './watch.ts';
 
 export interface QuantizeProgress {
-  /** `check` and `encode` count layers, `calibrate` windows times layers, `train` epochs times layers. */
-  readonly phase: 'check' | 'calibrate' | 'encode' | 'train';
+  /**
+   * `check` and `encode` count layers, `calibrate` windows times layers, `gradients` windows of each layer forward and
+   * backward, `train` epochs times layers.
+   */
+  readonly phase: 'check' | 'calibrate' | 'gradients' | 'encode' | 'train';
   readonly done: number;
   readonly total: number;
   /** How the layer that is being trained has come along. */
@@ -41,7 +52,7 @@ export interface QuantizeOptions {
   readonly windows: readonly (readonly number[])[];
   /** Statistics of an earlier `collectStatistics` on the same model and windows. */
   readonly statistics?: readonly LayerStatistics[];
-  /** Bytes of activations that stay in memory while layers are trained; the rest is on disk. */
+  /** Bytes of activations that stay in memory for training and for gradients; the rest is on disk. */
   readonly memory?: number;
   /** Continue an unfinished run of the same model, windows and settings. */
   readonly resume?: boolean;
@@ -60,23 +71,27 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
   const { model, out, settings, windows, resume = false } = options;
   checkSettings(settings);
   const config = floatConfig(model);
-  checkWindows(windows, config);
+  checkWindows(windows, config, needsGradients(settings) ? 2 : 1);
   const writer = await createCheckpoint(out, { fingerprint: await checkModel(options, config), resume });
 
   const shards: Shards = { writer, shardName: (index) => shardName(index, config) };
+  const plan = await plannedSteps(options, config, writer);
+  const chooseSteps: StepChooser = plan ? (layer) => plan.layers[layer] : createStepChooser(config, settings);
   const logs =
     settings.pipeline === 'omniquant'
-      ? { [LOG_FILE]: await train(options, config, shards) }
-      : await encode(options, config, shards);
+      ? { [TRAINING_LOG]: await train(options, config, shards, chooseSteps) }
+      : await encode(options, config, shards, chooseSteps);
   const rest = shardName(config.layers, config);
   if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config, settings));
   const spiking = { ...model.config, quantization_config: spikingConfig(settings) };
-  await writer.finish(spiking, model.path, logs);
+  await writer.finish(spiking, model.path, { ...logs, ...(plan && { [STEPS_LOG]: plan.operations }) });
 }
 
-/** Losses of every layer and epoch, in the finished folder. */
-const LOG_FILE = 'training_log.json';
-/** Activations that stay in memory while training, where nothing else is said: 2 GiB. */
+/** In the finished folder: the losses of every layer and epoch. */
+const TRAINING_LOG = 'training_log.json';
+/** In the finished folder: extra multiply-adds per token, those that the quota rule would spend and those spent. */
+const STEPS_LOG = 'steps_log.json';
+/** Activations that stay in memory, where nothing else is said: 2 GiB. */
 const DEFAULT_MEMORY = 2 ** 31;
 
 interface Shards {
@@ -84,7 +99,27 @@ interface Shards {
   readonly shardName: (layer: number) => string;
 }
 
-function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards) {
+/** The steps of all layers under one budget, where the settings ask for them. */
+async function plannedSteps(
+  { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress }: QuantizeOptions,
+  config: DecoderConfig,
+  writer: CheckpointWriter,
+): Promise<StepPlan | undefined> {
+  if (!needsGradients(settings)) return undefined;
+  return planModel({
+    config,
+    tensors: model.tensors,
+    backend,
+    settings,
+    windows,
+    memory,
+    writer,
+    signal,
+    onProgress: (done, total) => onProgress?.({ phase: 'gradients', done, total }),
+  });
+}
+
+function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards, chooseSteps: StepChooser) {
   const { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
   return trainLayers({
     config,
@@ -93,7 +128,7 @@ function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards) 
     settings,
     windows,
     ...shards,
-    chooseSteps: createStepChooser(config, settings),
+    chooseSteps,
     memory,
     signal,
     onProgress(training) {
@@ -109,6 +144,7 @@ async function encode(
   options: QuantizeOptions,
   config: DecoderConfig,
   { writer, shardName: shardOf }: Shards,
+  chooseSteps: StepChooser,
 ): Promise<undefined> {
   const { model, backend, settings, windows, signal, onProgress } = options;
   const statistics = needsStatistics(settings)
@@ -123,10 +159,9 @@ async function encode(
         onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
       })))
     : undefined;
-  const chooseSteps = createStepChooser(config, settings);
   for (let index = 0; index < config.layers; index++) {
     signal?.throwIfAborted();
-    const steps = chooseSteps(statistics?.[index]);
+    const steps = chooseSteps(index, statistics?.[index]);
     if (!writer.finished.has(shardOf(index))) {
       const weights = await readLayer(model.tensors, config, index, undefined, signal);
       const smoothed =
@@ -140,7 +175,7 @@ async function encode(
 }
 
 const needsStatistics = (settings: QuantizeSettings): boolean =>
-  settings.pipeline === 'smoothquant' || (hasSalience(settings) && settings.saliency !== 'random');
+  settings.pipeline === 'smoothquant' || needsScores(settings);
 
 function shardName(index: number, { layers }: DecoderConfig): string {
   const number = (value: number): string => String(value).padStart(5, '0');
@@ -160,13 +195,13 @@ function floatConfig({ path, config }: ModelFolder): DecoderConfig {
   return parseDecoderConfig(config);
 }
 
-function checkWindows(windows: readonly (readonly number[])[], config: DecoderConfig): void {
+function checkWindows(windows: readonly (readonly number[])[], config: DecoderConfig, least: number): void {
   const length = windows[0]?.length ?? 0;
   const equal = windows.every((window) => window.length === length);
-  if (length === 0 || !equal || length > config.contextLength) {
+  if (length < least || !equal || length > config.contextLength) {
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'calibration windows',
-      expected: `windows of one length from 1 to ${config.contextLength} tokens, the context of the model`,
+      expected: `windows of one length from ${least} to ${config.contextLength} tokens, the context of the model`,
       received: equal ? `${windows.length} windows of ${length}` : 'windows of several lengths',
     });
   }

@@ -3,7 +3,8 @@ import { DEFAULT_TRAINING, type TrainingSettings } from './omniquant/settings.ts
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser, type SpikingConfig } from '@spikellm/graph';
 
 export const PIPELINES = ['rtn', 'smoothquant', 'omniquant'] as const;
-export const SALIENCY_METRICS = ['published', 'random'] as const;
+export const SALIENCY_METRICS = ['published', 'random', 'fisher'] as const;
+export const GRANULARITIES = ['channel', 'linear'] as const;
 
 /** Everything that decides what a quantised model is, but for the model and the calibration text. */
 export interface QuantizeSettings {
@@ -18,7 +19,13 @@ export interface QuantizeSettings {
   readonly steps: number;
   /** Share of the channels of each linear, and of the cached channels of each layer, that are salient: 0 to 1. */
   readonly salient: number;
+  /**
+   * `published` and `random` give every linear and cache its share. `fisher` spends the same extra operations wherever in
+   * the model they lower the loss most.
+   */
   readonly saliency: (typeof SALIENCY_METRICS)[number];
+  /** What `fisher` gives steps to: single channels, or all channels of an input together. */
+  readonly granularity: (typeof GRANULARITIES)[number];
   readonly range: GifRange;
   readonly key: KeyQuantiser;
   /** One set of salient channels for linears that share an input, or one for each linear as published. */
@@ -38,6 +45,7 @@ export const DEFAULT_SETTINGS: QuantizeSettings = {
   steps: 2,
   salient: 0.1,
   saliency: 'published',
+  granularity: 'channel',
   range: 'lossless',
   key: 'block',
   mask: 'shared',
@@ -70,7 +78,8 @@ const DOMAINS: Record<
   ],
   steps: ['1, 2 or 4', among([1, 2, 4])],
   salient: ['a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
-  saliency: [SALIENCY_METRICS.join(' or '), among(SALIENCY_METRICS)],
+  saliency: [SALIENCY_METRICS.join(', '), among(SALIENCY_METRICS)],
+  granularity: [GRANULARITIES.join(' or '), among(GRANULARITIES)],
   range: ['lossless or published', among(['lossless', 'published'])],
   key: [KEY_QUANTISERS.join(', '), among(KEY_QUANTISERS)],
   mask: ['shared or own', among(['shared', 'own'])],
@@ -103,11 +112,27 @@ export function checkSettings(settings: QuantizeSettings): void {
       throw new SpikeError('INVALID_ARGUMENT', { where: name, expected, received: String(value) });
     }
   }
+  if (settings.granularity !== 'channel' && settings.saliency !== 'fisher') {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'granularity',
+      expected: `channel, which ${settings.saliency} saliency ranks`,
+      received: settings.granularity,
+      remedy: 'take fisher saliency for whole linears',
+    });
+  }
 }
 
 /** Whether salient channels are wanted, so that calibration has to look at activations. */
 export const hasSalience = ({ activationBits, steps, salient }: QuantizeSettings): boolean =>
   activationBits < FLOAT_BITS && steps > 1 && salient > 0;
+
+/** Whether calibration has to score the channels of each linear. */
+export const needsScores = (settings: QuantizeSettings): boolean =>
+  hasSalience(settings) && settings.saliency === 'published';
+
+/** Whether calibration has to find the gradients of the loss. */
+export const needsGradients = (settings: QuantizeSettings): boolean =>
+  hasSalience(settings) && settings.saliency === 'fisher';
 
 /** Whether the KV cache spikes. */
 export const spikesInCache = ({ activationBits, key }: QuantizeSettings): boolean =>
@@ -137,6 +162,7 @@ export function spikingConfig(settings: QuantizeSettings): SpikingConfig {
       saliency: salience ? settings.saliency : 'none',
       salient_fraction: salience ? settings.salient : 0,
       mask: settings.mask,
+      ...(needsGradients(settings) ? { granularity: settings.granularity } : {}),
     },
     kv: {
       key: spikesInCache(settings) ? settings.key : 'float',

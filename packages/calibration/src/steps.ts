@@ -14,14 +14,30 @@ export interface LayerSteps {
 type Scores = ArrayLike<number>;
 
 /** Chooses the steps of one layer after the other, in order: random scores are drawn as it goes. */
-export type StepChooser = (statistics: LayerStatistics | undefined) => LayerSteps;
+export type StepChooser = (layer: number, statistics: LayerStatistics | undefined) => LayerSteps;
 
-/** Steps under the quota of the settings. Statistics are not needed for one step or for random scores. */
+/** The same number of steps for every channel of a layer. */
+export function uniformSteps(config: DecoderConfig, settings: QuantizeSettings, steps: number): LayerSteps {
+  const entries = settings.activationBits < FLOAT_BITS ? layerLinears(config, 0) : [];
+  const cached = new Uint8Array(cachedChannels(config, settings)).fill(cacheSteps({ ...settings, steps }));
+  return {
+    linears: new Map(entries.map(({ name, inputs }) => [name, new Uint8Array(inputs).fill(steps)])),
+    kv: spikesInCache(settings) ? { keys: cached, values: cached } : undefined,
+  };
+}
+
+/** Channels that have steps of their own in the key cache, and as many in the value cache. */
+export const cachedChannels = (
+  { heads, kvHeads, headSize }: DecoderConfig,
+  { key }: QuantizeSettings,
+): number => (key === 'published' ? heads : kvHeads) * headSize;
+
+/** Steps under the quota of the settings. Statistics are needed for published scores only. */
 export function createStepChooser(config: DecoderConfig, settings: QuantizeSettings): StepChooser {
   const scoresOf = scoreSource(config, settings);
-  const cached = (settings.key === 'published' ? config.heads : config.kvHeads) * config.headSize;
+  const cached = cachedChannels(config, settings);
   const quota = (values: Scores, steps: number): Uint8Array => allocateQuota(values, settings.salient, steps);
-  return (statistics) => {
+  return (_, statistics) => {
     const scores = scoresOf?.(statistics);
     const linears = new Map<string, Uint8Array>();
     const entries = settings.activationBits < FLOAT_BITS ? layerLinears(config, 0) : [];
@@ -50,22 +66,21 @@ interface ScoreSource {
 }
 
 function scoreSource(
-  { heads, kvHeads, headSize }: DecoderConfig,
+  config: DecoderConfig,
   settings: QuantizeSettings,
 ): ((statistics: LayerStatistics | undefined) => ScoreSource) | undefined {
   if (!hasSalience(settings)) return undefined;
-  const perQueryHead = settings.key === 'published';
   if (settings.saliency === 'random') {
     const random = createRandom(settings.seed);
     const real = (): number => random.real();
-    const draw = () => randomScores((perQueryHead ? heads : kvHeads) * headSize, real);
+    const draw = () => randomScores(cachedChannels(config, settings), real);
     return () => ({
       linear: (_, channels) => randomScores(channels, real),
       kv: () => ({ keys: draw(), values: draw() }),
     });
   }
   const grouped = (scores: Scores): Scores =>
-    perQueryHead ? scores : sumQueryGroups(scores, heads, kvHeads);
+    settings.key === 'published' ? scores : sumQueryGroups(scores, config.heads, config.kvHeads);
   return (statistics) => {
     if (statistics === undefined) throw new Error('internal: saliency without statistics');
     const { channels, kv } = statistics;

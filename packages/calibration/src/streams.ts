@@ -58,6 +58,7 @@ export async function createStream({
       for (const x of kept.values()) x.dispose();
       kept.clear();
       await file?.[Symbol.asyncDispose]();
+      file = undefined;
     },
   };
 }

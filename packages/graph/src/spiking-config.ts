@@ -4,8 +4,8 @@ import { MAX_WEIGHT_STEPS, SpikeError, type GifRange } from '@spikellm/backend';
 export const KEY_QUANTISERS = ['block', 'token', 'published', 'float'] as const;
 export type KeyQuantiser = (typeof KEY_QUANTISERS)[number];
 
-/** The weight channels' saliency metric that chose the steps. */
-export type SaliencyMetric = 'published' | 'random' | 'none';
+/** The saliency metric that chose the steps. */
+export type SaliencyMetric = 'published' | 'random' | 'fisher' | 'none';
 
 /** Bits of an activation that is left in float. */
 export const FLOAT_BITS = 16;
@@ -45,6 +45,8 @@ export interface SpikingConfig {
     readonly salient_fraction: number;
     /** `shared`: one set of salient channels for q, k, v and one for gate, up. `own`: one for each linear. */
     readonly mask: 'shared' | 'own';
+    /** What `fisher` saliency gave steps to. */
+    readonly granularity?: 'channel' | 'linear';
   };
   readonly kv: {
     readonly key: KeyQuantiser;

@@ -1,25 +1,11 @@
-/** A decoder layer on a tape, as its spiking version will run: what training differentiates. */
+/** A decoder layer on a tape, as its spiking version will run: what training and the gradient pass differentiate. */
 import type { DeviceTensor, HostTensor, Runner } from '@spikellm/backend';
-import {
-  createRotation,
-  createSpikeRounding,
-  type Rotation,
-  type SpikeRounding,
-  type Tape,
-  type Value,
-} from '@spikellm/autograd';
-import {
-  FLOAT_BITS,
-  hostTensor,
-  ropeTables,
-  stepClasses,
-  type DecoderConfig,
-  type LayerWeights,
-  type LinearWeights,
-} from '@spikellm/graph';
+import { createRotation, type Rotation, type Tape, type Value } from '@spikellm/autograd';
+import { hostTensor, ropeTables, type DecoderConfig, type LayerWeights } from '@spikellm/graph';
 import { cachedChannel } from '../equivalence.ts';
 import { KEY_BLOCK, spikesInCache, type QuantizeSettings } from '../settings.ts';
 import type { LayerSteps } from '../steps.ts';
+import { prepareRoundings } from '../roundings.ts';
 import { pairOf, type LayerParameters, type ScaleName } from './parameters.ts';
 
 /** The trained vectors of a layer on one tape, by the name of `namedParameters`. */
@@ -38,17 +24,26 @@ export function namedParameters({ scales, clipping }: LayerParameters): Readonly
 
 export interface TrainingLayer {
   /** x [length, hidden] to the next layer's x, through rounded weights and spikes, straight-through. */
-  forward(tape: Tape, parameters: ParameterValues, x: DeviceTensor): Value;
+  forward(tape: Tape, parameters: ParameterValues, x: Value): Value;
 }
 
-export interface TrainingLayerOptions {
+export interface TapeLayerOptions {
   readonly config: DecoderConfig;
   readonly weights: LayerWeights;
-  readonly steps: LayerSteps;
   readonly settings: QuantizeSettings;
   /** Tokens of a window. */
   readonly length: number;
 }
+
+export interface TrainingLayerOptions extends TapeLayerOptions {
+  readonly steps: LayerSteps;
+}
+
+/**
+ * What becomes of a tensor that spikes may carry: the input of a linear by its name, or `query`, `key` or `value`, keys
+ * and queries after RoPE.
+ */
+export type Carry = (tape: Tape, place: string, x: Value) => Value;
 
 /** How one linear is scaled, and the rows that query heads repeat where each has spikes of its own. */
 interface Applied {
@@ -59,8 +54,17 @@ interface Applied {
   readonly repeated?: DeviceTensor | undefined;
 }
 
-/** Uploads a float layer for training. What is made lives as long as the runner. */
+/** A layer whose tensors are rounded as its steps have it. */
 export function prepareTrainingLayer(runner: Runner, options: TrainingLayerOptions): TrainingLayer {
+  const roundings = prepareRoundings(runner, options);
+  return prepareTapeLayer(runner, options, (tape, place, x) => {
+    const rounding = roundings.get(place);
+    return rounding ? tape.spikes(x, rounding) : x;
+  });
+}
+
+/** Uploads a float layer for a tape. What is made lives as long as the runner. */
+export function prepareTapeLayer(runner: Runner, options: TapeLayerOptions, carry: Carry): TrainingLayer {
   const { config, weights, settings, length } = options;
   const { heads: H, kvHeads: K, headSize: D, normEpsilon: eps } = config;
   const upload = (tensor: HostTensor): Value => ({ tensor: runner.upload(tensor), requiresGrad: false });
@@ -75,13 +79,12 @@ export function prepareTrainingLayer(runner: Runner, options: TrainingLayerOptio
   const queries = uploadIds(runner, H * D, cachedChannel(config));
   // The published quantiser gives every query head its own steps for the keys and values that it shares.
   const repeated = settings.key === 'published' && spikesInCache(settings) && H > K ? queries : undefined;
+  const blocks = settings.key === 'block' && spikesInCache(settings);
   const spread = prepareSpread(runner, config, queries);
-  const round = prepareRoundings(runner, options);
   const rotation = prepareRotation(runner, config, length);
 
   return {
-    forward(tape, parameters, input) {
-      const x = tape.constant(input);
+    forward(tape, parameters, x) {
       const scale = spread(tape, parameters);
       const over = (a: Value, divisor: Value | undefined): Value => (divisor ? tape.divide(a, divisor) : a);
       const linear = (name: string, from: Value, by: Applied): Value => {
@@ -93,7 +96,7 @@ export function prepareTrainingLayer(runner: Runner, options: TrainingLayerOptio
           settings.weightBits,
         );
         const scaledBias = bias && over(bias, by.divisor);
-        const spikes = round.linear(tape, name, from);
+        const spikes = carry(tape, name, from);
         if (!by.repeated) return tape.linear(spikes, rounded, scaledBias);
         const repeatedBias = scaledBias && tape.gather(scaledBias, by.repeated);
         return tape.linear(spikes, tape.embedding(by.repeated, rounded), repeatedBias);
@@ -116,12 +119,16 @@ export function prepareTrainingLayer(runner: Runner, options: TrainingLayerOptio
         divisor: scale.value,
         repeated,
       });
-      const attended = round.attend(
-        tape,
-        tape.rope(q, rotation, { H, D }),
-        tape.rope(k, rotation, { H: repeated ? H : K, D }),
-        v,
-      );
+      const cached = { H, K: repeated ? H : K, D };
+      const key = tape.rope(k, rotation, { H: cached.K, D });
+      const carriedKey = carry(tape, 'key', key);
+      const [query, value] = [
+        carry(tape, 'query', tape.rope(q, rotation, { H, D })),
+        carry(tape, 'value', v),
+      ];
+      const attended = blocks
+        ? tape.attend(query, key, value, cached, { keys: carriedKey, block: KEY_BLOCK })
+        : tape.attend(query, carriedKey, value, cached);
       const middle = tape.add(x, linear('self_attn.o_proj', attended, { columns: scale.output }));
       const normedMiddle = tape.rmsnorm(middle, over(mlpNorm, scale.gateUp), eps);
       const gate = linear('mlp.gate_proj', normedMiddle, { columns: scale.gateUp });
@@ -166,64 +173,6 @@ function prepareSpread(runner: Runner, { heads, kvHeads, headSize }: DecoderConf
       query,
       overQuery: query && tape.divide(queryOnes, query),
     };
-  };
-}
-
-/** Spikes of linear inputs and of queries, keys and values, where the settings have them. */
-function prepareRoundings(
-  runner: Runner,
-  { config, weights, steps, settings, length }: TrainingLayerOptions,
-) {
-  const { heads: H, headSize: D } = config;
-  const K = settings.key === 'published' && spikesInCache(settings) ? H : config.kvHeads;
-  const { activationBits: bits, range } = settings;
-  const made = new Map<string, SpikeRounding>();
-  const rounding = (of: Uint8Array, groups: { H: number; D: number; block: number }): SpikeRounding => {
-    const key = [of, ...Object.values(groups)].join();
-    const known = made.get(key);
-    if (known) return known;
-    const classes = stepClasses(of);
-    const fresh = createSpikeRounding(runner, { bits, range, classes, ...groups }, of);
-    made.set(key, fresh);
-    return fresh;
-  };
-  const inputs = new Map(
-    bits < FLOAT_BITS
-      ? weights.linears.map(({ entry: { name, inputs: C } }: LinearWeights) => [
-          name,
-          rounding(steps.linears.get(name)!, { H: 1, D: C, block: 1 }),
-        ])
-      : [],
-  );
-  const linear = (tape: Tape, name: string, x: Value): Value => {
-    const by = inputs.get(name);
-    return by ? tape.spikes(x, by) : x;
-  };
-  if (!spikesInCache(settings)) {
-    return {
-      linear,
-      attend: (tape: Tape, q: Value, k: Value, v: Value) => tape.attend(q, k, v, { H, K, D }),
-    };
-  }
-  const { keys, values } = steps.kv!;
-  const query = rounding(new Uint8Array(H * D).fill(1), { H, D, block: 1 });
-  const value = rounding(values, { H: K, D, block: 1 });
-  const keyGroups = {
-    block: { H: K * D, D: 1, block: KEY_BLOCK },
-    published: { H: K * D, D: 1, block: length },
-    token: { H: K, D, block: 1 },
-    float: undefined,
-  }[settings.key]!;
-  const key = rounding(keys, keyGroups);
-  return {
-    linear,
-    attend(tape: Tape, q: Value, k: Value, v: Value): Value {
-      const rounded = tape.spikes(k, key);
-      const [spikingQ, spikingV] = [tape.spikes(q, query), tape.spikes(v, value)];
-      return settings.key === 'block'
-        ? tape.attend(spikingQ, k, spikingV, { H, K, D }, { keys: rounded, block: KEY_BLOCK })
-        : tape.attend(spikingQ, rounded, spikingV, { H, K, D });
-    },
   };
 }
 

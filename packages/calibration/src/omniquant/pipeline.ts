@@ -1,22 +1,15 @@
 /** OmniQuant and SpikeLLM: layer after layer is trained on what the layers before it, already spiking, hand over. */
-import { createRunner, type Backend, type DeviceTensor } from '@spikellm/backend';
+import type { Backend } from '@spikellm/backend';
 import type { CheckpointWriter, TensorSource } from '@spikellm/checkpoint';
-import {
-  createCache,
-  prepareLayer,
-  readLayer,
-  type DecoderConfig,
-  type LayerWeights,
-  type SpikingConfig,
-  type Taps,
-} from '@spikellm/graph';
+import { readLayer, type DecoderConfig, type LayerWeights } from '@spikellm/graph';
 import { encodeLayer } from '../encode.ts';
 import { applyScales } from '../equivalence.ts';
-import { hasSalience, spikingConfig, type QuantizeSettings } from '../settings.ts';
+import { runLayer } from '../layer-pass.ts';
+import { needsScores, spikingConfig, type QuantizeSettings } from '../settings.ts';
 import { embedWindows } from '../statistics.ts';
 import type { StepChooser } from '../steps.ts';
 import { createStream, type ActivationStream } from '../streams.ts';
-import { watchLayer, type LayerStatistics } from '../watch.ts';
+import type { LayerStatistics } from '../watch.ts';
 import { equivalentScales, initialParameters } from './parameters.ts';
 import { trainLayer } from './train.ts';
 
@@ -73,7 +66,7 @@ export async function trainLayers(options: TrainLayersOptions): Promise<LayerLog
       const sizes = await runLayer(options, index, weights, undefined, streams.float, streams.float);
       if (writer.finished.has(shardName(index))) {
         // Random scores are drawn again, so that later layers get theirs.
-        if (settings.saliency === 'random') chooseSteps(undefined);
+        if (settings.saliency === 'random') chooseSteps(index, undefined);
         logs.push((await writer.readNote(shardName(index))) as LayerLog);
       } else {
         logs.push(await quantizeLayer(options, index, weights, sizes!, streams));
@@ -122,11 +115,11 @@ async function quantizeLayer(
 ): Promise<LayerLog> {
   const { config, backend, settings, windows, writer, shardName, chooseSteps, signal, onProgress } = options;
   const { training } = settings;
-  const watched = hasSalience(settings) || augmented !== undefined;
+  const watched = needsScores(settings) || augmented !== undefined;
   const statistics = watched
     ? await runLayer(options, index, weights, undefined, spiking, augmented)
     : undefined;
-  const steps = chooseSteps(statistics);
+  const steps = chooseSteps(index, statistics);
   const parameters = initialParameters(weights, config, absmax, { alpha: training.alpha, form: 'tied' });
   const losses: number[] = [];
   await trainLayer({
@@ -163,33 +156,4 @@ async function advance(options: TrainLayersOptions, index: number, stream: Activ
   await using shard = await writer.openShard(shardName(index));
   const weights = await readLayer(shard, config, index, spiking);
   await runLayer(options, index, weights, spiking, stream, stream);
-}
-
-/**
- * Runs every window of `from` through a layer. The outputs become `to`, where there is one; what a float layer sees is
- * returned.
- */
-async function runLayer(
-  { config, backend, windows, signal }: TrainLayersOptions,
-  index: number,
-  weights: LayerWeights,
-  spiking: SpikingConfig | undefined,
-  from: ActivationStream,
-  to: ActivationStream | undefined,
-): Promise<LayerStatistics | undefined> {
-  using runner = createRunner(backend);
-  const layer = prepareLayer(runner, config, index, weights, spiking);
-  using cache = createCache(backend, config, [layer.attention], windows[0].length);
-  using watch = spiking === undefined ? watchLayer(backend, config, index, layer) : undefined;
-  const place = { position: 0, rope: cache.rope };
-  const run = (x: DeviceTensor, taps: Taps | undefined): DeviceTensor =>
-    runner.scope(() => layer.forward(x, cache.layers[0], place, taps));
-  for (let window = 0; window < windows.length; window++) {
-    signal?.throwIfAborted();
-    const y = await from.use(window, async (x) => backend.abortable(signal, () => run(x, watch?.taps)));
-    if (to) await to.set(window, y);
-    else y.dispose();
-    await backend.synchronize({ signal });
-  }
-  return await watch?.read();
 }

@@ -106,7 +106,7 @@ async function lossAndGradients(
   );
   return await useAll([inputs, ...targets], window, async ([x, ...wanted]) => {
     const [losses, byValue] = backend.abortable(signal, () => {
-      const out = layer.forward(tape, values, x);
+      const out = layer.forward(tape, values, tape.constant(x));
       const each = wanted.map((target) => tape.squaredError(out, target));
       return [each, tape.backward(...each)];
     });
