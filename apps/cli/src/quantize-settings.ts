@@ -1,4 +1,10 @@
-import { DEFAULT_SETTINGS, PIPELINES, SALIENCY_METRICS, type QuantizeSettings } from '@spikellm/calibration';
+import {
+  DEFAULT_SETTINGS,
+  GRANULARITIES,
+  PIPELINES,
+  SALIENCY_METRICS,
+  type QuantizeSettings,
+} from '@spikellm/calibration';
 import { KEY_QUANTISERS } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { numbers, oneOf, option, seeds, wholeBetween } from './options.ts';
@@ -12,6 +18,7 @@ export interface SettingsOptions {
   readonly steps: number;
   readonly salient: number;
   readonly saliency: QuantizeSettings['saliency'];
+  readonly granularity: QuantizeSettings['granularity'];
   readonly range: QuantizeSettings['range'];
   readonly kv: QuantizeSettings['key'];
   readonly mask: QuantizeSettings['mask'];
@@ -32,15 +39,16 @@ const headBits = numbers('8, or 16 for the float type of the source', (value) =>
 const stepCounts = numbers('1, 2 or 4', (value) => [1, 2, 4].includes(value));
 const shares = numbers('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 const pipelines = oneOf(PIPELINES, ['gptq']);
-const metrics = oneOf(SALIENCY_METRICS, ['fisher']);
+const metrics = oneOf(SALIENCY_METRICS);
+const granularities = oneOf(GRANULARITIES);
 const rates = numbers('a number above 0, at most 1', (value) => value > 0 && value <= 1);
 const schedules = oneOf(['constant', 'cosine']);
 const ranges = oneOf(['lossless', 'published']);
 const masks = oneOf(['shared', 'own']);
 
 export function withSettings(command: Command): Command {
-  const { pipeline, weightBits, activationBits, steps, salient, saliency, range, key, mask, seed, training } =
-    DEFAULT_SETTINGS;
+  const { pipeline, weightBits, activationBits, steps, salient, saliency, granularity } = DEFAULT_SETTINGS;
+  const { range, key, mask, seed, training } = DEFAULT_SETTINGS;
   return command
     .addOption(option('--pipeline <name>', 'method', pipelines).default(pipeline))
     .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(weightBits))
@@ -51,6 +59,9 @@ export function withSettings(command: Command): Command {
     .addOption(option('--steps <n>', 'spike steps of a salient channel', stepCounts).default(steps))
     .addOption(option('--salient <p>', 'share of salient channels', shares).default(salient))
     .addOption(option('--saliency <metric>', 'what ranks channels', metrics).default(saliency))
+    .addOption(
+      option('--granularity <unit>', 'what fisher gives steps to', granularities).default(granularity),
+    )
     .addOption(option('--range <range>', 'codes of a salient channel', ranges).default(range))
     .addOption(
       option('--kv <quantiser>', 'how cached keys are quantised', oneOf(KEY_QUANTISERS)).default(key),
@@ -87,6 +98,7 @@ export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
   steps: options.steps,
   salient: options.salient,
   saliency: options.saliency,
+  granularity: options.granularity,
   range: options.range,
   key: options.kv,
   mask: options.mask,

@@ -47,10 +47,8 @@ test.each([
     '--pipeline: expected rtn, smoothquant or omniquant, received gptq; gptq is not in this version.',
   ],
   ['--pipeline best', '--pipeline: expected rtn, smoothquant or omniquant, received best.'],
-  [
-    '--saliency fisher',
-    '--saliency: expected published or random, received fisher; fisher is not in this version.',
-  ],
+  ['--saliency best', '--saliency: expected published, random or fisher, received best.'],
+  ['--granularity layer', '--granularity: expected channel or linear, received layer.'],
   ['--range wide', '--range: expected lossless or published, received wide.'],
   ['--kv head', '--kv: expected block, token, published or float, received head.'],
   ['--mask none', '--mask: expected shared or own, received none.'],
