@@ -1,6 +1,6 @@
 /**
- * Published saliency against random channels at equal average steps: perplexity of W4A4 round-to-nearest weights with
- * 10 % of the channels at two steps, linears only and with the KV cache in each key mode, over calibration seeds.
+ * Saliency metrics at equal extra operations: perplexity of W4A4 with round-to-nearest weights, where the share of
+ * salient channels and their steps set the budget of all metrics, over calibration seeds.
  * Prints one Markdown table a model; docs/results.md keeps the last run.
  *
  *   node tooling/results/saliency.mjs <shared folder> [model] [seeds]
@@ -8,7 +8,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createReferenceBackend } from '@spikellm/backend';
+import { createCpuBackend } from '@spikellm/backend-cpu';
 import { collectStatistics, DEFAULT_SETTINGS, quantize, sampleWindows } from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { perplexity } from '@spikellm/evaluation';
@@ -25,15 +25,25 @@ const MODELS = {
   },
   tales: {
     calibration: { text: 'tales-calibration.txt', from: 0, windows: 300 },
-    evaluation: { text: 'tales-heldout.txt', from: 0, windows: 24 },
+    evaluation: { text: 'tales-heldout.txt', from: 0, windows: 40 },
   },
 };
-const KEYS = [
-  ['linears only', 'float'],
-  ['and KV, --kv block', 'block'],
-  ['and KV, --kv token', 'token'],
-  ['and KV, --kv published', 'published'],
-];
+/** What spikes, and the quota whose extra operations every metric spends. */
+const QUOTAS = {
+  'linears only, 10 % at T = 2': { key: 'float', salient: 0.1, steps: 2 },
+  'linears only, 25 % at T = 2': { key: 'float', salient: 0.25, steps: 2 },
+  'linears only, 5 % at T = 4': { key: 'float', salient: 0.05, steps: 4 },
+  'and KV, --kv block, 10 % at T = 2': { key: 'block', salient: 0.1, steps: 2 },
+  'and KV, --kv block, 25 % at T = 2': { key: 'block', salient: 0.25, steps: 2 },
+  'and KV, --kv token, 10 % at T = 2': { key: 'token', salient: 0.1, steps: 2 },
+  'and KV, --kv published, 10 % at T = 2': { key: 'published', salient: 0.1, steps: 2 },
+};
+const METRICS = {
+  random: { saliency: 'random' },
+  published: { saliency: 'published' },
+  'fisher, channels': { saliency: 'fisher', granularity: 'channel' },
+  'fisher, linears': { saliency: 'fisher', granularity: 'linear' },
+};
 
 const [shared, only, seedCount = '5'] = process.argv.slice(2);
 if (shared === undefined) {
@@ -47,7 +57,7 @@ const deviation = (values) =>
 const spread = (values) => `${mean(values).toFixed(2)} ± ${deviation(values).toFixed(2)}`;
 
 async function measureModel(name) {
-  const backend = createReferenceBackend();
+  const backend = createCpuBackend();
   const folder = await mkdtemp(join(tmpdir(), 'spikellm-results-'));
   const model = await openModelFolder(join(shared, 'models', name));
   const tokenizer = await model.tokenizer();
@@ -86,8 +96,8 @@ async function measureModel(name) {
   console.log(
     `\n**${name}**, float ${(await evaluate(model.path)).toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`,
   );
-  console.log('| what spikes | T = 1 | random | published | published below random in |');
-  console.log('|---|---|---|---|---|');
+  console.log(`| what spikes | T = 1 | ${Object.keys(METRICS).join(' | ')} |`);
+  console.log(`|---|---|${'---|'.repeat(Object.keys(METRICS).length)}`);
   const seeds = Array.from({ length: Number(seedCount) }, (_, seed) => seed);
   const config = parseDecoderConfig(model.config);
   const draws = [];
@@ -99,18 +109,17 @@ async function measureModel(name) {
       statistics: await collectStatistics({ config, tensors: model.tensors, backend, windows }),
     });
   }
-  for (const [label, key] of KEYS) {
-    const plain = await spiking({ key, steps: 1 }, draws[0].windows);
-    const results = { random: [], published: [] };
-    for (const { seed, windows, statistics } of draws) {
-      for (const saliency of ['random', 'published']) {
-        results[saliency].push(await spiking({ key, seed, saliency }, windows, statistics));
+  for (const [label, quota] of Object.entries(QUOTAS)) {
+    const plain = await spiking({ ...quota, steps: 1 }, draws[0].windows);
+    const columns = [];
+    for (const metric of Object.values(METRICS)) {
+      const results = [];
+      for (const { seed, windows, statistics } of draws) {
+        results.push(await spiking({ ...quota, ...metric, seed }, windows, statistics));
       }
+      columns.push(spread(results));
     }
-    const better = seeds.filter((seed) => results.published[seed] < results.random[seed]).length;
-    console.log(
-      `| ${label} | ${plain.toFixed(2)} | ${spread(results.random)} | ${spread(results.published)} | ${better} of ${seeds.length} seeds |`,
-    );
+    console.log(`| ${label} | ${plain.toFixed(2)} | ${columns.join(' | ')} |`);
   }
   await model.close();
   await rm(folder, { recursive: true });
