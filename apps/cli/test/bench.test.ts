@@ -37,7 +37,7 @@ test('bench for people is one screen and says what is not known', async () => {
   expect(stdout).toContain('plain TypeScript on one thread; tiny with random weights');
   expect(stdout).toMatch(/prompt of 64 tokens +│ +[\d.]+ tokens\/s │ +[\d.]+ to [\d.]+ │ +- │/);
   expect(stdout).toContain('limits  not known for this backend\n');
-  expect(stdout).toMatch(/memory {2}[\d.]+ MB at its peak, [\d.]+ times [\d.]+ MB of weights/);
+  expect(stdout).toMatch(/memory {2}[\d.]+ MB at its peak, [\d.]+ times [\d.]+ [kM]B of weights/);
   expect(stdout.split('\n').length).toBeLessThan(25);
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
 }, 30_000);
