@@ -23,6 +23,7 @@ import {
   type TensorSource,
 } from '@spikellm/graph';
 import { describeKv, type KvReport } from './kv-cost.ts';
+import { sum } from './sum.ts';
 
 /** Tensors by name with the bytes they take in their file. The tensors of a `ModelFolder` are one. */
 export interface TensorIndex extends TensorSource {
@@ -260,10 +261,4 @@ function countBytes(
 
 function bytesOf(tensors: TensorIndex, names: Iterable<string>): number {
   return sum(names, (name) => tensors.info(name)?.bytes ?? 0);
-}
-
-function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
-  let total = 0;
-  for (const item of items) total += of(item);
-  return total;
 }

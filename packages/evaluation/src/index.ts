@@ -14,9 +14,35 @@ export {
   type TensorIndex,
 } from './describe.ts';
 export type { KvReport } from './kv-cost.ts';
+export { spikeStatistics, type SpikeRates, type SpikeStatistics } from './spike-statistics.ts';
 export {
-  spikeStatistics,
-  type SpikeRates,
-  type SpikeStatistics,
-  type SpikeStatisticsOptions,
-} from './spike-statistics.ts';
+  countSpikes,
+  tokenSpikes,
+  type ChannelCounts,
+  type Encoding,
+  type SpikeCountOptions,
+  type SpikeCounts,
+  type TokenSpikes,
+} from './spike-counts.ts';
+export {
+  linearOperations,
+  type ActivationSpikes,
+  type LinearOperands,
+  type LinearOperations,
+  type WeightSpikes,
+} from './linear-operations.ts';
+export {
+  countOperations,
+  type LayerOperationReport,
+  type LinearOperationReport,
+  type OperationCounts,
+  type OperationOptions,
+  type OperationReport,
+} from './operations.ts';
+export {
+  ENERGY_45NM,
+  SIMULATION_NOTE,
+  type Arithmetic,
+  type EnergyEstimate,
+  type EnergyTable,
+} from './energy.ts';

@@ -2,8 +2,9 @@ import { cutWindows } from '@spikellm/evaluation';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { windowsOf } from '../format.ts';
-import { measure } from '../measure.ts';
-import { MODEL_ARGUMENT, openModel } from '../model.ts';
+import { countText, measureDecoder } from '../measure.ts';
+import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
+import { showOperations } from '../operations-report.ts';
 import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { print, printJson, type Session } from '../session.ts';
 import { readText } from '../text.ts';
@@ -12,6 +13,7 @@ interface EvalOptions extends BackendOptions {
   readonly text: string;
   readonly window: number;
   readonly maxWindows?: number;
+  readonly operations?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,6 +25,7 @@ export function addEval(program: Command, session: Session): void {
     .requiredOption('--text <file>', 'UTF-8 text to predict')
     .addOption(option('--window <n>', 'tokens in a window', wholeAbove(1)).default(256))
     .addOption(option('--max-windows <n>', 'windows at most, all without it', wholeAbove(0)))
+    .option('--operations', 'count what a token costs: operations, spikes, bytes, and an estimate of energy')
     .option('--json', 'print one JSON document');
   withVerbose(withBackend(command), 'eval ./tales --text story.txt --window 256').action(
     (model: string, options: EvalOptions) => evaluate(session, model, options),
@@ -30,15 +33,18 @@ export function addEval(program: Command, session: Session): void {
 }
 
 async function evaluate(session: Session, name: string, options: EvalOptions): Promise<void> {
-  const { window, maxWindows, json } = options;
+  const { window, maxWindows } = options;
   const text = await readText(options.text);
   await using model = await openModel(session, name);
   const ids = (await model.tokenizer()).encode(text);
-  cutWindows(ids, { window, maxWindows }); // a short text is known before the model is loaded
+  const windows = { window, maxWindows };
+  cutWindows(ids, windows); // a short text is known before the model is loaded
   using backend = openBackend(session, options);
-  const result = await measure(session, model, backend, ids, { window, maxWindows });
-  if (json === true) {
-    printJson(session, { model: name, text: options.text, backend: backend.name, ...result });
+  using decoder = await openDecoder(session, model, backend);
+  const result = await measureDecoder(session, decoder, ids, windows);
+  const operations = options.operations ? await countText(session, model, decoder, ids, windows) : undefined;
+  if (options.json === true) {
+    printJson(session, { model: name, text: options.text, backend: backend.name, ...result, operations });
     return;
   }
   print(session, `perplexity  ${result.perplexity.toFixed(4)}`);
@@ -46,4 +52,5 @@ async function evaluate(session: Session, name: string, options: EvalOptions): P
   print(session, `text        ${windowsOf(result)}`);
   print(session, `protocol    ${result.protocol}`);
   print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
+  if (operations !== undefined) showOperations(session, operations);
 }

@@ -1,0 +1,204 @@
+import { unpackTrits } from '@spikellm/backend';
+import { FLOAT_BITS, layerLinears, ternaryNames, type Decoder, type SpikingConfig } from '@spikellm/graph';
+import { describeModel, type LinearReport, type TensorIndex } from './describe.ts';
+import {
+  ENERGY_45NM,
+  estimateEnergy,
+  type Arithmetic,
+  type EnergyEstimate,
+  type EnergyTable,
+} from './energy.ts';
+import { linearOperations, type LinearOperations, type WeightSpikes } from './linear-operations.ts';
+import { countSpikes, type ChannelCounts, type SpikeCountOptions } from './spike-counts.ts';
+import { spikeRates } from './spike-statistics.ts';
+import { sum } from './sum.ts';
+import { cutWindows } from './windows.ts';
+
+export interface OperationOptions extends SpikeCountOptions {
+  readonly tensors: TensorIndex;
+  /** Parsed config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Default: {@link ENERGY_45NM}. */
+  readonly energy?: EnergyTable | undefined;
+}
+
+/** Means per token. */
+export interface OperationCounts extends LinearOperations {
+  /** Of the weights as they are stored, biases included: read once for each token when the batch is one. */
+  readonly weightBytes: number;
+  /** Inputs as spikes, n bits a step, and outputs in 16 bits; float inputs in 16 bits too. */
+  readonly activationBytes: number;
+  readonly energy: EnergyEstimate;
+}
+
+/** Of one linear, means per token. */
+export interface LinearOperationReport extends OperationCounts {
+  readonly layer: number;
+  /** Such as `self_attn.q_proj`. */
+  readonly name: string;
+  readonly outputs: number;
+  readonly inputs: number;
+  /** Bits of a weight in one product: those of its code, 2 of a trit, 16 of a float. */
+  readonly weightBits: number;
+  /** Mean steps of a weight: 1 but for ternary ones. */
+  readonly weightSteps: number;
+  /** Bits of an activation in one product: n of a spike, 16 of a float. */
+  readonly activationBits: number;
+  /** Mean steps of an input channel: 1 for floats. */
+  readonly activationSteps: number;
+  /** Levels emitted in a step of the input over the 2^n - 1 it could emit; null where the input is float. */
+  readonly firingRate: number | null;
+}
+
+/** The linears of one layer, or of all. */
+export interface LayerOperationReport extends OperationCounts {
+  /** Mean over the steps of all inputs, each encoding counted once; null where inputs are float. */
+  readonly firingRate: number | null;
+}
+
+export interface OperationReport {
+  /** Tokens whose spikes were counted; 0 where activations are float and nothing had to be run. */
+  readonly tokens: number;
+  readonly linears: readonly LinearOperationReport[];
+  readonly layers: readonly LayerOperationReport[];
+  /** All linears of all layers, as ACE counts in arXiv 2407.04752. */
+  readonly total: LayerOperationReport;
+  /** Multiply-accumulates per token that are not in `total`: the head, and q k^T and P v as a mean over the window. */
+  readonly uncounted: { readonly head: number; readonly attention: number };
+  readonly energyTable: EnergyTable;
+}
+
+/**
+ * Counts the operations of a decoder's linears for a token of a text, from the spikes that the text sets off.
+ *
+ * One scale, zero point and bias per output and class of channels are left out: a share of 1 / C.
+ * Errors: as `describeModel`; INVALID_ARGUMENT as `cutWindows`.
+ *
+ * @param ids - token ids of the text
+ */
+export async function countOperations(
+  decoder: Decoder,
+  ids: readonly number[],
+  { config, energy = ENERGY_45NM, ...options }: OperationOptions,
+): Promise<OperationReport> {
+  cutWindows(ids, options);
+  const { tensors, signal, window } = options;
+  const { linears } = await describeModel(config, tensors, { signal });
+  const bits = decoder.spiking?.activations.bits ?? FLOAT_BITS;
+  const counted = bits < FLOAT_BITS ? await countSpikes(decoder, ids, options) : undefined;
+  const reports: LinearOperationReport[] = [];
+  for (const linear of linears) {
+    const spikes = counted?.encodings.find(
+      ({ layer, linears: readers }) => layer === linear.layer && readers.includes(linear.name),
+    );
+    const weights = await weightSpikes(decoder, linear, tensors, signal);
+    reports.push(reportLinear(linear, decoder.spiking, weights, spikes, counted?.tokens ?? 0, energy));
+  }
+  const { layers, heads, headSize, hiddenSize, vocabularySize } = decoder.config;
+  const together = (holds: (at: { readonly layer: number }) => boolean): LayerOperationReport => ({
+    ...addCounts(reports.filter(holds)),
+    firingRate: counted ? spikeRates(counted.encodings.filter(holds), counted.tokens, bits).firingRate : null,
+  });
+  return {
+    tokens: counted?.tokens ?? 0,
+    linears: reports,
+    layers: Array.from({ length: layers }, (_, index) => together(({ layer }) => layer === index)),
+    total: together(() => true),
+    uncounted: {
+      head: hiddenSize * vocabularySize,
+      attention: layers * 2 * heads * headSize * ((window + 1) / 2),
+    },
+    energyTable: energy,
+  };
+}
+
+/** Steps and non-zero trits of ternary weights; undefined for others. */
+async function weightSpikes(
+  { config, spiking }: Decoder,
+  { layer, name, outputs }: LinearReport,
+  tensors: TensorIndex,
+  signal: AbortSignal | undefined,
+): Promise<WeightSpikes | undefined> {
+  if (spiking?.weights.kind !== 'ternary') return undefined;
+  const { prefix } = layerLinears(config, layer).find((entry) => entry.name === name)!;
+  const names = ternaryNames(prefix);
+  const read = async (tensor: string): Promise<Uint8Array> =>
+    (await tensors.read(tensor, signal && { signal })).data as Uint8Array;
+  const steps = await read(names.steps);
+  const trits = new Float64Array(steps.length);
+  // A weight k is sign(k) in |k| of its steps.
+  unpackTrits(await read(names.trits), outputs, steps).forEach(
+    (k, i) => (trits[i % steps.length] += Math.abs(k)),
+  );
+  return { steps, trits };
+}
+
+function reportLinear(
+  linear: LinearReport,
+  spiking: SpikingConfig | undefined,
+  weights: WeightSpikes | undefined,
+  spikes: ChannelCounts | undefined,
+  tokens: number,
+  table: EnergyTable,
+): LinearOperationReport {
+  const { layer, name, outputs, inputs, bytes, biasBytes } = linear;
+  const format = spiking?.weights;
+  const weightBits = format === undefined ? FLOAT_BITS : format.kind === 'ternary' ? 2 : format.bits;
+  const activationBits = spikes === undefined ? FLOAT_BITS : spiking!.activations.bits;
+  const mean = (counts: Float64Array): Float64Array => counts.map((count) => count / tokens);
+  const activations = spikes && {
+    steps: spikes.steps,
+    levels: mean(spikes.levels),
+    events: mean(spikes.events),
+  };
+  const operations = linearOperations({ outputs, inputs, weightBits, activationBits, weights, activations });
+  const sentSteps = spikes === undefined ? inputs : sum(spikes.steps, (T) => T);
+  const moved = {
+    weightBytes: bytes + biasBytes,
+    activationBytes: (sentSteps * activationBits + outputs * FLOAT_BITS) / 8,
+  };
+  const arithmetic = arithmeticOf(weightBits, activationBits);
+  return {
+    layer,
+    name,
+    outputs,
+    inputs,
+    weightBits,
+    weightSteps: linear.averageWeightSteps ?? 1,
+    activationBits,
+    activationSteps: sentSteps / inputs,
+    firingRate: spikes === undefined ? null : spikeRates([spikes], tokens, activationBits).firingRate,
+    ...operations,
+    ...moved,
+    energy: estimateEnergy({ ...operations, ...moved, arithmetic, ternary: weights !== undefined }, table),
+  };
+}
+
+function arithmeticOf(weightBits: number, activationBits: number): Arithmetic {
+  const widest = Math.max(weightBits, activationBits);
+  if (widest === FLOAT_BITS) return 'float16';
+  return widest <= 8 ? 'int8' : 'int32';
+}
+
+/** Sums of counts; a sum with an unknown part is unknown. */
+function addCounts(all: readonly OperationCounts[]): OperationCounts {
+  const total = (of: (counts: OperationCounts) => number): number => sum(all, of);
+  const partial = (of: (counts: OperationCounts) => number | null): number | null =>
+    all.some((counts) => of(counts) === null) ? null : total((counts) => of(counts)!);
+  return {
+    macs: total((counts) => counts.macs),
+    dense: total((counts) => counts.dense),
+    skipped: total((counts) => counts.skipped),
+    multiplications: total((counts) => counts.multiplications),
+    additions: partial((counts) => counts.additions),
+    ace: total((counts) => counts.ace),
+    weightBytes: total((counts) => counts.weightBytes),
+    activationBytes: total((counts) => counts.activationBytes),
+    energy: {
+      dense: total(({ energy }) => energy.dense),
+      events: total(({ energy }) => energy.events),
+      additive: partial(({ energy }) => energy.additive),
+      memory: total(({ energy }) => energy.memory),
+    },
+  };
+}
