@@ -1,11 +1,11 @@
-import { createReferenceBackend, SpikeError, type Backend } from '@spikellm/backend';
+import { createReferenceBackend, firstAvailable, type Backend } from '@spikellm/backend';
 import { createCpuBackend, measureLimits, type MachineLimits } from '@spikellm/backend-cpu';
 import { note, type Session } from './session.ts';
 
 interface Candidate {
   readonly name: string;
   /** Errors: MISSING or UNSUPPORTED where this machine cannot run it. */
-  load(options: { readonly threads?: number }): Backend;
+  load(options: { readonly threads?: number }): Backend | Promise<Backend>;
   /** What the machine can do at most on so many threads; absent where nothing is known. */
   readonly limits?: (options: { readonly threads: number }) => Promise<MachineLimits>;
 }
@@ -25,8 +25,8 @@ export interface BackendOptions {
 }
 
 /** The backend that was asked for; what was not asked for is said on stderr. */
-export function openBackend(session: Session, options: BackendOptions): Backend {
-  const backend = options.backend === 'auto' ? firstAvailable(session, options) : named(options);
+export async function openBackend(session: Session, options: BackendOptions): Promise<Backend> {
+  const backend = await (options.backend === 'auto' ? automatic(session, options) : named(options));
   const { threads } = options;
   if (threads !== undefined && threads !== backend.report.threads) {
     note(session, `--threads ${threads}: the ${backend.name} backend runs on ${backend.report.threads}`);
@@ -42,21 +42,15 @@ export function limitsOf({ name, report }: Backend): (() => Promise<MachineLimit
 
 const threadsOf = ({ threads }: BackendOptions) => (threads === undefined ? {} : { threads });
 
-const named = (options: BackendOptions): Backend =>
+const named = (options: BackendOptions): Backend | Promise<Backend> =>
   BACKENDS.find(({ name }) => name === options.backend)!.load(threadsOf(options));
 
-function firstAvailable(session: Session, options: BackendOptions): Backend {
-  for (const [index, candidate] of BACKENDS.entries()) {
-    try {
-      const backend = candidate.load(threadsOf(options));
-      const reason = index === 0 ? 'the fastest of this version' : 'the first that this machine can run';
-      note(session, `backend ${candidate.name}: ${backend.report.device} (${reason})`);
-      return backend;
-    } catch (error) {
-      const passed = error instanceof SpikeError && ['MISSING', 'UNSUPPORTED'].includes(error.code);
-      if (!passed || index === BACKENDS.length - 1) throw error;
-      note(session, `backend ${candidate.name} is not used: ${error.message}`);
-    }
-  }
-  throw new Error('internal: no backends');
+async function automatic(session: Session, options: BackendOptions): Promise<Backend> {
+  const { backend, passed } = await firstAvailable(
+    BACKENDS.map(({ name, load }) => ({ name, open: () => load(threadsOf(options)) })),
+  );
+  for (const { name, error } of passed) note(session, `backend ${name} is not used: ${error.message}`);
+  const reason = passed.length === 0 ? 'the fastest of this version' : 'the first that this machine can run';
+  note(session, `backend ${backend.name}: ${backend.report.device} (${reason})`);
+  return backend;
 }

@@ -13,28 +13,28 @@ beforeEach(() => {
   cpu.mockReset();
 });
 
-function open(backend: string, threads?: number): { name: string; stderr: string } {
+async function open(backend: string, threads?: number): Promise<{ name: string; stderr: string }> {
   const [stdout, stderr] = [sink(), sink()];
   const session = { stdout, stderr, signal: new AbortController().signal };
-  using opened = openBackend(session, { backend, ...(threads !== undefined && { threads }) });
+  using opened = await openBackend(session, { backend, ...(threads !== undefined && { threads }) });
   return { name: opened.name, stderr: stderr.text() };
 }
 
 const missing = () =>
   new SpikeError('MISSING', { where: 'backend-cpu', expected: 'its addon', received: 'none' });
 
-test('auto takes the native backend, with the threads asked for', () => {
+test('auto takes the native backend, with the threads asked for', async () => {
   cpu.mockReturnValue(createReferenceBackend());
-  const { stderr } = open('auto', 1);
+  const { stderr } = await open('auto', 1);
   expect(cpu).toHaveBeenCalledWith({ threads: 1 });
   expect(stderr).toContain('(the fastest of this version)\n');
 });
 
-test('auto says why it did not take the native backend, and what it took', () => {
+test('auto says why it did not take the native backend, and what it took', async () => {
   cpu.mockImplementation(() => {
     throw missing();
   });
-  expect(open('auto')).toEqual({
+  expect(await open('auto')).toEqual({
     name: 'reference',
     stderr:
       'backend cpu is not used: backend-cpu: expected its addon, received none.\n' +
@@ -42,16 +42,16 @@ test('auto says why it did not take the native backend, and what it took', () =>
   });
 });
 
-test('a backend that was asked for by name is not replaced', () => {
+test('a backend that was asked for by name is not replaced', async () => {
   cpu.mockImplementation(() => {
     throw missing();
   });
-  expect(() => open('cpu')).toThrow('backend-cpu: expected its addon, received none.');
+  await expect(open('cpu')).rejects.toThrow('backend-cpu: expected its addon, received none.');
 });
 
-test('auto does not hide a mistake of the user', () => {
+test('auto does not hide a mistake of the user', async () => {
   cpu.mockImplementation(() => {
     throw new SpikeError('INVALID_ARGUMENT', { where: 'threads', expected: 'fewer', received: '9999' });
   });
-  expect(() => open('auto', 9999)).toThrow('threads: expected fewer, received 9999.');
+  await expect(open('auto', 9999)).rejects.toThrow('threads: expected fewer, received 9999.');
 });

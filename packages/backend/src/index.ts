@@ -52,6 +52,7 @@ export { attributeLetters, operandDims, resolveType } from './shapes.ts';
 export { composites } from './composites.ts';
 export { createRunner, type Runner } from './runner.ts';
 export type { Call, Driver, Implementation } from './driver.ts';
+export { firstAvailable, type BackendCandidate, type Selected } from './selection.ts';
 export { createTableBackend } from './table-backend.ts';
 export { createReferenceBackend } from './reference/index.ts';
 export { clamp, rint } from './rounding.ts';

@@ -28,7 +28,7 @@ export function addBench(program: Command, session: Session): void {
 }
 
 async function bench(session: Session, options: BenchOptions): Promise<void> {
-  using backend = openBackend(session, options);
+  using backend = await openBackend(session, options);
   const usual = limitsOf(backend) === undefined ? 'tiny' : '1.1b';
   const report = await measureBackend(session, backend, options.shape ?? usual);
   if (options.json === true) printJson(session, report);

@@ -62,7 +62,7 @@ export async function demo(session: Session, options: BackendOptions, size: Demo
     length: WINDOW,
     seed: DEFAULT_SETTINGS.seed,
   });
-  using backend = openBackend(session, options);
+  using backend = await openBackend(session, options);
   const folder = await mkdtemp(join(tmpdir(), 'spikellm-demo-'));
   try {
     const statistics = await calibrate(session, model, backend, windows);

@@ -39,7 +39,7 @@ async function evaluate(session: Session, name: string, options: EvalOptions): P
   const ids = (await model.tokenizer()).encode(text);
   const windows = { window, maxWindows };
   cutWindows(ids, windows); // a short text is known before the model is loaded
-  using backend = openBackend(session, options);
+  using backend = await openBackend(session, options);
   using decoder = await openDecoder(session, model, backend);
   const result = await measureDecoder(session, decoder, ids, windows);
   const operations = options.operations ? await countText(session, model, decoder, ids, windows) : undefined;

@@ -51,7 +51,7 @@ async function generate(session: Session, name: string, options: GenerateOptions
   const { prompt, json = false } = options;
   await using model = await openModel(session, name);
   const tokenizer = await model.tokenizer();
-  using backend = openBackend(session, options);
+  using backend = await openBackend(session, options);
   using decoder = await openDecoder(session, model, backend);
 
   const promptIds = tokenizer.encode(prompt);

@@ -53,7 +53,7 @@ async function run(session: Session, name: string, options: QuantizeCommandOptio
   const evaluated = { window: seqlen, maxWindows: options.evalWindows };
   cutWindows(ids, evaluated); // a short text is known before the work begins
   if (options.text === undefined) note(session, `calibrating on the bundled text, ${text}`);
-  using backend = openBackend(session, options);
+  using backend = await openBackend(session, options);
   const began = performance.now();
   const settings = settingsOf(options);
   await calibrate(session, { model, out, backend, settings, windows, resume: options.resume ?? false });
