@@ -5,29 +5,10 @@
  *
  *   node tooling/results/saliency.mjs <shared folder> [model] [seeds]
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createCpuBackend } from '@spikellm/backend-cpu';
-import { collectStatistics, DEFAULT_SETTINGS, quantize, sampleWindows } from '@spikellm/calibration';
-import { openModelFolder } from '@spikellm/checkpoint';
-import { perplexity } from '@spikellm/evaluation';
-import { loadDecoder, parseDecoderConfig } from '@spikellm/graph';
+import { collectStatistics } from '@spikellm/calibration';
+import { parseDecoderConfig } from '@spikellm/graph';
+import { MODELS, openMeasurements, spread } from './measure.mjs';
 
-const WINDOW = 256;
-const SAMPLES = 16;
-
-/** What is calibrated on and what is evaluated, in tokens of windows that do not overlap. */
-const MODELS = {
-  stories260k: {
-    calibration: { text: 'tinystories-excerpt.txt', from: 0, windows: 17 },
-    evaluation: { text: 'tinystories-excerpt.txt', from: 17, windows: 34 },
-  },
-  tales: {
-    calibration: { text: 'tales-calibration.txt', from: 0, windows: 300 },
-    evaluation: { text: 'tales-heldout.txt', from: 0, windows: 40 },
-  },
-};
 /** What spikes, and the quota whose extra operations every metric spends. */
 const QUOTAS = {
   'linears only, 10 % at T = 2': { key: 'float', salient: 0.1, steps: 2 },
@@ -51,50 +32,10 @@ if (shared === undefined) {
   process.exit(1);
 }
 
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const deviation = (values) =>
-  Math.sqrt(values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1));
-const spread = (values) => `${mean(values).toFixed(2)} ± ${deviation(values).toFixed(2)}`;
-
 async function measureModel(name) {
-  const backend = createCpuBackend();
-  const folder = await mkdtemp(join(tmpdir(), 'spikellm-results-'));
-  const model = await openModelFolder(join(shared, 'models', name));
-  const tokenizer = await model.tokenizer();
-  const idsOf = async ({ text, from, windows }) => {
-    const content = await readFile(join(shared, 'text', text), 'utf8');
-    return tokenizer
-      .encode(content.replaceAll(/\r\n?/g, '\n'))
-      .slice(from * WINDOW, (from + windows) * WINDOW);
-  };
-  const calibrationIds = await idsOf(MODELS[name].calibration);
-  const evaluationIds = await idsOf(MODELS[name].evaluation);
-
-  const evaluate = async (path) => {
-    const opened = await openModelFolder(path);
-    const decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
-    const measured = await perplexity(decoder, evaluationIds, { window: WINDOW });
-    decoder.dispose();
-    await opened.close();
-    return measured.perplexity;
-  };
-  const spiking = async (settings, windows, statistics) => {
-    const out = join(folder, 'model');
-    await quantize({
-      model,
-      out,
-      backend,
-      settings: { ...DEFAULT_SETTINGS, ...settings },
-      windows,
-      statistics,
-    });
-    const result = await evaluate(out);
-    await rm(out, { recursive: true });
-    return result;
-  };
-
+  const { backend, model, draw, float, spiking, close } = await openMeasurements(shared, name);
   console.log(
-    `\n**${name}**, float ${(await evaluate(model.path)).toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`,
+    `\n**${name}**, float ${(await float()).toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`,
   );
   console.log(`| what spikes | T = 1 | ${Object.keys(METRICS).join(' | ')} |`);
   console.log(`|---|---|${'---|'.repeat(Object.keys(METRICS).length)}`);
@@ -102,7 +43,7 @@ async function measureModel(name) {
   const config = parseDecoderConfig(model.config);
   const draws = [];
   for (const seed of seeds) {
-    const windows = sampleWindows(calibrationIds, { samples: SAMPLES, length: WINDOW, seed });
+    const windows = draw(seed);
     draws.push({
       seed,
       windows,
@@ -121,8 +62,7 @@ async function measureModel(name) {
     }
     console.log(`| ${label} | ${plain.toFixed(2)} | ${columns.join(' | ')} |`);
   }
-  await model.close();
-  await rm(folder, { recursive: true });
+  await close();
 }
 
 for (const name of only === undefined ? Object.keys(MODELS) : [only]) await measureModel(name);

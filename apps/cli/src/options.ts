@@ -47,6 +47,17 @@ export const wholeBetween = (least: number, most: number): Domain<number> =>
     (value) => Number.isInteger(value) && value >= least && value <= most,
   );
 
+/** Bytes as a number with a unit: kB, MB, GB and TB of 1000, KiB to TiB of 1024. */
+export const sizes: Domain<number> = {
+  expected: 'a size like 500MB or 2GiB',
+  parse(text) {
+    const [, amount, prefix, binary] = /^(\d+(?:\.\d+)?) ?(?:([kmgt])(i?))?b?$/i.exec(text) ?? [];
+    if (amount === undefined) return undefined;
+    const power = prefix === undefined ? 0 : 1 + 'kmgt'.indexOf(prefix.toLowerCase());
+    return Math.floor(Number(amount) * (binary ? 1024 : 1000) ** power);
+  },
+};
+
 export const seeds: Domain<number> = {
   ...wholeBetween(0, 2 ** 32 - 1),
   expected: 'a whole number from 0 to 2^32 - 1',

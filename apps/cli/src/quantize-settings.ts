@@ -1,6 +1,7 @@
 import {
   DEFAULT_SETTINGS,
   GRANULARITIES,
+  INITIAL_SCALES,
   PIPELINES,
   SALIENCY_METRICS,
   type QuantizeSettings,
@@ -25,6 +26,7 @@ export interface SettingsOptions {
   readonly seed: number;
   readonly epochs: number;
   readonly alpha: number;
+  readonly initial: QuantizeSettings['training']['initialScales'];
   readonly letLr: number;
   readonly lwcLr: number;
   readonly lrSchedule: QuantizeSettings['training']['schedule'];
@@ -42,6 +44,7 @@ const pipelines = oneOf(PIPELINES, ['gptq']);
 const metrics = oneOf(SALIENCY_METRICS);
 const granularities = oneOf(GRANULARITIES);
 const rates = numbers('a number above 0, at most 1', (value) => value > 0 && value <= 1);
+const initials = oneOf(INITIAL_SCALES);
 const schedules = oneOf(['constant', 'cosine']);
 const ranges = oneOf(['lossless', 'published']);
 const masks = oneOf(['shared', 'own']);
@@ -79,6 +82,11 @@ export function withSettings(command: Command): Command {
       ),
     )
     .addOption(
+      option('--initial <readers>', 'omniquant: linears that initial scales look at', initials).default(
+        training.initialScales,
+      ),
+    )
+    .addOption(
       option('--let-lr <r>', 'omniquant: learning rate of scales', rates).default(training.scaleRate),
     )
     .addOption(
@@ -106,6 +114,7 @@ export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
   training: {
     epochs: options.epochs,
     alpha: options.alpha,
+    initialScales: options.initial,
     scaleRate: options.letLr,
     clippingRate: options.lwcLr,
     schedule: options.lrSchedule,

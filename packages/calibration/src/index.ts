@@ -24,13 +24,13 @@ export {
   type WeightFormat,
 } from './weight-quantiser.ts';
 export { collectStatistics, type CollectOptions, type StatisticsStore } from './statistics.ts';
-export type { LayerStatistics } from './watch.ts';
+export type { LayerSizes, LayerStatistics } from './watch.ts';
 export { createStepChooser, type LayerSteps, type StepChooser } from './steps.ts';
 export { measureGradients, type GradientPassOptions } from './fisher/gradients.ts';
 export type { ChannelMoments, LayerMoments } from './fisher/moments.ts';
 export { planSteps, STEP_CHOICES, type StepPlan } from './fisher/plan.ts';
-export { DEFAULT_TRAINING, type TrainingSettings } from './omniquant/settings.ts';
+export { DEFAULT_TRAINING, INITIAL_SCALES, type TrainingSettings } from './omniquant/settings.ts';
 export { applyScales, type EquivalentScales } from './equivalence.ts';
 export { smoothLayer } from './smoothing.ts';
-export { quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';
+export { DEFAULT_MEMORY, quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';
 export type { LayerLog, TrainingProgress } from './omniquant/pipeline.ts';

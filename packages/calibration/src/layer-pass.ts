@@ -8,7 +8,7 @@ import {
   type Taps,
 } from '@spikellm/graph';
 import type { ActivationStream } from './streams.ts';
-import { watchLayer, type LayerStatistics } from './watch.ts';
+import type { Watcher } from './watch.ts';
 
 export interface LayerPassOptions {
   readonly config: DecoderConfig;
@@ -19,23 +19,27 @@ export interface LayerPassOptions {
   readonly onWindow?: (() => void) | undefined;
 }
 
-/**
- * Runs every window of `from` through a layer. The outputs become `to`, where there is one; what a watched layer sees,
- * which is a float one, is returned.
- */
-export async function runLayer(
+export interface LayerPass<Seen> {
+  /** Of packed weights; float ones have none. */
+  readonly spiking?: SpikingConfig | undefined;
+  readonly from: ActivationStream;
+  /** Takes the outputs, where they are wanted; it may be `from`. */
+  readonly to?: ActivationStream | undefined;
+  /** What to look at, in a float layer. */
+  readonly watch?: Watcher<Seen> | undefined;
+}
+
+/** Runs every window of a stream through a layer, and returns what was seen. */
+export async function runLayer<Seen = never>(
   { config, backend, windows, signal, onWindow }: LayerPassOptions,
   index: number,
   weights: LayerWeights,
-  spiking: SpikingConfig | undefined,
-  from: ActivationStream,
-  to: ActivationStream | undefined,
-  watched = spiking === undefined,
-): Promise<LayerStatistics | undefined> {
+  { spiking, from, to, watch: watcher }: LayerPass<Seen>,
+): Promise<Seen | undefined> {
   using runner = createRunner(backend);
   const layer = prepareLayer(runner, config, index, weights, spiking);
   using cache = createCache(backend, config, [layer.attention], windows[0].length);
-  using watch = watched ? watchLayer(backend, config, index, layer) : undefined;
+  using watch = watcher?.(backend, config, index, layer);
   const place = { position: 0, rope: cache.rope };
   const run = (x: DeviceTensor, taps: Taps | undefined): DeviceTensor =>
     runner.scope(() => layer.forward(x, cache.layers[0], place, taps));

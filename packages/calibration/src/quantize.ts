@@ -1,19 +1,8 @@
-import { createHash } from 'node:crypto';
-import { SpikeError, type Backend } from '@spikellm/backend';
+import type { Backend } from '@spikellm/backend';
 import { createCheckpoint, type CheckpointWriter, type ModelFolder } from '@spikellm/checkpoint';
-import {
-  checkIds,
-  checkLayerCount,
-  checkWeight,
-  FLOAT_BITS,
-  globalWeights,
-  layerWeights,
-  parseDecoderConfig,
-  readLayer,
-  tables,
-  type DecoderConfig,
-} from '@spikellm/graph';
+import { FLOAT_BITS, globalWeights, readLayer, tables, type DecoderConfig } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
+import { checkWindows, fingerprintOf, floatConfig } from './check.ts';
 import { encodeLayer, encodeTable } from './encode.ts';
 import { planModel } from './fisher/plan-model.ts';
 import type { StepPlan } from './fisher/plan.ts';
@@ -33,7 +22,7 @@ import type { LayerStatistics } from './watch.ts';
 export interface QuantizeProgress {
   /**
    * `check` and `encode` count layers, `calibrate` windows times layers, `gradients` windows of each layer forward and
-   * backward, `train` epochs times layers.
+   * backward, `train` updates.
    */
   readonly phase: 'check' | 'calibrate' | 'gradients' | 'encode' | 'train';
   readonly done: number;
@@ -52,7 +41,7 @@ export interface QuantizeOptions {
   readonly windows: readonly (readonly number[])[];
   /** Statistics of an earlier `collectStatistics` on the same model and windows. */
   readonly statistics?: readonly LayerStatistics[];
-  /** Bytes of activations that stay in memory for training and for gradients; the rest is on disk. */
+  /** Bytes of activations between layers that stay in memory, 2 GiB by default; the rest is on disk. */
   readonly memory?: number;
   /** Continue an unfinished run of the same model, windows and settings. */
   readonly resume?: boolean;
@@ -72,27 +61,24 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
   checkSettings(settings);
   const config = floatConfig(model);
   checkWindows(windows, config, needsGradients(settings) ? 2 : 1);
-  const writer = await createCheckpoint(out, { fingerprint: await checkModel(options, config), resume });
+  const writer = await createCheckpoint(out, { fingerprint: await fingerprintOf(options, config), resume });
 
   const shards: Shards = { writer, shardName: (index) => shardName(index, config) };
   const plan = await plannedSteps(options, config, writer);
   const chooseSteps: StepChooser = plan ? (layer) => plan.layers[layer] : createStepChooser(config, settings);
-  const logs =
-    settings.pipeline === 'omniquant'
-      ? { [TRAINING_LOG]: await train(options, config, shards, chooseSteps) }
-      : await encode(options, config, shards, chooseSteps);
+  if (plan) await writer.writeJson(STEPS_LOG, plan.operations);
+  if (settings.pipeline === 'omniquant') await train(options, config, shards, chooseSteps);
+  else await encode(options, config, shards, chooseSteps);
   const rest = shardName(config.layers, config);
   if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config, settings));
   const spiking = { ...model.config, quantization_config: spikingConfig(settings) };
-  await writer.finish(spiking, model.path, { ...logs, ...(plan && { [STEPS_LOG]: plan.operations }) });
+  await writer.finish(spiking, model.path);
 }
 
-/** In the finished folder: the losses of every layer and epoch. */
-const TRAINING_LOG = 'training_log.json';
-/** In the finished folder: extra multiply-adds per token, those that the quota rule would spend and those spent. */
+/** In the folder: extra multiply-adds per token, those that the quota rule would spend and those spent. */
 const STEPS_LOG = 'steps_log.json';
-/** Activations that stay in memory, where nothing else is said: 2 GiB. */
-const DEFAULT_MEMORY = 2 ** 31;
+/** Bytes of activations between layers that stay in memory, where nothing else is said. */
+export const DEFAULT_MEMORY = 2 ** 31;
 
 interface Shards {
   readonly writer: CheckpointWriter;
@@ -129,13 +115,9 @@ function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards, 
     windows,
     ...shards,
     chooseSteps,
-    memory,
+    spilling: { memory, folder: shards.writer.folder },
     signal,
-    onProgress(training) {
-      const { layer, layers, epochs, losses } = training;
-      const done = layer * epochs + losses.length;
-      onProgress?.({ phase: 'train', done, total: layers * epochs, training });
-    },
+    onProgress: (done, total, training) => onProgress?.({ phase: 'train', done, total, training }),
   });
 }
 
@@ -145,8 +127,8 @@ async function encode(
   config: DecoderConfig,
   { writer, shardName: shardOf }: Shards,
   chooseSteps: StepChooser,
-): Promise<undefined> {
-  const { model, backend, settings, windows, signal, onProgress } = options;
+): Promise<void> {
+  const { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
   const statistics = needsStatistics(settings)
     ? (options.statistics ??
       (await collectStatistics({
@@ -155,6 +137,7 @@ async function encode(
         backend,
         windows,
         store: noteStore(writer),
+        spilling: { memory, folder: writer.folder },
         signal,
         onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
       })))
@@ -182,32 +165,6 @@ function shardName(index: number, { layers }: DecoderConfig): string {
   return `model-${number(index + 1)}-of-${number(layers + 1)}`;
 }
 
-/** Errors: UNSUPPORTED for a model that spikes already. */
-function floatConfig({ path, config }: ModelFolder): DecoderConfig {
-  if (config.quantization_config != null) {
-    throw new SpikeError('UNSUPPORTED', {
-      where: path,
-      expected: 'a float model',
-      received: 'one with a quantization_config',
-      remedy: 'quantize the model that it was made from',
-    });
-  }
-  return parseDecoderConfig(config);
-}
-
-function checkWindows(windows: readonly (readonly number[])[], config: DecoderConfig, least: number): void {
-  const length = windows[0]?.length ?? 0;
-  const equal = windows.every((window) => window.length === length);
-  if (length < least || !equal || length > config.contextLength) {
-    throw new SpikeError('INVALID_ARGUMENT', {
-      where: 'calibration windows',
-      expected: `windows of one length from ${least} to ${config.contextLength} tokens, the context of the model`,
-      received: equal ? `${windows.length} windows of ${length}` : 'windows of several lengths',
-    });
-  }
-  for (const window of windows) checkIds(window, config.vocabularySize);
-}
-
 /** What is outside the layers: the tables packed where that is asked for, the rest as the source stores it. */
 async function globalTensors(
   { tensors }: ModelFolder,
@@ -222,29 +179,6 @@ async function globalTensors(
     else written.push(...encodeTable(table, await tensors.read(name), headBits));
   }
   return written;
-}
-
-/**
- * Reads every weight once before anything is written: a missing, misshapen, truncated or non-finite one stops here.
- *
- * @returns a text that is equal for runs that write the same bytes: of settings, config, windows and all weights
- */
-async function checkModel(options: QuantizeOptions, config: DecoderConfig): Promise<string> {
-  const { model, settings, windows, signal, onProgress } = options;
-  const { tensors } = model;
-  checkLayerCount(tensors, config);
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify([settings, config, windows]));
-  const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));
-  for (const { name, shape } of [globalWeights(config), ...layers].flat()) checkWeight(tensors, name, shape);
-  for (const [done, entries] of [globalWeights(config), ...layers].entries()) {
-    for (const { name } of entries) {
-      signal?.throwIfAborted();
-      hash.update((await tensors.read(name, { as: 'stored' })).data as Uint8Array);
-    }
-    onProgress?.({ phase: 'check', done, total: config.layers });
-  }
-  return `${settings.pipeline} W${settings.weightBits}A${settings.activationBits} ${hash.digest('hex').slice(0, 16)}`;
 }
 
 /** Statistics as notes of the unfinished checkpoint. */

@@ -1,5 +1,5 @@
 import { SpikeError, type GifRange } from '@spikellm/backend';
-import { DEFAULT_TRAINING, type TrainingSettings } from './omniquant/settings.ts';
+import { DEFAULT_TRAINING, INITIAL_SCALES, type TrainingSettings } from './omniquant/settings.ts';
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser, type SpikingConfig } from '@spikellm/graph';
 
 export const PIPELINES = ['rtn', 'smoothquant', 'omniquant'] as const;
@@ -96,6 +96,7 @@ const TRAINING_DOMAINS: Record<
 > = {
   epochs: ['a whole number from 0 to 1000', whole(0, 1000)],
   alpha: ['a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
+  initialScales: [INITIAL_SCALES.join(' or '), among(INITIAL_SCALES)],
   scaleRate: rate,
   clippingRate: rate,
   schedule: ['constant or cosine', among(['constant', 'cosine'])],

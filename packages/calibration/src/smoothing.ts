@@ -1,7 +1,7 @@
 import type { HostTensor } from '@spikellm/backend';
 import type { DecoderConfig, LayerWeights, LinearGroup } from '@spikellm/graph';
 import { applyScales } from './equivalence.ts';
-import type { LayerStatistics } from './watch.ts';
+import type { LayerSizes } from './watch.ts';
 
 const ALPHA = 0.5;
 const FLOOR = 1e-5;
@@ -13,7 +13,7 @@ const FLOOR = 1e-5;
 export function smoothLayer(
   weights: LayerWeights,
   config: DecoderConfig,
-  { absmax }: LayerStatistics,
+  { absmax }: LayerSizes,
 ): LayerWeights {
   return applyScales(weights, config, {
     qkv: smoothingScales(absmax.qkv, largestWeights(weights, 'qkv'), ALPHA),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Backend, DeviceTensor } from '@spikellm/backend';
 import { createSpillFile } from '@spikellm/checkpoint';
+import type { DecoderConfig } from '@spikellm/graph';
 
 /** Activations of all calibration windows between two layers: one tensor [length, hidden] float32 each. */
 export interface ActivationStream extends AsyncDisposable {
@@ -20,6 +21,41 @@ export interface StreamOptions {
   readonly name: string;
 }
 
+/** How much memory activations may take, and the folder for the rest. */
+export interface Spilling {
+  /** Bytes. */
+  readonly memory: number;
+  readonly folder: string;
+}
+
+/** Streams that share memory equally, by name. */
+export async function createStreams<Name extends string>(
+  {
+    backend,
+    config,
+    windows,
+    spilling,
+  }: {
+    readonly backend: Backend;
+    readonly config: DecoderConfig;
+    readonly windows: readonly (readonly number[])[];
+    readonly spilling?: Spilling | undefined;
+  },
+  names: readonly Name[],
+): Promise<Record<Name, ActivationStream>> {
+  const dims = [windows[0].length, config.hiddenSize] as const;
+  const bytes = windowBytes(dims);
+  const resident = spilling ? Math.floor(spilling.memory / (names.length * bytes)) : windows.length;
+  const folder = spilling?.folder ?? '';
+  const open = async (name: Name) =>
+    [name, await createStream({ backend, dims, resident, folder, name })] as const;
+  return Object.fromEntries(await Promise.all(names.map(open))) as Record<Name, ActivationStream>;
+}
+
+/** Bytes of one window's activations. */
+const windowBytes = ([length, hidden]: readonly [number, number]): number =>
+  length * hidden * Float32Array.BYTES_PER_ELEMENT;
+
 /** A stream without activations. Its file, where it needs one, is deleted with it. */
 export async function createStream({
   backend,
@@ -28,7 +64,7 @@ export async function createStream({
   folder,
   name,
 }: StreamOptions): Promise<ActivationStream> {
-  const bytes = dims[0] * dims[1] * Float32Array.BYTES_PER_ELEMENT;
+  const bytes = windowBytes(dims);
   const kept = new Map<number, DeviceTensor>();
   let file: Awaited<ReturnType<typeof createSpillFile>> | undefined;
   return {

@@ -50,8 +50,7 @@ async function measure(
     settings,
     windows: of,
     choices: STEP_CHOICES,
-    memory: 2 ** 30,
-    folder,
+    spilling: { memory: 2 ** 30, folder },
     ...options,
   });
 }
@@ -138,7 +137,7 @@ describe('one layer at a time', () => {
     const path = await writeTinyModel(join(folder, `deep ${layers} ${memory}`), { config: shape });
     let most = 0;
     const onProgress = (): void => void (most = Math.max(most, backend.liveBytes));
-    await measure(FISHER, windows, { path, memory, onProgress });
+    await measure(FISHER, windows, { path, spilling: { memory, folder }, onProgress });
     return most;
   }
 
@@ -149,7 +148,9 @@ describe('one layer at a time', () => {
 
   it('measures the same in memory and on disk, and leaves nothing behind', async () => {
     const before = backend.liveBytes;
-    expect(await measure(FISHER, windows, { memory: 0 })).toEqual(await measure(FISHER));
+    expect(await measure(FISHER, windows, { spilling: { memory: 0, folder } })).toEqual(
+      await measure(FISHER),
+    );
     expect(backend.liveBytes).toBe(before);
     expect((await readdir(folder)).filter((name) => name.endsWith('.stream'))).toEqual([]);
   });

@@ -101,7 +101,12 @@ describe.each(cases)('$tag', (golden) => {
       Float64Array.from(golden.activation_abs_max[name].data),
     ]),
   ) as Record<LinearGroup, Float64Array>;
-  const start = () => initialParameters(layer, config, absmax, { alpha: golden.alpha, form: 'published' });
+  const start = () =>
+    initialParameters(layer, config, absmax, {
+      alpha: golden.alpha,
+      initialScales: 'published',
+      keys: 'free',
+    });
 
   for (const [name, published] of golden.let ? Object.entries(SCALES) : []) {
     it(`initial scales: ${name}`, () => {
@@ -221,6 +226,7 @@ async function train(
     training: {
       epochs: golden.epochs,
       alpha: golden.alpha,
+      initialScales: 'published',
       scaleRate: golden.let_lr,
       clippingRate: golden.lwc_lr,
       schedule: 'constant',

@@ -143,34 +143,42 @@ describe('quantize', () => {
 });
 
 describe('a killed run', () => {
-  const script = (out: string, phase: string, done: number): string => `
+  const script = (out: string, pipeline: string, phase: string, done: number): string => `
     import { createReferenceBackend } from '@spikellm/backend';
     import { openModelFolder } from '@spikellm/checkpoint';
     import { DEFAULT_SETTINGS, quantize } from '@spikellm/calibration';
+    const training = { ...DEFAULT_SETTINGS.training, epochs: 2, augmentedLoss: true };
     await quantize({
       model: await openModelFolder(${JSON.stringify(source)}),
       out: ${JSON.stringify(join(folder, out))},
       backend: createReferenceBackend(),
-      settings: { ...DEFAULT_SETTINGS, pipeline: 'smoothquant' },
+      settings: { ...DEFAULT_SETTINGS, pipeline: '${pipeline}', training },
       windows: ${JSON.stringify(windows)},
+      memory: 0,
       onProgress: (p) => { if (p.phase === '${phase}' && p.done === ${done}) process.kill(process.pid, 'SIGKILL'); },
     });`;
+  const training = { ...DEFAULT_SETTINGS.training, epochs: 2, augmentedLoss: true };
 
   it.each([
-    ['calibrate', 2],
-    ['calibrate', 7],
-    ['calibrate', 12],
-    ['encode', 1],
-    ['encode', 3],
-  ])('in phase %s at %i resumes to the same bytes', async (phase, done) => {
+    ['smoothquant', 'calibrate', 2],
+    ['smoothquant', 'calibrate', 7],
+    ['smoothquant', 'calibrate', 12],
+    ['smoothquant', 'encode', 1],
+    ['smoothquant', 'encode', 3],
+    ['omniquant', 'train', 1],
+    ['omniquant', 'train', 13],
+    ['omniquant', 'train', 24],
+  ] as const)('of %s in phase %s at %i resumes to the same bytes', async (pipeline, phase, done) => {
     const out = `killed ${phase} ${done}`;
-    const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script(out, phase, done)], {
-      cwd: import.meta.dirname,
-    });
+    const { signal } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', script(out, pipeline, phase, done)],
+      { cwd: import.meta.dirname },
+    );
     expect(signal).toBe('SIGKILL');
     expect(await exists(join(folder, out))).toBe(false);
-    const resumed = await run(out, { pipeline: 'smoothquant' }, { resume: true });
-    const whole = await run(`whole ${phase} ${done}`, { pipeline: 'smoothquant' });
+    const resumed = await run(out, { pipeline, training }, { resume: true });
+    const whole = await run(`whole ${phase} ${done}`, { pipeline, training });
     expect(await contents(resumed)).toEqual(await contents(whole));
   });
 
@@ -190,8 +198,18 @@ describe('a killed run', () => {
       ),
     ).rejects.toThrow('stopped');
     await expect(run('refuses')).rejects.toThrow('--resume to continue it or delete the folder');
-    await expect(run('refuses', { weightBits: 3 }, { resume: true })).rejects.toThrow(
-      'expected the run that began it',
+    const again = (changes: Partial<QuantizeSettings>, options: Partial<QuantizeOptions> = {}) =>
+      run('refuses', changes, { resume: true, ...options });
+    await expect(again({ weightBits: 3, key: 'token' })).rejects.toThrow(
+      'expected the run that began it, received one with weightBits 3 instead of 4, key token instead of block; resume',
+    );
+    await expect(again({}, { windows: tinyWindows(3, 40) })).rejects.toThrow(
+      /received one with calibration tokens \w{16} instead of \w{16}; resume/,
+    );
+    const other = await writeTinyModel(join(folder, 'other'), { tensors: tinyTensors(TINY_CONFIG, 8) });
+    await using model = await openModelFolder(other);
+    await expect(again({}, { model })).rejects.toThrow(
+      /received one with model \w{16} instead of \w{16}; resume/,
     );
     await run('refuses', {}, { resume: true });
   });

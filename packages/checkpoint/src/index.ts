@@ -10,5 +10,6 @@ export { writeSafetensors } from './write-safetensors.ts';
 export { openModelFolder, type ModelFolder } from './folder.ts';
 export type { TextStream, TextTokenizer } from './tokenizer.ts';
 export { createSpillFile, type SpillFile } from './spill.ts';
+export type { Fingerprint } from './journal.ts';
 export { createCheckpoint, type CheckpointWriter } from './writer.ts';
 export { resolveModel, type DownloadProgress, type ResolveModelOptions } from './hub.ts';

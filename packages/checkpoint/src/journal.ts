@@ -2,9 +2,12 @@ import { join } from 'node:path';
 import { SpikeError } from '@spikellm/backend';
 import { exists, isRecord, jsonText, readJsonObject, writeFileAtomic } from './files.ts';
 
+/** What the bytes of a run depend on, by the names that an error calls it by. */
+export type Fingerprint = Readonly<Record<string, string | number | boolean>>;
+
 /** What an unfinished run has done. It holds names and sizes only, so the folder may be copied elsewhere. */
 export interface Journal {
-  readonly fingerprint: string;
+  readonly fingerprint: Fingerprint;
   /** Bytes of each complete shard. */
   readonly shards: Map<string, number>;
 }
@@ -16,7 +19,7 @@ export async function readJournal(folder: string): Promise<Journal | undefined> 
   const path = join(folder, JOURNAL_FILE);
   if (!(await exists(path))) return undefined;
   const { fingerprint, shards } = await readJsonObject(path);
-  if (typeof fingerprint !== 'string' || !isRecord(shards)) {
+  if (!isRecord(fingerprint) || !isRecord(shards)) {
     throw new SpikeError('CORRUPT_FILE', {
       where: path,
       expected: 'a fingerprint and the sizes of shards',
@@ -24,11 +27,24 @@ export async function readJournal(folder: string): Promise<Journal | undefined> 
       remedy: 'delete the unfinished folder to start over',
     });
   }
-  return { fingerprint, shards: new Map(Object.entries(shards as Record<string, number>)) };
+  return {
+    fingerprint: fingerprint as Fingerprint,
+    shards: new Map(Object.entries(shards as Record<string, number>)),
+  };
 }
 
 /** Replaces the journal at once: a reader finds the old one or the new one. */
 export async function writeJournal(folder: string, { fingerprint, shards }: Journal): Promise<void> {
   const journal = { fingerprint, shards: Object.fromEntries(shards) };
   await writeFileAtomic(join(folder, JOURNAL_FILE), [jsonText(journal)]);
+}
+
+/** What `now` has otherwise than `before`, as an error says it; nothing where they agree. */
+export function differences(before: Fingerprint, now: Fingerprint): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  const said = (value: Fingerprint[string] | undefined): string =>
+    value === undefined ? 'nothing' : String(value);
+  return [...names]
+    .filter((name) => before[name] !== now[name])
+    .map((name) => `${name} ${said(now[name])} instead of ${said(before[name])}`);
 }

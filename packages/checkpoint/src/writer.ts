@@ -4,7 +4,7 @@ import { SpikeError } from '@spikellm/backend';
 import type { Tensor } from 'onnxruntime-common';
 import { exists, fileError, isTemporary, jsonText, readJson, syncFolder, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES } from './folder.ts';
-import { readJournal, writeJournal, type Journal } from './journal.ts';
+import { differences, readJournal, writeJournal, type Fingerprint, type Journal } from './journal.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
@@ -25,18 +25,17 @@ export interface CheckpointWriter {
   writeNote(name: string, json: unknown): Promise<void>;
   /** The note of that name, undefined where there is none. */
   readNote(name: string): Promise<unknown>;
+  /** Writes a JSON file of the folder, in place of an earlier one of that name: a log can grow as the run goes. */
+  writeJson(file: string, json: unknown): Promise<void>;
+  /** That file, undefined where there is none. */
+  readJson(file: string): Promise<unknown>;
   /**
    * Adds config.json, the index of the shards (except for a single shard called `model`) and the tokenizer files of
    * `copyFrom`, then gives the folder its name. Nothing can be written afterwards.
    *
-   * @param files further JSON files by name
    * Errors: MISSING (`copyFrom`), EXISTS, MISMATCH (a tensor in two shards), OUT_OF_MEMORY (the disk is full).
    */
-  finish(
-    config: Record<string, unknown>,
-    copyFrom: string,
-    files?: Readonly<Record<string, unknown>>,
-  ): Promise<void>;
+  finish(config: Record<string, unknown>, copyFrom: string): Promise<void>;
 }
 
 const SHARD_EXTENSION = '.safetensors';
@@ -48,20 +47,20 @@ const STATE_FOLDER = '.resume';
  * Begins or resumes an output folder. All is written to `<path>.partial`, which `finish` renames; folders above it
  * are made where they are missing.
  *
- * @param options.fingerprint text that is equal for two runs only when they would write the same bytes
+ * @param options.fingerprint equal for two runs only when they would write the same bytes
  * @param options.resume continue `<path>.partial` where there is one
  *
  * Errors: EXISTS (`path`, or an unfinished run without `resume`), MISMATCH (an unfinished run with another
  * fingerprint), CORRUPT_FILE (a folder of that name that is not an unfinished run).
  *
  * @example
- * const writer = await createCheckpoint('out', { fingerprint: 'tales w4a4 seed 0', resume: true });
+ * const writer = await createCheckpoint('out', { fingerprint: { model: 'tales', seed: 0 }, resume: true });
  * if (!writer.finished.has('model')) await writer.writeShard('model', tensors);
  * await writer.finish(config, 'models/tales');
  */
 export async function createCheckpoint(
   path: string,
-  { fingerprint, resume }: { readonly fingerprint: string; readonly resume: boolean },
+  { fingerprint, resume }: { readonly fingerprint: Fingerprint; readonly resume: boolean },
 ): Promise<CheckpointWriter> {
   const target = resolve(path);
   const partial = `${target}.partial`;
@@ -87,7 +86,7 @@ async function refuseExisting(path: string, remedy: string): Promise<void> {
 }
 
 /** The journal of the folder, held against the run and the files; a new one where the run only begins. */
-async function openJournal(partial: string, fingerprint: string): Promise<Journal> {
+async function openJournal(partial: string, fingerprint: Fingerprint): Promise<Journal> {
   const state = join(partial, STATE_FOLDER);
   const journal = await readJournal(state);
   if (journal === undefined) {
@@ -96,11 +95,12 @@ async function openJournal(partial: string, fingerprint: string): Promise<Journa
     await writeJournal(state, fresh);
     return fresh;
   }
-  if (journal.fingerprint !== fingerprint) {
+  const changed = differences(journal.fingerprint, fingerprint);
+  if (changed.length > 0) {
     throw new SpikeError('MISMATCH', {
       where: partial,
-      expected: `the run that began it (${journal.fingerprint})`,
-      received: `another one (${fingerprint})`,
+      expected: 'the run that began it',
+      received: `one with ${changed.join(', ')}`,
       remedy: 'resume with the model, text and options of that run, or delete the folder to start over',
     });
   }
@@ -158,17 +158,19 @@ function createWriter(target: string, partial: string, journal: Journal): Checkp
       await writeFileAtomic(notePath(name), [jsonText(json)]);
     },
     async readNote(name) {
-      const path = notePath(name);
-      return (await exists(path)) ? readJson(path) : undefined;
+      return readIfThere(notePath(name));
     },
-    async finish(config, copyFrom, files = {}) {
+    async writeJson(file, json) {
+      await writeFileAtomic(join(partial, checkName(file)), [jsonText(json)]);
+    },
+    async readJson(file) {
+      return readIfThere(join(partial, checkName(file)));
+    },
+    async finish(config, copyFrom) {
       try {
         const names = [...finished].toSorted();
         if (names.length !== 1 || names[0] !== 'model') await writeIndex(partial, names);
         await copyKept(copyFrom, partial);
-        for (const [name, json] of Object.entries(files)) {
-          await writeFileAtomic(join(partial, checkName(name)), [jsonText(json)]);
-        }
         await writeFileAtomic(join(partial, CONFIG_FILE), [jsonText(config)]);
         await refuseExisting(target, 'move it away and resume');
         await rename(partial, target);
@@ -181,6 +183,9 @@ function createWriter(target: string, partial: string, journal: Journal): Checkp
     },
   };
 }
+
+const readIfThere = async (path: string): Promise<unknown> =>
+  (await exists(path)) ? readJson(path) : undefined;
 
 /** Names become file names, so they are held to what every file system takes. */
 function checkName(name: string): string {

@@ -3,14 +3,14 @@ import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile 
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-common';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createCheckpoint, openModelFolder, type CheckpointWriter } from '../src/index.ts';
+import { createCheckpoint, openModelFolder, type CheckpointWriter, type Fingerprint } from '../src/index.ts';
 import { expectError, temporaryFolder } from './fixtures.ts';
 
 const tensorOf = (...values: number[]): Tensor =>
   new Tensor('float32', Float32Array.from(values), [values.length]);
 
 const CONFIG = { model_type: 'llama', quantization_config: { bits: 4 } };
-const FINGERPRINT = 'tales w4a4 seed 0';
+const FINGERPRINT = { model: 'tales', weightBits: 4, seed: 0 };
 
 let folder: string;
 let source: string;
@@ -32,7 +32,7 @@ beforeEach(async () => {
   }
 });
 
-const begin = (options: { fingerprint?: string; resume?: boolean } = {}): Promise<CheckpointWriter> =>
+const begin = (options: { fingerprint?: Fingerprint; resume?: boolean } = {}): Promise<CheckpointWriter> =>
   createCheckpoint(out, { fingerprint: FINGERPRINT, resume: false, ...options });
 
 const [ONE, TWO] = ['model-00001-of-00002', 'model-00002-of-00002'];
@@ -186,6 +186,18 @@ describe('a resumed run', () => {
     expect(await contents(out)).toEqual(await uninterrupted());
   });
 
+  test('can go on with a log that is part of the folder', async () => {
+    const writer = await begin();
+    await writer.writeJson('log.json', [1]);
+    const resumed = await begin({ resume: true });
+    expect(await resumed.readJson('log.json')).toEqual([1]);
+    expect(await resumed.readJson('other.json')).toBeUndefined();
+    await resumed.writeJson('log.json', [1, 2]);
+    await writeOne(resumed);
+    await resumed.finish(CONFIG, source);
+    expect(JSON.parse(await readFile(join(out, 'log.json'), 'utf8'))).toEqual([1, 2]);
+  });
+
   test('of a copied folder goes on there', async () => {
     await writeOne(await begin());
     await cp(`${out}.partial`, join(folder, 'elsewhere.partial'), { recursive: true });
@@ -228,9 +240,9 @@ describe('a resumed run', () => {
     await writeOne(await begin());
     const before = await contents(`${out}.partial`);
     await expectError(
-      begin({ resume: true, fingerprint: 'tales w2a8 seed 0' }),
+      begin({ resume: true, fingerprint: { model: 'tales', weightBits: 2, steps: 4 } }),
       'MISMATCH',
-      /began it \(tales w4a4 seed 0\), received another one \(tales w2a8 seed 0\); resume with .* or delete/,
+      /one with weightBits 2 instead of 4, seed nothing instead of 0, steps 4 instead of nothing; resume with .* or delete/,
     );
     expect(await contents(`${out}.partial`)).toEqual(before);
   });
@@ -265,6 +277,7 @@ test('names that are no file names are refused', async () => {
   for (const name of ['', '../x', 'a/b', '.hidden', 'a\\b', 'ü']) {
     await expectError(writer.writeShard(name, []), 'INVALID_ARGUMENT', /a name of letters/);
     await expectError(writer.writeNote(name, 1), 'INVALID_ARGUMENT', /a name of letters/);
+    await expectError(writer.writeJson(name, 1), 'INVALID_ARGUMENT', /a name of letters/);
   }
 });
 

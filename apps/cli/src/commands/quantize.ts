@@ -1,4 +1,10 @@
-import { quantize, sampleWindows, type QuantizeOptions, type TrainingProgress } from '@spikellm/calibration';
+import {
+  DEFAULT_MEMORY,
+  quantize,
+  sampleWindows,
+  type QuantizeOptions,
+  type TrainingProgress,
+} from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { cutWindows, describeModel } from '@spikellm/evaluation';
 import type { Command } from 'commander';
@@ -7,7 +13,7 @@ import { BUNDLED_CALIBRATION_TEXT } from '../bundled.ts';
 import { shellQuote, windowsOf } from '../format.ts';
 import { measure, secondsSince } from '../measure.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
-import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
+import { option, sizes, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
 import { settingsOf, withSettings, type SettingsOptions } from '../quantize-settings.ts';
 import { Interrupted, note, print, printJson, type Session } from '../session.ts';
@@ -18,6 +24,7 @@ interface QuantizeCommandOptions extends SettingsOptions, BackendOptions {
   readonly text?: string;
   readonly samples: number;
   readonly seqlen: number;
+  readonly memory: number;
   readonly resume?: boolean;
   readonly evalWindows: number;
   readonly json?: boolean;
@@ -33,6 +40,12 @@ export function addQuantize(program: Command, session: Session): void {
     .option('--text <file>', 'UTF-8 text to calibrate on (default: the bundled one)')
     .addOption(option('--samples <n>', 'calibration windows', wholeAbove(0)).default(32))
     .addOption(option('--seqlen <n>', 'tokens in a window', wholeAbove(1)).default(256))
+    .addOption(
+      option('--memory <size>', 'activations between layers that stay in memory', sizes).default(
+        DEFAULT_MEMORY,
+        '2GiB',
+      ),
+    )
     .option('--resume', 'continue an interrupted run of the same command')
     .addOption(
       option('--eval-windows <n>', 'windows of the text to evaluate at the end', wholeAbove(0)).default(16),
@@ -56,7 +69,8 @@ async function run(session: Session, name: string, options: QuantizeCommandOptio
   using backend = await openBackend(session, options);
   const began = performance.now();
   const settings = settingsOf(options);
-  await calibrate(session, { model, out, backend, settings, windows, resume: options.resume ?? false });
+  const { memory, resume = false } = options;
+  await calibrate(session, { model, out, backend, settings, windows, memory, resume });
   const seconds = secondsSince(began);
 
   await using written = await openModelFolder(out);
@@ -121,6 +135,8 @@ async function calibrate(
 
 /** Where training stands, and what it has won so far. */
 function describeTraining({ layer, layers, epochs, losses }: TrainingProgress): string {
+  const at = `| layer ${layer + 1} of ${layers}, epoch ${Math.min(losses.length + 1, epochs)} of ${epochs}`;
+  if (losses.length === 0) return at;
   const [first, last] = [losses[0], losses.at(-1)!].map((loss) => loss.toPrecision(3));
-  return `| layer ${layer + 1} of ${layers}, epoch ${losses.length} of ${epochs}, loss ${first} -> ${last}`;
+  return `${at}, loss ${first} -> ${last}`;
 }

@@ -16,12 +16,12 @@ import {
   type LayerWeights,
   type TensorSource,
 } from '@spikellm/graph';
+import { embedWindows } from '../embed.ts';
 import { runLayer } from '../layer-pass.ts';
 import { prepareTapeLayer } from '../omniquant/forward.ts';
 import type { QuantizeSettings } from '../settings.ts';
-import { embedWindows } from '../statistics.ts';
-import { createStream, type ActivationStream } from '../streams.ts';
-import type { LayerStatistics } from '../watch.ts';
+import { createStreams, type ActivationStream, type Spilling } from '../streams.ts';
+import { watchSizes, type LayerSizes } from '../watch.ts';
 import { createMoments, type LayerMoments } from './moments.ts';
 import { layerPlaces } from './places.ts';
 
@@ -32,12 +32,10 @@ export interface GradientPassOptions {
   readonly settings: QuantizeSettings;
   readonly windows: readonly (readonly number[])[];
   /** The layer as it will be encoded, where scales are folded into it; what it computes must not change. */
-  readonly fold?: ((weights: LayerWeights, statistics: LayerStatistics) => LayerWeights) | undefined;
+  readonly fold?: ((weights: LayerWeights, sizes: LayerSizes) => LayerWeights) | undefined;
   /** Numbers of steps whose errors are measured, 1 among them. */
   readonly choices: readonly number[];
-  /** Bytes of activations that stay in memory; what is beyond goes to files in `folder`. */
-  readonly memory: number;
-  readonly folder: string;
+  readonly spilling: Spilling;
   readonly signal?: AbortSignal | undefined;
   /** Called after each window of each pass of a layer. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -55,15 +53,17 @@ export async function measureGradients(options: GradientPassOptions): Promise<La
   let done = 0;
   const advance = (): void => onProgress?.(++done, total);
   const passing = { ...options, onWindow: advance };
-  const inputs = await openStreams(options);
+  // One for what enters each layer, and one for what leaves the last, which then holds the gradients.
+  const names = Array.from({ length: config.layers + 1 }, (_, index) => `layer-${index}`);
+  const inputs = Object.values(await createStreams(options, names));
   try {
-    let window = 0;
-    for await (const x of embedWindows(options)) await inputs[0].set(window++, x);
-    const observed: (LayerStatistics | undefined)[] = [];
+    await embedWindows(options, inputs[0]);
+    const observed: (LayerSizes | undefined)[] = [];
     for (let index = 0; index < config.layers; index++) {
       const weights = await readLayer(tensors, config, index, undefined, signal);
       const [from, to] = [inputs[index], inputs[index + 1]];
-      observed.push(await runLayer(passing, index, weights, undefined, from, to, fold !== undefined));
+      const watch = fold && watchSizes;
+      observed.push(await runLayer(passing, index, weights, { from, to, watch }));
     }
     const gradients = inputs[config.layers];
     await differentiateLoss(options, gradients, advance);
@@ -78,24 +78,6 @@ export async function measureGradients(options: GradientPassOptions): Promise<La
   } finally {
     for (const stream of inputs) await stream[Symbol.asyncDispose]();
   }
-}
-
-/** One stream for what enters each layer, and one for what leaves the last, which then holds the gradients. */
-async function openStreams({
-  config,
-  backend,
-  windows,
-  memory,
-  folder,
-}: GradientPassOptions): Promise<ActivationStream[]> {
-  const dims = [windows[0].length, config.hiddenSize] as const;
-  const bytes = dims[0] * dims[1] * Float32Array.BYTES_PER_ELEMENT;
-  const resident = Math.floor(memory / ((config.layers + 1) * bytes));
-  return Promise.all(
-    Array.from({ length: config.layers + 1 }, (_, index) =>
-      createStream({ backend, dims, resident, folder, name: `layer-${index}` }),
-    ),
-  );
 }
 
 /** Puts the gradient of each window's loss by what leaves the last layer in the place of that. */

@@ -8,16 +8,18 @@ import type { LayerSteps } from '../steps.ts';
 import { measureGradients, type GradientPassOptions } from './gradients.ts';
 import { planSteps, STEP_CHOICES, type StepPlan } from './plan.ts';
 
-export interface PlanModelOptions extends Omit<GradientPassOptions, 'fold' | 'choices' | 'folder'> {
+export interface PlanModelOptions extends Omit<GradientPassOptions, 'fold' | 'choices' | 'spilling'> {
   /** Keeps the plan for a resumed run, and the activations that memory has no room for. */
   readonly writer: CheckpointWriter;
+  /** Bytes of activations that stay in memory. */
+  readonly memory: number;
 }
 
 /**
  * The steps of a whole model, before any layer is encoded; for training too they are chosen once, on the float model.
  * Errors: those of `measureGradients` and `planSteps`.
  */
-export async function planModel({ writer, ...options }: PlanModelOptions): Promise<StepPlan> {
+export async function planModel({ writer, memory, ...options }: PlanModelOptions): Promise<StepPlan> {
   const known = await writer.readNote(NOTE);
   if (known !== undefined) return fromNote(known as PlanNote);
   const { config, settings, windows } = options;
@@ -25,7 +27,7 @@ export async function planModel({ writer, ...options }: PlanModelOptions): Promi
     ...options,
     fold: foldOf(config, settings),
     choices: STEP_CHOICES,
-    folder: writer.folder,
+    spilling: { memory, folder: writer.folder },
   });
   const plan = planSteps(config, settings, windows[0].length, moments);
   await writer.writeNote(NOTE, toNote(plan));
@@ -35,13 +37,13 @@ export async function planModel({ writer, ...options }: PlanModelOptions): Promi
 /** What a pipeline does to a layer before its inputs are encoded, as far as it is known before training. */
 function foldOf(
   config: DecoderConfig,
-  { pipeline, training: { alpha } }: QuantizeSettings,
+  { pipeline, training }: QuantizeSettings,
 ): GradientPassOptions['fold'] {
   const folds: Record<QuantizeSettings['pipeline'], GradientPassOptions['fold']> = {
     rtn: undefined,
     smoothquant: (weights, statistics) => smoothLayer(weights, config, statistics),
     omniquant: (weights, { absmax }) => {
-      const initial = initialParameters(weights, config, absmax, { alpha, form: 'tied' });
+      const initial = initialParameters(weights, config, absmax, training);
       return applyScales(weights, config, equivalentScales(initial, config));
     },
   };

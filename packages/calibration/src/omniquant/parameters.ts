@@ -5,6 +5,7 @@
 import type { DecoderConfig, LayerWeights, LinearGroup } from '@spikellm/graph';
 import { cachedChannel, type EquivalentScales } from '../equivalence.ts';
 import { largestWeights, smoothingScales } from '../smoothing.ts';
+import type { TrainingSettings } from './settings.ts';
 
 /** sigmoid(4) = 0.982: a range starts nearly unclipped. */
 const INITIAL_CLIPPING = 4;
@@ -23,12 +24,12 @@ export type ScaleName = 'qkv' | 'gateUp' | 'value' | 'key';
 export interface ParameterOptions {
   /** Share of a channel's size that moves into the weights, 0 to 1. */
   readonly alpha: number;
+  readonly initialScales: TrainingSettings['initialScales'];
   /**
-   * `tied`: initial scales look at every linear that reads a channel, keys have one scale for each rotary pair, so the
-   * float layer computes the same. `published`: the first reader alone (q, up), keys have a scale for each channel, which
-   * changes the layer under RoPE; for comparison with the research code.
+   * `tied` (the default): keys have one scale for each rotary pair, so the float layer computes the same. `free`: one for
+   * each channel, which changes the layer under RoPE; for comparison with the research code.
    */
-  readonly form: 'tied' | 'published';
+  readonly keys?: 'tied' | 'free';
 }
 
 /** The linear of a group that the research code takes initial scales from. */
@@ -48,11 +49,11 @@ export function initialParameters(
   weights: LayerWeights,
   config: DecoderConfig,
   absmax: Readonly<Record<LinearGroup, Float64Array>>,
-  { alpha, form }: ParameterOptions,
+  { alpha, initialScales, keys = 'tied' }: ParameterOptions,
 ): LayerParameters {
   const scalesOf = (group: LinearGroup): Float64Array => {
     const readers =
-      form === 'tied'
+      initialScales === 'all'
         ? weights
         : { ...weights, linears: weights.linears.filter(({ entry }) => entry.name === FIRST_READER[group]) };
     return smoothingScales(absmax[group], largestWeights(readers, group), alpha);
@@ -65,7 +66,7 @@ export function initialParameters(
       qkv: Float32Array.from(scalesOf('qkv')),
       gateUp: Float32Array.from(scalesOf('gate_up')),
       value: Float32Array.from(smoothingScales(largestInput, largestReader, alpha)),
-      key: new Float32Array(form === 'tied' ? cached / 2 : cached).fill(1),
+      key: new Float32Array(keys === 'tied' ? cached / 2 : cached).fill(1),
     },
     clipping: new Map(
       weights.linears.map(({ entry: { name, outputs } }) => [

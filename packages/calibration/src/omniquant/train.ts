@@ -33,16 +33,16 @@ export interface TrainLayerOptions extends TrainingLayerOptions {
   readonly where: string;
   readonly signal?: AbortSignal | undefined;
   /** Called after each epoch with the mean of its losses. */
-  readonly onEpoch?: ((epoch: number, loss: number) => void) | undefined;
+  readonly onEpoch?: ((epoch: number, loss: number) => Promise<void>) | undefined;
   /** Called after each update with its loss, before the update. */
   readonly onStep?: ((loss: number, gradients: ReadonlyMap<string, Float32Array>) => void) | undefined;
 }
 
 /**
  * One window an update, in order, AdamW without decay: loss = mean (target - out)^2, as OmniQuant (arXiv 2308.13137). A
- * loss or gradient that is not finite takes back the last update and halves the rates, once.
+ * loss or gradient that is not finite takes back the last update and tries again at half the rates, once.
  *
- * Errors: NOT_FINITE the second time, naming layer, epoch, window and vector; rejects with the signal's reason.
+ * Errors: NOT_FINITE the second time, naming layer, epoch, window and tensor; rejects with the signal's reason.
  */
 export async function trainLayer(options: TrainLayerOptions): Promise<void> {
   const { backend, training, parameters, windows, signal, where, onEpoch, onStep } = options;
@@ -61,11 +61,14 @@ export async function trainLayer(options: TrainLayerOptions): Promise<void> {
       signal?.throwIfAborted();
       truncateScales(parameters);
       const { loss, gradients } = await lossAndGradients(options, workspace, layer, window);
-      const wrong = firstNotFinite(loss, gradients);
+      const wrong = notFiniteAmong([['the loss', [loss]], ...gradientsOf(gradients)]);
       if (wrong !== undefined) {
-        if (halved < 1 || lastGood === undefined) throw diverged(where, epoch, window, wrong);
+        if (halved < 1 || lastGood === undefined) {
+          throw diverged(where, epoch, window, (await notFiniteBefore(options, window)) ?? wrong);
+        }
         halved = 0.5;
         for (const [name, values] of lastGood) vectors.get(name)!.set(values);
+        window -= 1;
         continue;
       }
       onStep?.(loss, gradients);
@@ -76,7 +79,7 @@ export async function trainLayer(options: TrainLayerOptions): Promise<void> {
         optimisers.get(name)!.step(gradient, halved * rates(name)(update));
       }
     }
-    onEpoch?.(epoch, sum / windows);
+    await onEpoch?.(epoch, sum / windows);
   }
   truncateScales(parameters);
 }
@@ -133,14 +136,32 @@ function useAll<T>(
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** What is not finite: the loss, or the vector whose gradient is not. */
-function firstNotFinite(loss: number, gradients: ReadonlyMap<string, Float32Array>): string | undefined {
-  if (!Number.isFinite(loss)) return `a loss of ${loss}`;
-  for (const [name, gradient] of gradients) {
-    const value = gradient.find((g) => !Number.isFinite(g));
-    if (value !== undefined) return `a gradient of ${value} for ${name}`;
+type Named = readonly [name: string, values: ArrayLike<number>];
+
+const gradientsOf = (gradients: ReadonlyMap<string, Float32Array>): Named[] =>
+  [...gradients].map(([name, gradient]) => [`the gradient of ${name}`, gradient]);
+
+/** The first tensor that has a value that is not finite, and that value. */
+function notFiniteAmong(tensors: readonly Named[]): string | undefined {
+  for (const [name, values] of tensors) {
+    const wrong = Array.prototype.find.call(values, (value: number) => !Number.isFinite(value));
+    if (wrong !== undefined) return `${wrong} in ${name}`;
   }
   return undefined;
+}
+
+/** What is not finite of that which a loss is computed from. */
+async function notFiniteBefore(
+  { backend, parameters, inputs, targets }: TrainLayerOptions,
+  window: number,
+): Promise<string | undefined> {
+  const read = async (name: string, stream: ActivationStream): Promise<Named> =>
+    stream.use(window, async (x) => [name, (await backend.read(x)).data as Float32Array]);
+  return notFiniteAmong([
+    await read("the layer's input", inputs),
+    ...(await Promise.all(targets.map((target) => read("the float layer's output", target)))),
+    ...namedParameters(parameters),
+  ]);
 }
 
 const diverged = (where: string, epoch: number, window: number, received: string): SpikeError =>
