@@ -1,11 +1,12 @@
 import { createReferenceBackend, firstAvailable, type Backend } from '@spikellm/backend';
 import { createCpuBackend, measureLimits, type MachineLimits } from '@spikellm/backend-cpu';
+import { createWasmBackend } from '@spikellm/backend-wasm';
 import { note, type Session } from './session.ts';
 
 interface Candidate {
   readonly name: string;
   /** Errors: MISSING or UNSUPPORTED where this machine cannot run it. */
-  load(options: { readonly threads?: number }): Backend | Promise<Backend>;
+  readonly load: (options: { readonly threads?: number }) => Backend | Promise<Backend>;
   /** What the machine can do at most on so many threads; absent where nothing is known. */
   readonly limits?: (options: { readonly threads: number }) => Promise<MachineLimits>;
 }
@@ -13,10 +14,11 @@ interface Candidate {
 /** The backends of this version; `auto` takes the first that this machine can run. */
 export const BACKENDS: readonly Candidate[] = [
   { name: 'cpu', load: createCpuBackend, limits: measureLimits },
+  { name: 'wasm', load: createWasmBackend },
   { name: 'reference', load: createReferenceBackend },
 ];
 
-export const PLANNED_BACKENDS = ['wasm', 'webgpu'];
+export const PLANNED_BACKENDS = ['webgpu'];
 
 export interface BackendOptions {
   /** `auto` or the name of a candidate. */

@@ -1,5 +1,6 @@
 import { createReferenceBackend, SpikeError } from '@spikellm/backend';
 import { createCpuBackend } from '@spikellm/backend-cpu';
+import { createWasmBackend } from '@spikellm/backend-wasm';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { openBackend } from '../src/backends.ts';
 import { sink } from './run.ts';
@@ -8,9 +9,12 @@ vi.mock('@spikellm/backend-cpu', () => ({
   createCpuBackend: vi.fn<typeof createCpuBackend>(),
   measureLimits: undefined,
 }));
+vi.mock('@spikellm/backend-wasm', () => ({ createWasmBackend: vi.fn<typeof createWasmBackend>() }));
 const cpu = vi.mocked(createCpuBackend);
+const wasm = vi.mocked(createWasmBackend);
 beforeEach(() => {
   cpu.mockReset();
+  wasm.mockReset();
 });
 
 async function open(backend: string, threads?: number): Promise<{ name: string; stderr: string }> {
@@ -22,6 +26,8 @@ async function open(backend: string, threads?: number): Promise<{ name: string; 
 
 const missing = () =>
   new SpikeError('MISSING', { where: 'backend-cpu', expected: 'its addon', received: 'none' });
+const noSimd = () =>
+  new SpikeError('UNSUPPORTED', { where: 'createWasmBackend', expected: 'SIMD', received: 'none' });
 
 test('auto takes the native backend, with the threads asked for', async () => {
   cpu.mockReturnValue(createReferenceBackend());
@@ -34,12 +40,23 @@ test('auto says why it did not take the native backend, and what it took', async
   cpu.mockImplementation(() => {
     throw missing();
   });
+  wasm.mockRejectedValue(noSimd());
   expect(await open('auto')).toEqual({
     name: 'reference',
     stderr:
       'backend cpu is not used: backend-cpu: expected its addon, received none.\n' +
+      'backend wasm is not used: createWasmBackend: expected SIMD, received none.\n' +
       'backend reference: plain TypeScript on one thread (the first that this machine can run)\n',
   });
+});
+
+test('auto takes WebAssembly where there is no native backend', async () => {
+  cpu.mockImplementation(() => {
+    throw missing();
+  });
+  wasm.mockResolvedValue(createReferenceBackend());
+  await open('auto', 2);
+  expect(wasm).toHaveBeenCalledWith({ threads: 2 });
 });
 
 test('a backend that was asked for by name is not replaced', async () => {

@@ -61,10 +61,10 @@ test.each([
   ['--eval-windows 0', '--eval-windows: expected a whole number above 0, received 0.'],
   ['--threads 0', '--threads: expected a whole number above 0, received 0.'],
   [
-    '--backend wasm',
-    '--backend: expected auto, cpu or reference, received wasm; wasm is not in this version.',
+    '--backend webgpu',
+    '--backend: expected auto, cpu, wasm or reference, received webgpu; webgpu is not in this version.',
   ],
-  ['--backend tpu', '--backend: expected auto, cpu or reference, received tpu.'],
+  ['--backend tpu', '--backend: expected auto, cpu, wasm or reference, received tpu.'],
 ])('quantize %s is refused and nothing is written', async (option, sentence) => {
   using folder = scratch();
   const out = join(folder.path, 'out');

@@ -4,7 +4,7 @@
   'variables': {'clang_cl%': 0},
   # Instruction sets are libraries of their own: gyp has no flags for single files.
   'target_defaults': {
-    'include_dirs': ['.'],
+    'include_dirs': ['.', '../../native-kernels/native'],
     'defines': ['NAPI_VERSION=8'],
     'cflags': ['-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'],
     'cflags_cc': ['-std=c++17'],

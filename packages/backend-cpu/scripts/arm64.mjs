@@ -29,15 +29,19 @@ cases('max', ['neon', 'scalar']);
 cases('cortex-a53', ['scalar']);
 
 function compile() {
-  cpSync(join(root, 'native'), scratch, { recursive: true, filter: (path) => !path.endsWith('/build') });
+  for (const folder of ['backend-cpu/native', 'native-kernels/native']) {
+    const filter = (path) => !path.endsWith('/build');
+    cpSync(join(root, '..', folder), join(scratch, folder), { recursive: true, filter });
+  }
+  const native = join(scratch, 'backend-cpu', 'native');
   const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
   const tool = (name) => `aarch64-linux-gnu-${name}`;
   run(process.execPath, [gyp, 'configure', 'build', '--arch=arm64', '--loglevel=error', ...nodeHeaders()], {
-    cwd: scratch,
+    cwd: native,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, CC: tool('gcc'), CXX: tool('g++'), LINK: tool('g++'), AR: tool('ar') },
   });
-  return join(scratch, 'build', 'Release', 'spikellm_cpu.node');
+  return join(native, 'build', 'Release', 'spikellm_cpu.node');
 }
 
 /** An arm64 Node, fetched once. */

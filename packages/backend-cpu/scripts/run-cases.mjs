@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { createReferenceBackend, createTableBackend, kernelNames } from '@spikellm/backend';
 import { casesOfKernel } from '../../backend-conformance/dist/check.js';
 import { difference, fill, run } from '../../backend-conformance/dist/run.js';
-import { createDriver } from '../dist/driver.js';
+import { createNativeDriver } from '../../native-kernels/dist/index.js';
+import { openDevice } from '../dist/device.js';
 
 const addon = createRequire(import.meta.url)(process.argv[2]);
 const found = addon.instructionSets();
@@ -20,7 +21,7 @@ for (const one of kernelNames.flatMap(casesOfKernel)) {
 for (const isa of found) {
   for (const threads of [1, 2]) {
     const report = { device: isa, features: [isa], threads };
-    const backend = createTableBackend(createDriver(addon, isa, threads, report));
+    const backend = createTableBackend(createNativeDriver('cpu', openDevice(addon, isa, threads), report));
     const ready = cases.filter(({ kernel }) => backend.supports(kernel));
     for (const { kernel, title, filled, right } of ready) {
       const wrong = difference(filled, await run(backend, filled), right);

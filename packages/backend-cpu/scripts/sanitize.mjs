@@ -15,7 +15,11 @@ const sanitizers = thread
   ? ['-fsanitize=thread']
   : ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
 const common = ['-std=c++17', '-O1', '-g', '-fPIC', '-ffp-contract=off', '-w', '-DNAPI_VERSION=8'];
-const includes = ['-Inative', `-I${join(dirname(process.execPath), '..', 'include', 'node')}`];
+const includes = [
+  '-Inative',
+  '-I../native-kernels/native',
+  `-I${join(dirname(process.execPath), '..', 'include', 'node')}`,
+];
 const avx2 = ['-mavx2', '-mfma', '-mf16c'];
 const avx512 = [...avx2, ...['f', 'bw', 'dq', 'vl', 'vnni'].map((part) => `-mavx512${part}`)];
 const sources = {

@@ -1,5 +1,6 @@
 /** What the native addon offers, as native/addon.cc registers it. It trusts its arguments. */
 import type { ElementArray } from '@spikellm/backend';
+import type { Fault } from '@spikellm/native-kernels';
 
 /** Instruction sets the kernels are compiled for, the best first. */
 export const instructionSets = ['avx512', 'avx2', 'neon', 'scalar'] as const;
@@ -11,15 +12,6 @@ export type Session = object & { readonly session: unique symbol };
 export type Storage = number & { readonly storage: unique symbol };
 /** Says that work is no longer wanted. */
 export type Flag = object & { readonly flag: unique symbol };
-
-/** What went wrong in queued work. */
-export interface Fault {
-  /** `index`: an index outside 0..limit-1; `memory`: no memory for scratch. */
-  readonly kind: 'index' | 'memory';
-  readonly kernel: number;
-  readonly index: number;
-  readonly limit: number;
-}
 
 export interface Addon {
   /** Those that this machine runs, the best first. */

@@ -1,36 +1,9 @@
 /** One session of the addon as TypeScript uses it: runs by the kernel's name, faults as errors, signals as flags. */
-import { SpikeError, type ElementArray } from '@spikellm/backend';
-import type { Addon, Fault, Flag, InstructionSet, Storage } from './addon.ts';
+import { SpikeError } from '@spikellm/backend';
+import { errorOf, MOST_NUMBERS, MOST_OPERANDS, type Device, type Fault } from '@spikellm/native-kernels';
+import type { Addon, Flag, InstructionSet, Storage } from './addon.ts';
 
-/** Operands and numbers of a run at most; native/kernels/call.h has the same number of operands. */
-const MOST_OPERANDS = 32;
-const MOST_NUMBERS = 64;
-
-/** Memory and a queue. Storages are valid until they are released, and the work queued before still sees them. */
-export interface Device {
-  /** Zero-filled memory. Errors: OUT_OF_MEMORY. */
-  allocate(bytes: number): Storage;
-  /** Memory with a copy of `data`. Errors: OUT_OF_MEMORY. */
-  upload(data: ElementArray): Storage;
-  write(storage: Storage, data: ElementArray): void;
-  release(storage: Storage): void;
-  /** Queues a run; an absent operand is undefined. Once `signal` is aborted the run is dropped or stopped. */
-  run(
-    kernel: string,
-    operands: readonly (Storage | undefined)[],
-    numbers: readonly number[],
-    signal?: AbortSignal,
-  ): void;
-  /** Bytes of what a packing kernel writes. */
-  packedBytes(kernel: string, numbers: readonly number[]): number;
-  /** Waits for the work queued so far. Errors: what it reported. */
-  synchronize(): Promise<void>;
-  /** As `synchronize`, and fills `into` with the storage as it is then. */
-  read(storage: Storage, into: ElementArray): Promise<void>;
-  close(): void;
-}
-
-export function openDevice(addon: Addon, instructionSet: InstructionSet, threads: number): Device {
+export function openDevice(addon: Addon, instructionSet: InstructionSet, threads: number): Device<Storage> {
   const names = addon.kernels();
   const places = new Map(names.map((name, place) => [name, place]));
   const operands = new Int32Array(MOST_OPERANDS);
@@ -51,7 +24,7 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
     if (fault !== undefined) throw errorOf(fault, names[fault.kernel]);
   };
 
-  const device: Device = {
+  const device: Device<Storage> = {
     allocate(bytes) {
       const storage = Number.isSafeInteger(bytes) ? addon.allocate(session, bytes) : 0;
       if (storage !== 0) return storage;
@@ -84,19 +57,4 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
     close: () => addon.close(session),
   };
   return device;
-}
-
-function errorOf({ kind, index, limit }: Fault, where: string): SpikeError {
-  return kind === 'index'
-    ? new SpikeError('INVALID_ARGUMENT', {
-        where,
-        expected: `token ids from 0 to ${limit - 1}`,
-        received: String(index),
-      })
-    : new SpikeError('OUT_OF_MEMORY', {
-        where,
-        expected: 'memory to work in',
-        received: 'none',
-        remedy: 'use a shorter text',
-      });
 }

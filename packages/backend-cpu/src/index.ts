@@ -5,8 +5,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { createTableBackend, SpikeError, type Backend } from '@spikellm/backend';
+import { createNativeDriver } from '@spikellm/native-kernels';
 import { instructionSets, type Addon, type InstructionSet } from './addon.ts';
-import { createDriver } from './driver.ts';
+import { openDevice } from './device.ts';
 import { probe, type MachineLimits } from './limits.ts';
 import { loadAddon } from './loader.ts';
 
@@ -36,7 +37,8 @@ const DEVICES: Readonly<Record<InstructionSet, string>> = {
 export function createCpuBackend(options: CpuOptions = {}): Backend {
   const { addon, chosen, threads } = chooseMachine('createCpuBackend', options);
   const device = `${DEVICES[chosen]} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-  return createTableBackend(createDriver(addon, chosen, threads, { device, features: [chosen], threads }));
+  const report = { device, features: [chosen], threads };
+  return createTableBackend(createNativeDriver('cpu', openDevice(addon, chosen, threads), report));
 }
 
 /**

@@ -1,6 +1,7 @@
-/** Probes of the machine: native/kernels/probes.inc.h, on a session of their own. */
+/** Probes of the machine, of @spikellm/native-kernels, on a session of their own. */
+import type { Device } from '@spikellm/native-kernels';
 import type { Addon, InstructionSet, Storage } from './addon.ts';
-import { openDevice, type Device } from './device.ts';
+import { openDevice } from './device.ts';
 
 /** What the machine can do at most with one instruction set and so many threads. */
 export interface MachineLimits {
@@ -57,7 +58,7 @@ export async function probe(
  * @param most - what one run can do
  */
 async function bestRate(
-  device: Device,
+  device: Device<Storage>,
   kernel: string,
   operands: readonly Storage[],
   amount: number,

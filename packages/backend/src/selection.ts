@@ -36,8 +36,6 @@ export async function firstAvailable(candidates: readonly BackendCandidate[]): P
   const passed: { name: string; error: SpikeError }[] = [];
   for (const { name, open } of candidates) {
     try {
-      // One after the other: what comes later is only a substitute.
-      // oxlint-disable-next-line no-await-in-loop
       return { backend: await open(), passed };
     } catch (error) {
       if (!(error instanceof SpikeError && CANNOT_RUN.includes(error.code))) throw error;

@@ -1,4 +1,4 @@
-/** The addon as a `Driver`: storages are shares of native memory, work is queued on one session. */
+/** The kernels of ../native on a device, as a `Driver`. */
 import {
   bytesPerElement,
   newElements,
@@ -9,37 +9,35 @@ import {
   type KernelName,
   type Letters,
 } from '@spikellm/backend';
-import type { Addon, InstructionSet, Storage } from './addon.ts';
-import { openDevice, type Device } from './device.ts';
+import type { Device } from './device.ts';
 import { kernelCalls, type AnyKernelCall, type KernelCall, type Packing } from './kernels.ts';
 import { trainingCalls } from './training-kernels.ts';
 
 /** Constants on the device, by name, packed or as they are. */
-interface Kept {
+interface Kept<Storage> {
   readonly storages: Readonly<Record<string, Storage>>;
   /** Those of `storages` that are not the caller's. */
   readonly own: readonly Storage[];
   readonly bytes: number;
 }
 /** What `prepare` keeps. */
-interface Prepared extends Kept {
+interface Prepared<Storage> extends Kept<Storage> {
   readonly call: KernelCall;
 }
 
-export function createDriver(
-  addon: Addon,
-  instructionSet: InstructionSet,
-  threads: number,
+/** A driver of the name `name` for every kernel; it owns `device` and closes it. */
+export function createNativeDriver<Storage>(
+  name: string,
+  device: Device<Storage>,
   report: BackendReport,
 ): Driver<Storage> {
-  const device = openDevice(addon, instructionSet, threads);
   return {
-    name: 'cpu',
+    name,
     report,
     kernels: Object.fromEntries(
-      Object.entries({ ...kernelCalls, ...trainingCalls }).map(([name, call]) => [
-        name,
-        implementation(device, name, call),
+      Object.entries({ ...kernelCalls, ...trainingCalls }).map(([kernel, call]) => [
+        kernel,
+        implementation(device, kernel, call),
       ]),
     ) as Partial<Record<KernelName, Implementation<Storage>>>,
     allocate: (type, length) => device.allocate(length * bytesPerElement(type)),
@@ -59,9 +57,13 @@ export function createDriver(
  * One kernel of the table. Constants from the host are lent to the packing kernel, which is queued like all others, or
  * kept where there is none; those on the device are borrowed.
  */
-function implementation(device: Device, name: string, anyCall: AnyKernelCall): Implementation<Storage> {
+function implementation<Storage>(
+  device: Device<Storage>,
+  name: string,
+  anyCall: AnyKernelCall,
+): Implementation<Storage> {
   return {
-    prepare(constants, letters, attributes): Prepared {
+    prepare(constants, letters, attributes): Prepared<Storage> {
       const call = typeof anyCall === 'function' ? anyCall(attributes as never) : anyCall;
       const kept =
         call.pack === undefined
@@ -70,7 +72,7 @@ function implementation(device: Device, name: string, anyCall: AnyKernelCall): I
       return { ...kept, call };
     },
     run({ operands, letters, attributes, scalars, packed, signal }) {
-      const { call, storages } = packed as Prepared;
+      const { call, storages } = packed as Prepared<Storage>;
       device.run(
         call.native ?? name,
         call.operands.map((operand) => operands[operand] ?? storages[operand]),
@@ -78,16 +80,16 @@ function implementation(device: Device, name: string, anyCall: AnyKernelCall): I
         signal,
       );
     },
-    packedBytes: (packed) => (packed as Prepared).bytes,
+    packedBytes: (packed) => (packed as Prepared<Storage>).bytes,
     release: (packed) => {
-      for (const storage of (packed as Prepared).own) device.release(storage);
+      for (const storage of (packed as Prepared<Storage>).own) device.release(storage);
     },
   };
 }
 
-type Constants = Readonly<Record<string, ElementArray | Storage>>;
+type Constants<Storage> = Readonly<Record<string, ElementArray | Storage>>;
 
-function keep(device: Device, constants: Constants): Kept {
+function keep<Storage>(device: Device<Storage>, constants: Constants<Storage>): Kept<Storage> {
   const own: Storage[] = [];
   let bytes = 0;
   const storageOf = (given: ElementArray | Storage): Storage => {
@@ -102,13 +104,13 @@ function keep(device: Device, constants: Constants): Kept {
   return { storages, own, bytes };
 }
 
-function pack(
-  device: Device,
+function pack<Storage>(
+  device: Device<Storage>,
   { kernel, constants: order, numbers: numbersOf }: Packing,
-  constants: Constants,
+  constants: Constants<Storage>,
   letters: Letters,
   attributes: object,
-): Kept {
+): Kept<Storage> {
   const numbers = numbersOf(letters, attributes as never);
   const bytes = device.packedBytes(kernel, numbers);
   const storage = device.allocate(bytes);

@@ -1,4 +1,4 @@
-/** How each kernel of the table is called in the addon: the order of its operands and numbers, as native/kernels say. */
+/** How each kernel of the table is called in C++: the order of its operands and numbers, as native/kernels say. */
 import type { GifFormat, KernelName, Letters } from '@spikellm/backend';
 
 type Gif = GifFormat & { readonly classes: readonly number[] };
@@ -13,7 +13,7 @@ export type Attributes = Gif & {
 export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
 
 export interface KernelCall {
-  /** Its name in the addon, where that is not the name in the table. */
+  /** Its name in C++, where that is not the name in the table. */
   readonly native?: string;
   /** Operands by name; `packed` is what the packing kernel wrote. Without one, constants are operands as they are. */
   readonly operands: readonly string[];

@@ -1,11 +1,11 @@
 // The kernels in plain C++.
-#include "call.h"
-#include "simd_includes.h"
+#include "kernels/call.h"
+#include "kernels/simd_includes.h"
 
 namespace spikellm {
 namespace {
-#include "simd_scalar.h"
-#include "kernels.inc.h"
+#include "kernels/simd_scalar.h"
+#include "kernels/kernels.inc.h"
 }  // namespace
 
 const KernelEntry* scalarKernels() { return entries; }

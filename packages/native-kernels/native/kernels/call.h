@@ -46,5 +46,6 @@ const KernelEntry* scalarKernels();
 const KernelEntry* avx2Kernels();
 const KernelEntry* avx512Kernels();
 const KernelEntry* neonKernels();
+const KernelEntry* wasmKernels();
 
 }  // namespace spikellm
