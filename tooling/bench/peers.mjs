@@ -46,6 +46,7 @@ const report = {
   onnxruntime: {},
   ratios: {},
   shares: {},
+  momentShares: {},
   spreads: {},
   reasons: {},
 };

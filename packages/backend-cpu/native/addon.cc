@@ -45,11 +45,13 @@ napi_value open(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/// allocate(session, bytes): number, 0 where there is no memory
+/// allocate(session, bytes, lasting): number, 0 where there is no memory
 napi_value allocate(napi_env env, napi_callback_info info) {
-  const Arguments<2> given(env, info);
+  const Arguments<3> given(env, info);
   Session& session = sessionOf(env, given[0]);
-  auto buffer = Buffer::create(session.device.memory(), static_cast<size_t>(numberOf(env, given[1])));
+  const auto bytes = static_cast<size_t>(numberOf(env, given[1]));
+  auto buffer = boolOf(env, given[2]) ? Buffer::createLasting(session.device.slabs(), bytes)
+                                      : Buffer::create(session.device.memory(), bytes);
   return makeNumber(env, buffer == nullptr ? 0 : session.keep(std::move(buffer)));
 }
 

@@ -36,7 +36,9 @@
         'device.cc',
         'instruction_sets.cc',
         'memory.cc',
+        'pages.cc',
         'pool.cc',
+        'slabs.cc',
       ],
       'conditions': [
         ['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}],

@@ -10,6 +10,7 @@
 
 #include "memory.h"
 #include "pool.h"
+#include "slabs.h"
 
 namespace spikellm {
 
@@ -46,6 +47,8 @@ class Device {
   void join();
 
   const std::shared_ptr<BlockCache>& memory() const { return memory_; }
+  /// Memory for weights. Used by one thread.
+  Slabs& slabs() { return slabs_; }
 
   // What kernels ask for, see kernels/call.h.
   void forEach(size_t count, Body body, const void* context);
@@ -66,6 +69,7 @@ class Device {
 
   const KernelEntry* kernels_;
   std::shared_ptr<BlockCache> memory_ = std::make_shared<BlockCache>();
+  Slabs slabs_;
   Pool pool_;
   std::deque<Entry> queue_;
   std::mutex mutex_;

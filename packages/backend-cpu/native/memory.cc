@@ -1,11 +1,9 @@
 #include "memory.h"
 
-#include <cstdlib>
 #include <cstring>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "pages.h"
+#include "slabs.h"
 
 namespace spikellm {
 
@@ -16,42 +14,11 @@ constexpr size_t SPARE = 2 * ALIGNMENT;
 /// Blocks below this are left to the C library.
 constexpr size_t SMALLEST_KEPT = 65536;
 constexpr size_t MOST_KEPT = size_t{128} << 20;
-
-/// Zeros, and how they are given back.
-#ifdef __linux__
-/// Weights are read as streams, which pages of this size make faster by a quarter and more; Linux gives them to those who
-/// ask. Blocks below it are left to the C library.
-constexpr size_t HUGE_PAGE = size_t{2} << 20;
-/// A multiple of every usual page size.
-constexpr size_t PAGE = size_t{64} << 10;
-
-size_t mappedBytes(size_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
-
-void* allocateZeros(size_t bytes) {
-  if (bytes < HUGE_PAGE) return std::calloc(bytes, 1);
-  const size_t mapped = mappedBytes(bytes);
-  void* memory = mmap(nullptr, mapped + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return nullptr;
-  auto* start = static_cast<uint8_t*>(memory);
-  const size_t before = (HUGE_PAGE - reinterpret_cast<uintptr_t>(start) % HUGE_PAGE) % HUGE_PAGE;
-  if (before > 0) munmap(start, before);
-  munmap(start + before + mapped, HUGE_PAGE - before);
-  madvise(start + before, mapped, MADV_HUGEPAGE);
-  return start + before;
-}
-void freeBlock(void* block, size_t bytes) {
-  if (bytes < HUGE_PAGE) std::free(block);
-  else munmap(block, mappedBytes(bytes));
-}
-#else
-void* allocateZeros(size_t bytes) { return std::calloc(bytes, 1); }
-void freeBlock(void* block, size_t) { std::free(block); }
-#endif
 }  // namespace
 
 void BlockCache::clear() {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& [bytes, block] : blocks_) freeBlock(block, bytes);
+  for (const auto& [bytes, block] : blocks_) freeZeros(block, bytes);
   blocks_.clear();
   kept_ = 0;
 }
@@ -79,7 +46,7 @@ void BlockCache::give(void* block, size_t bytes) {
       return;
     }
   }
-  freeBlock(block, bytes);
+  freeZeros(block, bytes);
 }
 
 std::shared_ptr<Buffer> Buffer::create(std::shared_ptr<BlockCache> cache, size_t bytes) {
@@ -90,6 +57,15 @@ std::shared_ptr<Buffer> Buffer::create(std::shared_ptr<BlockCache> cache, size_t
   buffer->data_ = reinterpret_cast<uint8_t*>((address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   buffer->bytes_ = bytes;
   buffer->cache_ = std::move(cache);
+  return buffer;
+}
+
+std::shared_ptr<Buffer> Buffer::createLasting(Slabs& slabs, size_t bytes) {
+  auto buffer = std::make_shared<Buffer>();
+  buffer->share_ = slabs.take(bytes);
+  if (buffer->share_ == nullptr) return nullptr;
+  buffer->data_ = buffer->share_.get();
+  buffer->bytes_ = bytes;
   return buffer;
 }
 

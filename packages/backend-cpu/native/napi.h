@@ -29,6 +29,11 @@ inline int32_t intOf(napi_env env, napi_value value) {
   napi_get_value_int32(env, value, &number);
   return number;
 }
+inline bool boolOf(napi_env env, napi_value value) {
+  bool truth = false;
+  napi_get_value_bool(env, value, &truth);
+  return truth;
+}
 inline napi_value makeNumber(napi_env env, double number) {
   napi_value value;
   napi_create_double(env, number, &value);

@@ -20,8 +20,8 @@ export interface Addon {
   kernels(): string[];
   /** `operands` and `numbers` are where `run` finds its arguments; they must live as long as the session. */
   open(instructionSet: InstructionSet, threads: number, operands: Int32Array, numbers: Float64Array): Session;
-  /** Zero-filled memory; 0 where there is none. */
-  allocate(session: Session, bytes: number): Storage | 0;
+  /** Zero-filled memory; 0 where there is none. What stays, such as packed weights, lies side by side on large pages. */
+  allocate(session: Session, bytes: number, lasting: boolean): Storage | 0;
   release(session: Session, storage: Storage): void;
   write(session: Session, storage: Storage, data: ElementArray): void;
   /** Fills `into` with the storage after the work queued so far. */

@@ -25,8 +25,8 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
   };
 
   const device: Device<Storage> = {
-    allocate(bytes) {
-      const storage = Number.isSafeInteger(bytes) ? addon.allocate(session, bytes) : 0;
+    allocate(bytes, lasting = false) {
+      const storage = Number.isSafeInteger(bytes) ? addon.allocate(session, bytes, lasting) : 0;
       if (storage !== 0) return storage;
       throw new SpikeError('OUT_OF_MEMORY', {
         where: 'backend-cpu',

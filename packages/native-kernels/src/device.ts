@@ -7,8 +7,8 @@ export const MOST_NUMBERS = 64;
 
 /** Memory and a queue. Storages are valid until they are released, and the work queued before still sees them. */
 export interface Device<Storage> {
-  /** Zero-filled memory. Errors: OUT_OF_MEMORY. */
-  allocate(bytes: number): Storage;
+  /** Zero-filled memory; `lasting` says that it stays, as packed weights do. Errors: OUT_OF_MEMORY. */
+  allocate(bytes: number, lasting?: boolean): Storage;
   /** Memory with a copy of `data`. Errors: OUT_OF_MEMORY. */
   upload(data: ElementArray): Storage;
   write(storage: Storage, data: ElementArray): void;

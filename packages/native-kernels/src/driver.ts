@@ -113,7 +113,7 @@ function pack<Storage>(
 ): Kept<Storage> {
   const numbers = numbersOf(letters, attributes as never);
   const bytes = device.packedBytes(kernel, numbers);
-  const storage = device.allocate(bytes);
+  const storage = device.allocate(bytes, true);
   const lent: Storage[] = [];
   const storages = order.map((constant) => {
     const given = constants[constant];

@@ -38,11 +38,14 @@ export async function compareModels(report, part, files) {
     each(sides, (side) => side.prompt({ tokens: promptTokens })),
   );
   note(`${part}: ${rounds} rounds of ${decodeTokens} decoded tokens`);
-  const decodes = await alternate(
-    rounds,
-    each(sides, (side) => side.decode({ tokens: decodeTokens })),
-  );
-  await keepLimits(report, own);
+  const decodes = await alternate(rounds, {
+    limits: own && (() => keepLimits(report, own)),
+    ...each(sides, (side) => side.decode({ tokens: decodeTokens })),
+  });
+  if (part === 'q4') {
+    const shareOf = (rate, { readGBs }) => (rate * own.info.bytesPerToken) / 1e9 / readGBs;
+    keepMoment(report, 'decodeBandwidth', decodes.spikellm, decodes.limits, shareOf);
+  }
 
   for (const [name, side] of Object.entries(sides)) {
     const rates = { prompt: spreadOrNull(prompts[name]), decode: spreadOrNull(decodes[name]) };
@@ -89,6 +92,11 @@ export async function compareKernels(report) {
     matMulNBitsGops: spreadOrNull(values.matMulNBits),
     oneTokenGBs: spreadOrNull(values.oneTokenNBits),
   };
+  const moment = (share, limit, ours) =>
+    keepMoment(report, share, ours, values.limits, (rate, limits) => rate / limits[limit]);
+  moment('intGemm', 'int8Gops', values.spikingLinear);
+  moment('oneToken', 'readGBs', values.oneToken);
+  moment('f32Gemm', 'f32Gflops', values.floatLinear);
   keepRatio(report, 'linear', values.spikingLinear, values.matMulNBits);
   keepRatio(report, 'linearOneToken', values.oneToken, values.oneTokenNBits);
   own?.stop();
@@ -141,9 +149,17 @@ async function open(report, name, part, env, options) {
   }
 }
 
-/** The best of what the machine has shown so far: what else runs on it can only lower a limit. */
+/** Shares of what the machine could do in the same round, which on shared hardware is not what it could do at best. */
+function keepMoment(report, share, ours, limits, shareOf) {
+  report.momentShares[share] = ours && spreadOrNull(ours.map((rate, round) => shareOf(rate, limits[round])));
+}
+
+/**
+ * What the machine does at most now. The report keeps the best of what it has shown so far: what else runs on it can only
+ * lower a limit.
+ */
 async function keepLimits(report, side) {
-  if (side === null || side.info.device?.startsWith('AVX2')) return;
+  if (side === null || side.info.device?.startsWith('AVX2')) return undefined;
   const found = await side.limits();
   const best = (name) => Math.max(found[name], report.limits?.[name] ?? 0);
   report.limits = {
@@ -151,6 +167,7 @@ async function keepLimits(report, side) {
     int8Gops: best('int8Gops'),
     f32Gflops: best('f32Gflops'),
   };
+  return found;
 }
 
 function keepRatio(report, name, ours, theirs) {
