@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBench } from './commands/bench.ts';
+import { addCompare } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEval } from './commands/eval.ts';
 import { addGenerate } from './commands/generate.ts';
@@ -20,6 +21,7 @@ export function createProgram(session: Session): Command {
       writeErr: (text) => void session.stderr.write(text),
       outputError: () => {}, // main says it
     });
-  for (const add of [addQuantize, addEval, addGenerate, addInspect, addBench, addDemo]) add(program, session);
+  for (const add of [addQuantize, addEval, addGenerate, addInspect, addCompare, addBench, addDemo])
+    add(program, session);
   return program;
 }

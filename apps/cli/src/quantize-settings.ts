@@ -49,22 +49,34 @@ const schedules = oneOf(['constant', 'cosine']);
 const ranges = oneOf(['lossless', 'published']);
 const masks = oneOf(['shared', 'own']);
 
+/** What does not choose a method or salient channels. */
+export type CommonOptions = Omit<
+  SettingsOptions,
+  'pipeline' | 'steps' | 'salient' | 'saliency' | 'granularity'
+>;
+
 export function withSettings(command: Command): Command {
-  const { pipeline, weightBits, activationBits, steps, salient, saliency, granularity } = DEFAULT_SETTINGS;
-  const { range, key, mask, seed, training } = DEFAULT_SETTINGS;
-  return command
+  const { pipeline, steps, salient, saliency, granularity } = DEFAULT_SETTINGS;
+  command
     .addOption(option('--pipeline <name>', 'method', pipelines).default(pipeline))
-    .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(weightBits))
-    .addOption(
-      option('--head-bits <n>', 'bits of embedding and head', headBits).default(DEFAULT_SETTINGS.headBits),
-    )
-    .addOption(option('--abits <n>', 'bits of a spike', spikeBits).default(activationBits))
     .addOption(option('--steps <n>', 'spike steps of a salient channel', stepCounts).default(steps))
     .addOption(option('--salient <p>', 'share of salient channels', shares).default(salient))
     .addOption(option('--saliency <metric>', 'what ranks channels', metrics).default(saliency))
     .addOption(
       option('--granularity <unit>', 'what fisher gives steps to', granularities).default(granularity),
+    );
+  return withCommonSettings(command);
+}
+
+/** The settings that do not choose a method. */
+export function withCommonSettings(command: Command): Command {
+  const { weightBits, activationBits, range, key, mask, seed, training } = DEFAULT_SETTINGS;
+  return command
+    .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(weightBits))
+    .addOption(
+      option('--head-bits <n>', 'bits of embedding and head', headBits).default(DEFAULT_SETTINGS.headBits),
     )
+    .addOption(option('--abits <n>', 'bits of a spike', spikeBits).default(activationBits))
     .addOption(option('--range <range>', 'codes of a salient channel', ranges).default(range))
     .addOption(
       option('--kv <quantiser>', 'how cached keys are quantised', oneOf(KEY_QUANTISERS)).default(key),
@@ -99,14 +111,20 @@ export function withSettings(command: Command): Command {
 }
 
 export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
+  ...commonSettingsOf(options),
   pipeline: options.pipeline,
-  weightBits: options.wbits,
-  headBits: options.headBits,
-  activationBits: options.abits,
   steps: options.steps,
   salient: options.salient,
   saliency: options.saliency,
   granularity: options.granularity,
+});
+
+/** The settings of these options, and the default method. */
+export const commonSettingsOf = (options: CommonOptions): QuantizeSettings => ({
+  ...DEFAULT_SETTINGS,
+  weightBits: options.wbits,
+  headBits: options.headBits,
+  activationBits: options.abits,
   range: options.range,
   key: options.kv,
   mask: options.mask,

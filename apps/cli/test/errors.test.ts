@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MODEL, run, scratch, TEXT } from './run.ts';
 
-const COMMANDS = ['quantize', 'eval', 'generate', 'inspect', 'demo'];
+const COMMANDS = ['quantize', 'eval', 'generate', 'inspect', 'compare', 'demo'];
 
 /** One sentence on stderr, nothing on stdout, exit 1. */
 async function expectRefusal(argv: string[], sentence: string): Promise<void> {

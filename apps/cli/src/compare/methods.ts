@@ -1,0 +1,71 @@
+import type { QuantizeSettings } from '@spikellm/calibration';
+import { SpikeError } from '@spikellm/backend';
+
+/** A row of the comparison. To add one is to add a line to {@link METHODS}. */
+export interface Method {
+  readonly name: string;
+  /** As a table says it. */
+  readonly title: string;
+  /** What it changes in the settings of the command line; null for the model as it is. */
+  readonly settings: Partial<QuantizeSettings> | null;
+  /** It trains: minutes where others take seconds, so it runs when it is named. */
+  readonly trains?: true;
+}
+
+const ONE_STEP = { steps: 1, salient: 0 } as const;
+/** The two settings of the paper's W4A4. */
+const TWO_STEPS = { steps: 2, salient: 0.1 } as const;
+const FOUR_STEPS = { steps: 4, salient: 0.05 } as const;
+
+export const METHODS: readonly Method[] = [
+  { name: 'float', title: 'float', settings: null },
+  { name: 'rtn', title: 'round-to-nearest', settings: { pipeline: 'rtn', ...ONE_STEP } },
+  { name: 'rtn-t2', title: 'round-to-nearest, T=2 in 10 %', settings: { pipeline: 'rtn', ...TWO_STEPS } },
+  { name: 'rtn-t4', title: 'round-to-nearest, T=4 in 5 %', settings: { pipeline: 'rtn', ...FOUR_STEPS } },
+  {
+    name: 'fisher',
+    title: 'round-to-nearest, fisher, T=2 in 10 %',
+    settings: { pipeline: 'rtn', saliency: 'fisher', ...TWO_STEPS },
+  },
+  { name: 'smoothquant', title: 'SmoothQuant', settings: { pipeline: 'smoothquant', ...ONE_STEP } },
+  {
+    name: 'smoothquant-t2',
+    title: 'SmoothQuant, T=2 in 10 %',
+    settings: { pipeline: 'smoothquant', ...TWO_STEPS },
+  },
+  {
+    name: 'smoothquant-t4',
+    title: 'SmoothQuant, T=4 in 5 %',
+    settings: { pipeline: 'smoothquant', ...FOUR_STEPS },
+  },
+  { name: 'omniquant', title: 'OmniQuant', settings: { pipeline: 'omniquant', ...ONE_STEP }, trains: true },
+  {
+    name: 'omniquant-t2',
+    title: 'OmniQuant, T=2 in 10 % (SpikeLLM)',
+    settings: { pipeline: 'omniquant', ...TWO_STEPS },
+    trains: true,
+  },
+  {
+    name: 'omniquant-t4',
+    title: 'OmniQuant, T=4 in 5 % (SpikeLLM)',
+    settings: { pipeline: 'omniquant', ...FOUR_STEPS },
+    trains: true,
+  },
+];
+
+/** Methods by their names in a list with commas, each once, in the order given. Errors: INVALID_ARGUMENT. */
+export function parseMethods(text: string): Method[] {
+  const names = [...new Set(text.split(',').map((name) => name.trim()))];
+  if (names.join() === 'all') return [...METHODS];
+  return names.map((name) => {
+    const found = METHODS.find((method) => method.name === name);
+    if (found !== undefined) return found;
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: '--methods',
+      expected: `all, or names among ${METHODS.map((method) => method.name).join(', ')}, with commas between them`,
+      received: name === '' ? 'an empty name' : name,
+    });
+  });
+}
+
+export const QUICK_METHODS: readonly Method[] = METHODS.filter(({ trains }) => trains === undefined);

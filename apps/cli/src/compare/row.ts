@@ -1,0 +1,60 @@
+import type { QuantizeSettings } from '@spikellm/calibration';
+import type { OperationReport } from '@spikellm/evaluation';
+import type { LinearGroup } from '@spikellm/graph';
+import type { Measured } from '../measure.ts';
+
+/** What is measured of one method. */
+export interface Measurements {
+  readonly evaluation: Measured;
+  /** True bits: everything that the linears store, over their weights. */
+  readonly bitsPerWeight: number;
+  /** Mean steps of a ternary weight; null for others. */
+  readonly averageWeightSteps: number | null;
+  /** Mean steps of an input channel; null where inputs are float. */
+  readonly averageSteps: number | null;
+  readonly operations: OperationReport;
+  /** Of the tensors in the model folder. */
+  readonly bytes: number;
+  /** From the float model to the written folder; null for the float model. */
+  readonly calibrationSeconds: number | null;
+  /** Decoding one by one, a batch of one; null for a model that cannot. */
+  readonly tokensPerSecond: number | null;
+  /** The spikes of one token; null where inputs are float. */
+  readonly raster: Raster | null;
+}
+
+/** The spikes of the last token of the first window, at one input in the middle of the model. */
+export interface Raster {
+  readonly layer: number;
+  readonly group: LinearGroup;
+  /** n: a step emits 0..2^n - 1. */
+  readonly bits: number;
+  /** T of each channel. */
+  readonly steps: readonly number[];
+  /** Code of each channel. */
+  readonly codes: readonly number[];
+  /** The text of the token, and of some before it. */
+  readonly text: string;
+}
+
+interface RowHead {
+  readonly method: string;
+  readonly title: string;
+  /** Null for the model as it is. */
+  readonly settings: QuantizeSettings | null;
+}
+
+/** A method that was measured, now or in an earlier run on the same inputs. */
+export interface DoneRow extends RowHead, Measurements {
+  readonly error: null;
+  readonly cached: boolean;
+}
+
+/** A method that failed, and why. */
+export interface FailedRow extends RowHead {
+  readonly error: string;
+}
+
+export type Row = DoneRow | FailedRow;
+
+export const isDone = (row: Row): row is DoneRow => row.error === null;

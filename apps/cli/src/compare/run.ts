@@ -1,0 +1,205 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SpikeError, type Backend } from '@spikellm/backend';
+import { decodeRate, spreadOf } from '@spikellm/benchmark';
+import { quantize, type QuantizeSettings } from '@spikellm/calibration';
+import { openModelFolder, type ModelFolder } from '@spikellm/checkpoint';
+import { describeModel, tokenSpikes, type WindowOptions } from '@spikellm/evaluation';
+import { isCausal, type Decoder } from '@spikellm/graph';
+import { countText, measureDecoder, secondsSince } from '../measure.ts';
+import { openDecoder } from '../model.ts';
+import { showProgress } from '../progress.ts';
+import { note, type Session } from '../session.ts';
+import { digest, type ResultCache } from './cache.ts';
+import type { Method } from './methods.ts';
+import type { Measurements, Raster, Row } from './row.ts';
+
+/** What all methods of a comparison share. */
+export interface Comparison {
+  readonly model: ModelFolder;
+  /** See `fingerprintModel`. */
+  readonly fingerprint: string;
+  /** Of the command line; a method changes some of them. */
+  readonly settings: QuantizeSettings;
+  readonly backend: Backend;
+  /** Calibration windows of token ids. */
+  readonly calibration: readonly (readonly number[])[];
+  /** Token ids of the text that is predicted. */
+  readonly evaluation: readonly number[];
+  readonly windows: WindowOptions & { readonly maxWindows?: number | undefined };
+  readonly version: string;
+}
+
+const DECODE_TOKENS = 32;
+const DECODE_ROUNDS = 3;
+/** The prompt of `decodeRate`, and the first token after it. */
+const BEFORE_DECODING = 9;
+
+/**
+ * Runs the methods one after the other, each from the cache where it is there. A method that fails is a row with its
+ * error. Stops at an abort; what was finished until then has been handed to `onRow` and is kept.
+ */
+export async function runMethods(
+  session: Session,
+  comparison: Comparison,
+  methods: readonly Method[],
+  cache: ResultCache,
+  onRow: (row: Row) => void,
+): Promise<void> {
+  for (const [index, { name, title, settings: changes }] of methods.entries()) {
+    session.signal.throwIfAborted();
+    const settings = changes && { ...comparison.settings, ...changes };
+    const inputs = rowInputs(comparison, settings);
+    const head = { method: name, title, settings };
+    const known = await cache.find<Measurements>(inputs);
+    const label = `${index + 1} of ${methods.length}  ${name}`;
+    if (known !== undefined) {
+      announce(session, `${label}: kept from an earlier run`);
+      onRow({ ...head, ...known, error: null, cached: true });
+      continue;
+    }
+    const began = performance.now();
+    const measured = await attempt(session, comparison, settings);
+    if (measured instanceof Error) {
+      announce(session, `${label}: ${measured.message}`);
+      onRow({ ...head, error: measured.message });
+      continue;
+    }
+    await cache.keep(inputs, measured);
+    const { perplexity } = measured.evaluation;
+    announce(session, `${label}: perplexity ${perplexity.toFixed(2)} (${secondsSince(began).toFixed(1)} s)`);
+    onRow({ ...head, ...measured, error: null, cached: false });
+  }
+}
+
+/** A line for who watches. */
+function announce(session: Session, line: string): void {
+  if (session.stderr.isTTY === true) note(session, line);
+}
+
+/** The measurements of a method, or why there are none. Rejects with the signal's reason when aborted. */
+async function attempt(
+  session: Session,
+  comparison: Comparison,
+  settings: QuantizeSettings | null,
+): Promise<Measurements | Error> {
+  try {
+    return await runMethod(session, comparison, settings);
+  } catch (error) {
+    session.signal.throwIfAborted();
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Everything that decides the measurements of a row. The float model does not depend on calibration. */
+function rowInputs(
+  { fingerprint, calibration, evaluation, windows, backend, version }: Comparison,
+  settings: QuantizeSettings | null,
+) {
+  const { name, report } = backend;
+  return {
+    version,
+    model: fingerprint,
+    settings,
+    calibration: settings && digest(JSON.stringify(calibration)),
+    evaluation: digest(JSON.stringify(evaluation)),
+    windows,
+    backend: [name, report.device, report.threads],
+  };
+}
+
+async function runMethod(
+  session: Session,
+  comparison: Comparison,
+  settings: QuantizeSettings | null,
+): Promise<Measurements> {
+  if (settings === null) return measureModel(session, comparison, comparison.model, null);
+  const folder = await mkdtemp(join(tmpdir(), 'spikellm-compare-'));
+  try {
+    const out = join(folder, 'model');
+    const began = performance.now();
+    await quantizeInto(session, comparison, settings, out);
+    const seconds = secondsSince(began);
+    await using written = await openModelFolder(out);
+    return await measureModel(session, comparison, written, seconds);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function quantizeInto(
+  session: Session,
+  { model, backend, calibration: windows }: Comparison,
+  settings: QuantizeSettings,
+  out: string,
+): Promise<void> {
+  using progress = showProgress(session);
+  await quantize({
+    model,
+    out,
+    backend,
+    settings,
+    windows,
+    signal: session.signal,
+    onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
+  });
+}
+
+async function measureModel(
+  session: Session,
+  { backend, evaluation, windows }: Comparison,
+  model: ModelFolder,
+  calibrationSeconds: number | null,
+): Promise<Measurements> {
+  const { total, bytes } = await describeModel(model.config, model.tensors, { signal: session.signal });
+  using decoder = await openDecoder(session, model, backend);
+  return {
+    evaluation: await measureDecoder(session, decoder, evaluation, windows),
+    bitsPerWeight: total.bitsPerWeight,
+    averageWeightSteps: total.averageWeightSteps,
+    averageSteps: total.averageSteps,
+    operations: await countText(session, model, decoder, evaluation, windows),
+    bytes: bytes.total,
+    calibrationSeconds,
+    tokensPerSecond: await decodingRate(decoder, session.signal),
+    raster: total.averageSteps === null ? null : await rasterOf(session, model, decoder, evaluation, windows),
+  };
+}
+
+/** The median of some rounds; null for a model that cannot decode token by token, or has no room for it. */
+async function decodingRate(decoder: Decoder, signal: AbortSignal): Promise<number | null> {
+  const tokens = Math.min(DECODE_TOKENS, decoder.config.contextLength - BEFORE_DECODING);
+  if (!isCausal(decoder.spiking) || tokens < 1) return null;
+  const rates: number[] = [];
+  for (let round = 0; round < DECODE_ROUNDS; round++) rates.push(await decodeRate(decoder, tokens, signal));
+  return spreadOf(rates).median;
+}
+
+const SHOWN_TOKENS = 12;
+
+async function rasterOf(
+  { signal }: Session,
+  model: ModelFolder,
+  decoder: Decoder,
+  ids: readonly number[],
+  { window }: WindowOptions,
+): Promise<Raster> {
+  const first = ids.slice(0, window);
+  const inputs = await tokenSpikes(decoder, first, { tensors: model.tensors, signal });
+  const middle = Math.floor(decoder.config.layers / 2);
+  const input = inputs.find(({ layer, group }) => layer === middle && group === 'qkv');
+  if (input === undefined) throw new SpikeError('MISSING', MISSING_INPUT);
+  const text = (await model.tokenizer()).stream();
+  const shown = first.slice(-SHOWN_TOKENS).map((id) => text.push(id));
+  return {
+    layer: input.layer,
+    group: input.group,
+    bits: decoder.spiking!.activations.bits,
+    steps: [...input.steps],
+    codes: input.codes,
+    text: shown.join('') + text.end(),
+  };
+}
+
+const MISSING_INPUT = { where: 'raster', expected: 'an input of q, k and v', received: 'none' };
