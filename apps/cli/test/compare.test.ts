@@ -78,6 +78,9 @@ test('the table for people', async () => {
   expect(stdout).toContain('Perplexity on 2 windows of 32 tokens.');
   expect(stdout).toContain('Energy is an estimate');
   expect(stdout).toContain(`${SIMULATION_NOTE}\n`);
+  expect(stdout).not.toContain('Kept from');
+  const { stdout: again } = await compare(folder.path, 'rtn,rtn-t2');
+  expect(again).toContain('Kept from an earlier run, times as they were then: rtn-t2.\n');
 });
 
 async function comparison() {

@@ -42,11 +42,13 @@ export function tableNotes(rows: readonly DoneRow[]): string[] {
   if (first === undefined) return [];
   const { windows, window } = first.evaluation;
   const { source } = first.operations.energyTable;
+  const kept = rows.filter(({ cached }) => cached).map(({ method }) => method);
   return [
     `Perplexity on ${windows} windows of ${window} tokens. ACE and energy are per token, of the linears of all layers.`,
     `Energy is an estimate, counts times ${source}: arithmetic in additions alone where spikes permit, memory with ` +
       'every weight read once per token. Nothing of it is measured.',
     SIMULATION_NOTE,
+    ...(kept.length > 0 ? [`Kept from an earlier run, times as they were then: ${kept.join(', ')}.`] : []),
   ];
 }
 

@@ -67,7 +67,7 @@ export function drawSaliency(title: string, rows: readonly SaliencyRow[], width:
 const tickOf = (layer: number, row: number): string => (row >= 12 || layer % 4 === 0 ? String(layer) : '');
 
 /** At most so many channels of a raster are drawn, those in front. */
-const RASTER_CHANNELS = 256;
+export const RASTER_CHANNELS = 256;
 
 /** Levels in quarters of the most that a step emits; nothing drawn where nothing is emitted. */
 export function rasterRamp(bits: number): Ramp {

@@ -8,6 +8,7 @@ import {
   drawRaster,
   drawSaliency,
   groupName,
+  RASTER_CHANNELS,
   rasterRamp,
   SALIENCY_RAMP,
   trainsOf,
@@ -89,7 +90,7 @@ function scatter(measure: (typeof MEASURES)[number], rows: readonly DoneRow[]): 
     ({ name, colour, symbol }) =>
       html`<li>
         <svg width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">
-          <path d="${SYMBOL_PATHS[symbol]}" fill="${colour}" /></svg
+          <path d="${SYMBOL_PATHS[symbol]}" fill="none" stroke="${colour}" stroke-width="2" /></svg
         >${name}
       </li>`,
   );
@@ -184,6 +185,8 @@ function rasterFigure({ method, raster }: DoneRow & { readonly raster: Raster })
   const { layer, group, bits, steps, text } = raster;
   const trains = trainsOf(raster);
   const title = `The spikes of one token: ${method}`;
+  const more =
+    steps.length > RASTER_CHANNELS ? ` The first ${RASTER_CHANNELS} of ${steps.length} channels.` : '';
   const numbers = [...new Set(steps)]
     .toSorted((a, b) => a - b)
     .map((T) => {
@@ -202,7 +205,7 @@ function rasterFigure({ method, raster }: DoneRow & { readonly raster: Raster })
     });
   return figure({
     title,
-    said: `The input of ${groupName(group)} in layer ${layer}, at the last token of “${text.trim()}”. A column is a channel, a row a step, a colour how many of ${2 ** bits - 1} levels it emits; pale where a channel has a step and is silent. Channels without a second step have one row.`,
+    said: `The input of ${groupName(group)} in layer ${layer}, at the last token of “${text.trim()}”. A column is a channel, a row a step, a colour how many of ${2 ** bits - 1} levels it emits; pale where a channel has a step and is silent. Channels without a second step have one row.${more}`,
     draw: (width) => drawRaster(title, raster, width),
     legend: rampLegend(rasterRamp(bits), 'levels', true),
     numbers: numbersTable(
