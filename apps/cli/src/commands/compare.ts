@@ -82,7 +82,7 @@ async function compare(session: Session, name: string, options: CompareOptions):
   } catch (error) {
     if (!session.signal.aborted) throw error;
     if (options.json !== true && rows.length > 0) showComparison(session, rows);
-    const done = `${rows.filter(isDone).length} of ${methods.length} methods are finished and kept`;
+    const done = `${rows.filter(isDone).length} of ${methods.length} rows are kept`;
     throw new Interrupted(`Interrupted; ${done}, run the same command again to go on from there.`);
   }
   const summary = { model: name, text: options.text, backend: backend.name, device: backend.report.device };
