@@ -1,6 +1,7 @@
 import { createReferenceBackend, firstAvailable, type Backend } from '@spikellm/backend';
 import { createCpuBackend, measureLimits, type MachineLimits } from '@spikellm/backend-cpu';
 import { createWasmBackend } from '@spikellm/backend-wasm';
+import { createWebGpuBackend } from '@spikellm/backend-webgpu';
 import { note, type Session } from './session.ts';
 
 interface Candidate {
@@ -11,14 +12,16 @@ interface Candidate {
   readonly limits?: (options: { readonly threads: number }) => Promise<MachineLimits>;
 }
 
-/** The backends of this version; `auto` takes the first that this machine can run. */
+/**
+ * The backends of this version; `auto` takes the first that this machine can run. WebGPU stands last, so that it is taken
+ * by name only: it does not train, and whether it is faster depends on the GPU.
+ */
 export const BACKENDS: readonly Candidate[] = [
   { name: 'cpu', load: createCpuBackend, limits: measureLimits },
   { name: 'wasm', load: createWasmBackend },
   { name: 'reference', load: createReferenceBackend },
+  { name: 'webgpu', load: () => createWebGpuBackend() },
 ];
-
-export const PLANNED_BACKENDS = ['webgpu'];
 
 export interface BackendOptions {
   /** `auto` or the name of a candidate. */

@@ -1,6 +1,6 @@
 import { SpikeError } from '@spikellm/backend';
 import { Option, type Command } from 'commander';
-import { BACKENDS, PLANNED_BACKENDS } from './backends.ts';
+import { BACKENDS } from './backends.ts';
 
 /** What an option takes. */
 export interface Domain<T> {
@@ -79,10 +79,6 @@ export function withVerbose(command: Command, example: string): Command {
 export function withBackend(command: Command): Command {
   const names = BACKENDS.map(({ name }) => name);
   return command
-    .addOption(
-      option('--backend <name>', 'what computes', oneOf(['auto', ...names], PLANNED_BACKENDS)).default(
-        'auto',
-      ),
-    )
+    .addOption(option('--backend <name>', 'what computes', oneOf(['auto', ...names])).default('auto'))
     .addOption(option('--threads <n>', 'threads of a backend that has them', wholeAbove(0)));
 }

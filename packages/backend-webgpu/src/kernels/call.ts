@@ -1,0 +1,69 @@
+/** How a kernel of the table becomes runs of shaders. */
+import { codeType, type GifFormat, type Letters } from '@spikellm/backend';
+import type { DeviceBuffer } from '../pool.ts';
+import type { Recorder } from '../recorder.ts';
+import type { Shader } from '../shader.ts';
+
+export type Attributes = GifFormat & {
+  readonly classes: readonly number[];
+  readonly weightBits: number;
+  readonly weightChannels: readonly number[];
+  readonly eps: number;
+  readonly block: number;
+};
+export type Buffers = Readonly<Record<string, DeviceBuffer | undefined>>;
+
+export interface KernelCall {
+  /** Lists what packs the constants and returns what `run` needs; without it, constants are operands as they are. */
+  readonly pack?: (
+    recorder: Recorder & {
+      /** Memory of that many words that lives as long as the prepared kernel. */
+      keep(words: number): DeviceBuffer;
+    },
+    constants: Buffers,
+    letters: Letters,
+    attributes: Attributes,
+  ) => Record<string, DeviceBuffer>;
+  /** Lists the runs of one call. `buffers` are its operands, and what `pack` returned. */
+  readonly run: (
+    recorder: Recorder,
+    buffers: Buffers,
+    letters: Letters,
+    attributes: Attributes,
+    scalars: Letters,
+  ) => void;
+}
+
+type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
+
+/** A kernel that is one run of one shader, whose operands have the names of its bindings. */
+export const single = (
+  shader: Shader,
+  groups: (letters: Letters) => number,
+  params: Numbers,
+): KernelCall => ({
+  run: (recorder, operands, letters, attributes, scalars) =>
+    recorder.run(shader, {
+      operands,
+      params: params(letters, attributes, scalars),
+      groups: groups(letters),
+    }),
+});
+
+/** Groups for `count` invocations. */
+export const groupsOf = (count: number, { lanes }: Shader): number => Math.ceil(count / lanes);
+
+/** As `single`, one invocation an element. */
+export const elementwise = (
+  shader: Shader,
+  count: (letters: Letters) => number,
+  params: Numbers = () => [],
+): KernelCall =>
+  single(
+    shader,
+    (letters) => groupsOf(count(letters), shader),
+    (letters, attributes, scalars) => [count(letters), ...params(letters, attributes, scalars)],
+  );
+
+/** Planes of bytes that codes take. */
+export const planesOf = (attributes: Attributes): number => (codeType(attributes) === 'uint16' ? 2 : 1);

@@ -1,0 +1,97 @@
+import type { Shader } from '../shader.ts';
+import { half } from './bytes.ts';
+
+export const add: Shader = {
+  name: 'add_f32',
+  lanes: 64,
+  bindings: { a: 'read array<f32>', b: 'read array<f32>', y: 'write array<f32>' },
+  params: ['count'],
+  code: /* wgsl */ `
+// y = a + b.
+// a, b, y [count].
+// One invocation an element.
+// One float32 rounding.
+// Oracle: add of the reference backend.
+fn run(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  if (i < params.count) { y[i] = a[i] + b[i]; }
+}
+`,
+};
+
+export const swiglu: Shader = {
+  name: 'swiglu_f32',
+  lanes: 64,
+  bindings: { gate: 'read array<f32>', up: 'read array<f32>', y: 'write array<f32>' },
+  params: ['count'],
+  code: /* wgsl */ `
+// y = gate / (1 + exp(-gate)) up.
+// gate, up, y [count].
+// One invocation an element.
+// A few float32 roundings; exp is kept below the largest number.
+// Oracle: swiglu of the reference backend.
+fn run(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  if (i < params.count) { y[i] = gate[i] / (1.0 + exp(min(-gate[i], 88.0))) * up[i]; }
+}
+`,
+};
+
+export const rope: Shader = {
+  name: 'rope_f32',
+  lanes: 64,
+  bindings: { x: 'read array<f32>', cos: 'read array<f32>', sin: 'read array<f32>', y: 'write array<f32>' },
+  params: ['count', 'H', 'R', 'position'],
+  code: /* wgsl */ `
+// Halves (a, b) of each head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]).
+// x, y [N, H, 2 R], cos, sin [P, R]; count = N H R.
+// One invocation a pair.
+// Two products and their sum, in float32.
+// Oracle: rope of the reference backend.
+fn run(group: u32, lane: u32) {
+  let pair = group * LANES + lane;
+  if (pair >= params.count) { return; }
+  let R = params.R;
+  let i = pair % R;
+  let token = pair / (R * params.H);
+  let angle = (params.position + token) * R + i;
+  let at = pair / R * 2u * R + i;
+  let turned = vec2f(x[at], x[at + R]);
+  let c = cos[angle];
+  let s = sin[angle];
+  y[at] = turned.x * c - turned.y * s;
+  y[at + R] = turned.y * c + turned.x * s;
+}
+`,
+};
+
+const embeddingCode = (row: string): string => /* wgsl */ `
+// y[n] = table[ids[n]]; an id outside the table reads its last row.
+// ids [N], table [V, C], y [N, C].
+// One invocation an element.
+// Exact.
+// Oracle: embedding and embeddingHalf of the reference backend.
+fn run(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  if (i >= params.count) { return; }
+  let at = min(u32(ids[i / params.C]), params.V - 1u) * params.C + i % params.C;
+  y[i] = ${row};
+}
+`;
+
+export const embedding: Shader = {
+  name: 'embedding_f32',
+  lanes: 64,
+  bindings: { ids: 'read array<i32>', table: 'read array<u32>', y: 'write array<u32>' },
+  params: ['count', 'V', 'C'],
+  code: embeddingCode('table[at]'),
+};
+
+export const embeddingHalf: Shader = {
+  name: 'embedding_half_f32',
+  lanes: 64,
+  bindings: { ids: 'read array<i32>', table: 'read array<u32>', y: 'write array<f32>' },
+  params: ['count', 'V', 'C'],
+  needs: [half],
+  code: embeddingCode('halfOf((table[at / 2u] >> (16u * (at % 2u))) & 0xffffu)'),
+};

@@ -1,0 +1,15 @@
+import { strict as assert } from 'node:assert';
+import { describeConformance } from '@spikellm/backend-conformance';
+import { readGolden } from '@spikellm/golden';
+import { describe } from 'vitest';
+import { create, missing } from './adapter.ts';
+import { skip } from './skips.ts';
+
+describe.skipIf(missing !== undefined)('webgpu', () => {
+  describeConformance({
+    createBackend: () => create(),
+    golden: readGolden('kernels'),
+    skip,
+    expectReport: ({ device }) => assert.match(device, /^WebGPU (on|in software)/),
+  });
+});
