@@ -9,61 +9,6 @@ constexpr size_t STREAM_PIECE = 65536;
 /// Tokens up to which weights are unpacked in registers, each time they are read.
 constexpr size_t FEW_TOKENS = 4;
 
-/// Codes with the segments' padding, as bytes; wide codes in two planes.
-struct CodePlanes {
-  uint8_t* low;
-  uint8_t* high;  // null where codes are bytes
-  double* sums;   // [N, segments]
-};
-
-/// A plane of a segment, zeros where it is padded: the bits of code(c) from SHIFT on; returns the sum of the codes.
-template <int SHIFT, class Code>
-uint32_t splitPlane(const Segment& segment, const Code& code, uint8_t* plane) {
-  const auto channels = static_cast<size_t>(segment.channels), padded = static_cast<size_t>(segment.padded);
-  uint32_t sum = 0;
-  for (size_t c = 0; c < channels; c++) {
-    const uint32_t value = code(c);
-    plane[segment.at + c] = static_cast<uint8_t>(value >> SHIFT);
-    sum += value;
-  }
-  for (size_t c = channels; c < padded; c++) plane[segment.at + c] = 0;
-  return sum;
-}
-template <class Code>
-uint32_t splitSegment(const Segment& segment, const Code& code, uint8_t* low, uint8_t* high) {
-  if (high != nullptr) splitPlane<8>(segment, code, high);
-  return splitPlane<0>(segment, code, low);
-}
-
-CodePlanes newPlanes(const Call& call, size_t N, const PackedCodes& packed, bool wide) {
-  return {scratchOf<uint8_t>(call, N * packed.padded), wide ? scratchOf<uint8_t>(call, N * packed.padded) : nullptr,
-          scratchOf<double>(call, N * packed.count)};
-}
-/// Token n of the planes from its codes [C].
-template <class Code>
-void splitRow(const Code* row, size_t n, const PackedCodes& packed, const CodePlanes& planes) {
-  uint8_t* low = planes.low + n * packed.padded;
-  uint8_t* high = planes.high == nullptr ? nullptr : planes.high + n * packed.padded;
-  for (size_t g = 0; g < packed.count; g++) {
-    const Segment& segment = packed.segments[g];
-    double& sum = planes.sums[n * packed.count + g];
-    if (packed.positions == nullptr) {
-      sum = splitSegment(segment, [code = row + segment.from](size_t c) { return code[c]; }, low, high);
-    } else {
-      const auto anywhere = [row, at = packed.positions + segment.from](size_t c) { return row[at[c]]; };
-      sum = splitSegment(segment, anywhere, low, high);
-    }
-  }
-}
-template <class Code>
-CodePlanes splitCodes(const Call& call, const Code* codes, size_t N, const PackedCodes& packed) {
-  const CodePlanes planes = newPlanes(call, N, packed, sizeof(Code) > 1);
-  parallelRanges(call, N, rowGrain(packed.layout.C), [&](size_t from, size_t to) {
-    for (size_t n = from; n < to; n++) splitRow(codes + n * packed.layout.C, n, packed, planes);
-  });
-  return planes;
-}
-
 /// What a kernel needs of one linear.
 struct CodesCall {
   PackedCodes packed;
@@ -86,7 +31,9 @@ struct CodesCall {
     const Segment& segment = packed.segments[g];
     const size_t s = n * packed.layout.S + static_cast<size_t>(segment.codeClass);
     const size_t height = packed.layout.panels * ROWS, r0 = static_cast<size_t>(segment.weightClass) * height + row;
-    const double unit = scale[s], z = zero[s], codeSum = planes.sums[n * packed.count + g];
+    const double offset = high == nullptr ? CODE_OFFSET : CODE_OFFSET * 257;
+    const double unit = scale[s], z = zero[s] - offset;
+    const double codeSum = planes.sums[n * packed.count + g] - offset * segment.channels;
     const float* rowScale = packed.rowScale + r0;
     const double* rowZero = packed.rowZero + r0;
     const double* weightSums = packed.weightSums + g * height + row;
@@ -177,7 +124,8 @@ void fewTokens(const Call& call, const CodesCalls& all) {
 }
 
 /// Products of TOKENS tokens with all rows of a group of unpacked panels, `panelStride` bytes apart: [TOKENS, 64].
-template <int TOKENS, bool NARROW>
+/// SHORT: weights have up to 4 bits.
+template <int TOKENS, bool NARROW, bool SHORT>
 void groupProducts(const uint8_t* group, size_t panelStride, const uint8_t* codes, size_t stride, size_t channels,
                    int32_t* sums) {
   constexpr size_t width = GROUP * ROWS;
@@ -191,13 +139,30 @@ void groupProducts(const uint8_t* group, size_t panelStride, const uint8_t* code
     for (int m = 0; m < TOKENS; m++) {
       for (int v = 0; v < CODE_VECTORS; v++) products[m][v] = zeros();
     }
-    for (size_t c = 0; c < channels; c += 4) {
+    const auto multiply = [&](I(&to)[TOKENS][CODE_VECTORS], size_t c) {
       I w[CODE_VECTORS];
       for (int v = 0; v < CODE_VECTORS; v++) w[v] = loadBytes(weights[v] + c * ROWS);
       UNROLL(8)
       for (int m = 0; m < TOKENS; m++) {
         const I code = broadcastBytes(codes + m * stride + c);
-        for (int v = 0; v < CODE_VECTORS; v++) products[m][v] = dot<NARROW>(products[m][v], code, w[v]);
+        for (int v = 0; v < CODE_VECTORS; v++) {
+          to[m][v] = SHORT ? dotShort(to[m][v], code, w[v]) : dot<NARROW>(to[m][v], code, w[v]);
+        }
+      }
+    };
+    if constexpr (!SHORT) {
+      for (size_t c = 0; c < channels; c += 4) multiply(products, c);
+    } else {
+      for (size_t c = 0; c < channels;) {
+        const size_t end = smallerSize(channels, c + 4 * SHORT_STEPS);
+        I shorts[TOKENS][CODE_VECTORS];
+        for (int m = 0; m < TOKENS; m++) {
+          for (int v = 0; v < CODE_VECTORS; v++) shorts[m][v] = zeros();
+        }
+        for (; c < end; c += 4) multiply(shorts, c);
+        for (int m = 0; m < TOKENS; m++) {
+          for (int v = 0; v < CODE_VECTORS; v++) products[m][v] = widen(products[m][v], shorts[m][v]);
+        }
       }
     }
     for (int m = 0; m < TOKENS; m++) {
@@ -207,10 +172,16 @@ void groupProducts(const uint8_t* group, size_t panelStride, const uint8_t* code
 }
 
 using GroupProducts = void (*)(const uint8_t*, size_t, const uint8_t*, size_t, size_t, int32_t*);
-template <int TOKENS, bool NARROW>
+template <int TOKENS, bool NARROW, bool SHORT>
 GroupProducts groupProductsOf(size_t tokens) {
-  if constexpr (TOKENS == 1) return groupProducts<1, NARROW>;
-  else return tokens == TOKENS ? groupProducts<TOKENS, NARROW> : groupProductsOf<TOKENS - 1, NARROW>(tokens);
+  if constexpr (TOKENS == 1) return groupProducts<1, NARROW, SHORT>;
+  else if (tokens == TOKENS) return groupProducts<TOKENS, NARROW, SHORT>;
+  else return groupProductsOf<TOKENS - 1, NARROW, SHORT>(tokens);
+}
+template <bool NARROW>
+GroupProducts groupProductsOf(size_t tokens, int bits) {
+  if (bits <= 4) return groupProductsOf<CODE_TOKENS, true, (SHORT_STEPS > 0)>(tokens);
+  return groupProductsOf<CODE_TOKENS, NARROW, false>(tokens);
 }
 
 /// What the tokens [from, to) sum to with the panels of a group: [to - from, 64]. `unpacked` is scratch.
@@ -231,7 +202,7 @@ void groupTotals(const CodesCall& c, size_t firstPanel, size_t from, size_t to, 
     for (size_t n = from; n < to; n += CODE_TOKENS) {
       const size_t tokens = smallerSize(CODE_TOKENS, to - n);
       const size_t at = n * packed.padded + static_cast<size_t>(segment.at);
-      const auto products = groupProductsOf<CODE_TOKENS, NARROW>(tokens);
+      const auto products = groupProductsOf<NARROW>(tokens, segment.bits);
       int32_t low[CODE_TOKENS * width], high[CODE_TOKENS * width];
       products(unpacked, panelStride, c.planes.low + at, packed.padded, channels, low);
       if (wide) products(unpacked, panelStride, c.planes.high + at, packed.padded, channels, high);

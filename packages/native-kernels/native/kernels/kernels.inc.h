@@ -5,6 +5,7 @@
 #include "gif.inc.h"
 #include "codes_layout.inc.h"
 #include "panels.inc.h"
+#include "code_planes.inc.h"
 #include "codes.inc.h"
 #include "fused.inc.h"
 #include "ternary.inc.h"

@@ -15,15 +15,21 @@ inline I field(I stored) {
 template <int TOKENS, int BITS, bool NARROW>
 void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, size_t channels, int32_t* sums) {
   constexpr size_t FIELDS = 8 / BITS;
-  I even[TOKENS][PANEL_VECTORS], odd[TOKENS][PANEL_VECTORS];
-  for (int m = 0; m < TOKENS; m++) {
-    for (size_t v = 0; v < PANEL_VECTORS; v++) even[m][v] = odd[m][v] = zeros();
-  }
-  const auto multiply4 = [&](I(&to)[TOKENS][PANEL_VECTORS], size_t v, const uint8_t* four, I weight) {
-    for (int m = 0; m < TOKENS; m++) to[m][v] = dot<NARROW>(to[m][v], broadcastBytes(four + m * stride), weight);
-  };
+  constexpr bool SHORT = BITS < 8 && SHORT_STEPS > 0;
   constexpr size_t STEP = BITS == 2 ? 16 : 8;
-  for (size_t c = 0; c < channels; c += STEP, codes += STEP) {
+  using Sums = I[TOKENS][PANEL_VECTORS];
+  const auto clear = [](Sums& sums_) {
+    for (int m = 0; m < TOKENS; m++) {
+      for (size_t v = 0; v < PANEL_VECTORS; v++) sums_[m][v] = zeros();
+    }
+  };
+  const auto multiply4 = [&](Sums& to, size_t v, const uint8_t* four, I weight) {
+    for (int m = 0; m < TOKENS; m++) {
+      const I code = broadcastBytes(four + m * stride);
+      to[m][v] = SHORT ? dotShort(to[m][v], code, weight) : dot<NARROW>(to[m][v], code, weight);
+    }
+  };
+  const auto multiplyStep = [&](Sums& even, Sums& odd) {
     PREFETCH(weights + 4096);
     for (size_t v = 0; v < PANEL_VECTORS; v++) {
       const I stored = loadBytes(weights + v * LANES * 4);
@@ -35,6 +41,28 @@ void panelProducts(const uint8_t* weights, const uint8_t* codes, size_t stride, 
       }
     }
     weights += STEP / 4 / FIELDS * 64;
+    codes += STEP;
+  };
+  Sums even, odd;
+  clear(even);
+  clear(odd);
+  if constexpr (!SHORT) {
+    for (size_t c = 0; c < channels; c += STEP) multiplyStep(even, odd);
+  } else {
+    constexpr size_t STEPS = 8 * SHORT_STEPS;  // half of the channels of a step go to each
+    for (size_t c = 0; c < channels;) {
+      const size_t end = smallerSize(channels, c + STEPS);
+      Sums shortEven, shortOdd;
+      clear(shortEven);
+      clear(shortOdd);
+      for (; c < end; c += STEP) multiplyStep(shortEven, shortOdd);
+      for (int m = 0; m < TOKENS; m++) {
+        for (size_t v = 0; v < PANEL_VECTORS; v++) {
+          even[m][v] = widen(even[m][v], shortEven[m][v]);
+          odd[m][v] = widen(odd[m][v], shortOdd[m][v]);
+        }
+      }
+    }
   }
   for (int m = 0; m < TOKENS; m++) {
     for (size_t v = 0; v < PANEL_VECTORS; v++) {

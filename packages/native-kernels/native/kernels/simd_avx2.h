@@ -145,3 +145,4 @@ inline I dot(I sums, I codes, I weights) {
   sums = _mm256_add_epi32(sums, _mm256_madd_epi16(evenCodes, evenWeights));
   return _mm256_add_epi32(sums, _mm256_madd_epi16(oddCodes, oddWeights));
 }
+#include "simd_no_shorts.h"

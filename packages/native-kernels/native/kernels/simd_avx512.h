@@ -113,3 +113,4 @@ template <bool NARROW>
 inline I dot(I sums, I codes, I weights) {
   return _mm512_dpbusd_epi32(sums, codes, weights);
 }
+#include "simd_no_shorts.h"

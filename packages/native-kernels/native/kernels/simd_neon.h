@@ -103,3 +103,4 @@ template <bool NARROW>
 inline I dot(I sums, I codes, I weights) {
   return vreinterpretq_u8_u32(vdotq_u32(vreinterpretq_u32_u8(sums), codes, weights));
 }
+#include "simd_no_shorts.h"

@@ -83,3 +83,4 @@ inline I dot(I sums, I codes, I weights) {
   }
   return sums;
 }
+#include "simd_no_shorts.h"

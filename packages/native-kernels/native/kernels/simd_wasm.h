@@ -2,7 +2,7 @@
 // name means.
 
 constexpr int LANES = 4;
-constexpr int TILE_ROWS = 4;
+constexpr int TILE_ROWS = 6;
 constexpr int TILE_VECTORS = 2;
 constexpr int CODE_TOKENS = 4;
 constexpr int CODE_VECTORS = 2;
@@ -20,7 +20,11 @@ inline F add(F a, F b) { return wasm_f32x4_add(a, b); }
 inline F sub(F a, F b) { return wasm_f32x4_sub(a, b); }
 inline F mul(F a, F b) { return wasm_f32x4_mul(a, b); }
 inline F div(F a, F b) { return wasm_f32x4_div(a, b); }
+#if defined(__wasm_relaxed_simd__)
+inline F mulAdd(F a, F b, F c) { return wasm_f32x4_relaxed_madd(a, b, c); }
+#else
 inline F mulAdd(F a, F b, F c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
+#endif
 // The pseudo-minimum is its first operand unless the second is smaller; the maximum alike.
 inline F smaller(F x, F y) { return wasm_f32x4_pmin(y, x); }
 inline F larger(F x, F y) { return wasm_f32x4_pmax(y, x); }
@@ -111,11 +115,31 @@ inline I bitPairs(I x) {
 }
 
 constexpr bool UNSIGNED_WEIGHTS = true;
-/// Even and odd bytes are widened to 16 bits; weights, which several tokens share, once for all of them.
+inline I evenBytes(I x) { return wasm_v128_and(x, wasm_i16x8_const_splat(0xff)); }
+inline I oddBytes(I x) { return wasm_u16x8_shr(x, 8); }
+
+#if defined(__wasm_relaxed_simd__)
+// The products of relaxed SIMD take bytes of -128..127 and of 0..127: codes less 128, and weights of up to 7 bits.
+constexpr bool SIGNED_CODES = true;
 template <bool NARROW>
 inline I dot(I sums, I codes, I weights) {
-  const I low = wasm_i16x8_const_splat(0xff);
-  const I even = wasm_i32x4_dot_i16x8(wasm_v128_and(codes, low), wasm_v128_and(weights, low));
-  const I odd = wasm_i32x4_dot_i16x8(wasm_u16x8_shr(codes, 8), wasm_u16x8_shr(weights, 8));
+  if constexpr (NARROW) return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(codes, weights, sums);
+  const I even = wasm_i32x4_dot_i16x8(wasm_i16x8_shr(wasm_i16x8_shl(codes, 8), 8), evenBytes(weights));
+  const I odd = wasm_i32x4_dot_i16x8(wasm_i16x8_shr(codes, 8), oddBytes(weights));
   return wasm_i32x4_add(sums, wasm_i32x4_add(even, odd));
 }
+/// A run adds at most 2 * 128 * 15 to a lane.
+constexpr size_t SHORT_STEPS = 8;
+inline I dotShort(I sums, I codes, I weights) {
+  return wasm_i16x8_add(sums, wasm_i16x8_relaxed_dot_i8x16_i7x16(codes, weights));
+}
+inline I widen(I sums, I shorts) { return wasm_i32x4_add(sums, wasm_i32x4_extadd_pairwise_i16x8(shorts)); }
+#else
+template <bool NARROW>
+inline I dot(I sums, I codes, I weights) {
+  const I even = wasm_i32x4_dot_i16x8(evenBytes(codes), evenBytes(weights));
+  const I odd = wasm_i32x4_dot_i16x8(oddBytes(codes), oddBytes(weights));
+  return wasm_i32x4_add(sums, wasm_i32x4_add(even, odd));
+}
+#include "simd_no_shorts.h"
+#endif
