@@ -1,114 +1,109 @@
-/** The compiled kernels as a device. Runs are computed where they are called: nothing is queued. */
-import { SpikeError, type ElementArray } from '@spikellm/backend';
+/** The compiled kernels as a device: work is queued, and worked off by the thread that queued it. */
+import type { ElementArray } from '@spikellm/backend';
 import { errorOf, MOST_NUMBERS, MOST_OPERANDS, type Device } from '@spikellm/native-kernels';
-import { NoMemory, STACK_POINTER, type Exports, type Storage } from './module.ts';
-import { nextTurn } from './turn.ts';
+import { bytesOf, type Heap, type Storage } from './heap.ts';
+import { NoMemory, STACK_POINTER, type Exports } from './module.ts';
+import { createQueue } from './queue.ts';
 
-export function openDevice(
-  exports: Exports,
-  memory: WebAssembly.Memory,
-  onClose: () => void,
-): Device<Storage> {
-  let bytes = new Uint8Array(memory.buffer);
-  let operands: Int32Array;
-  let numbers: Float64Array;
-  const look = (): void => {
-    bytes = new Uint8Array(memory.buffer);
-    operands = new Int32Array(memory.buffer, exports.operands(), MOST_OPERANDS);
-    numbers = new Float64Array(memory.buffer, exports.numbers(), MOST_NUMBERS);
-  };
-  /** Views of the memory end where it was before it last grew. */
-  const refresh = (): void => {
-    if (bytes.buffer !== memory.buffer || bytes.length === 0) look();
-  };
-  look();
-  const places = kernelPlaces(exports, bytes);
+const MOST_BYTES = 2 ** 31;
+/** What is uploaded while work waits is copied, up to so many bytes; for more the work is done first. */
+const MOST_COPIED = 2 ** 16;
+
+export function openDevice(exports: Exports, heap: Heap, stop: () => void): Device<Storage> {
+  const queue = createQueue();
+  const places = heap.kernelPlaces();
   /** What went wrong since the last wait. */
-  let failure: SpikeError | undefined;
+  let failure: unknown;
 
-  const enter = (kernel: string, values: readonly number[]): number => {
-    if (values.length > MOST_NUMBERS) throw new Error(`internal: ${kernel} has too many numbers`);
-    refresh();
-    for (let i = 0; i < values.length; i++) numbers[i] = values[i];
-    return places.get(kernel)!;
+  /** Does the work now if nothing waits before it. */
+  const inOrder = (work: () => void): void => {
+    if (queue.idle) work();
+    else queue.push(work);
   };
+  const reserve = (storage: Storage): void => {
+    storage.address = storage.bytes < MOST_BYTES ? exports.allocate(storage.bytes) : 0;
+    if (storage.address === 0) throw heap.outOfMemory(storage.bytes);
+  };
+  /** What waits cannot throw to its caller. */
+  const recorded = (work: () => void) => () => {
+    try {
+      work();
+    } catch (error) {
+      failure ??= error;
+    }
+  };
+  const compute = (place: number, kernel: string): void => {
+    const stack: number = exports[STACK_POINTER].value;
+    try {
+      exports.run(place);
+    } catch (error) {
+      exports[STACK_POINTER].value = stack;
+      exports.abandon();
+      throw error instanceof NoMemory ? errorOf({ kind: 'memory', index: 0, limit: 0 }, kernel) : error;
+    }
+    const fault = heap.takeFault();
+    if (fault !== undefined) throw errorOf({ kind: 'index', ...fault }, kernel);
+  };
+  /** After the work queued so far. */
+  const wait = (then: () => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      queue.push(() => {
+        const found = failure;
+        failure = undefined;
+        then();
+        if (found === undefined) resolve();
+        else reject(found);
+      });
+    });
+
   const device: Device<Storage> = {
-    allocate(size) {
-      const storage = size < 2 ** 31 ? exports.allocate(size) : 0;
-      if (storage === 0) throw outOfMemory(size, memory);
+    allocate(bytes) {
+      const storage: Storage = { bytes, address: 0 };
+      if (queue.idle || bytes >= MOST_BYTES) reserve(storage);
+      else queue.push(recorded(() => reserve(storage)));
       return storage;
     },
     upload(data) {
+      if (data.byteLength > MOST_COPIED) queue.drain();
       const storage = device.allocate(data.byteLength);
       device.write(storage, data);
       return storage;
     },
     write(storage, data) {
-      refresh();
-      bytes.set(bytesOf(data), storage);
+      const kept = queue.idle ? data : (bytesOf(data).slice() as ElementArray);
+      inOrder(() => {
+        if (storage.address !== 0) heap.copyIn(storage, kept);
+      });
     },
-    release: (storage) => exports.release(storage),
-    run(kernel, storages, values, signal) {
-      if (signal?.aborted) return;
-      if (storages.length > MOST_OPERANDS) throw new Error(`internal: ${kernel} has too many operands`);
-      const place = enter(kernel, values);
-      for (let i = 0; i < storages.length; i++) operands[i] = storages[i] ?? 0;
-      const stack: number = exports[STACK_POINTER].value;
-      try {
-        exports.run(place);
-      } catch (error) {
-        if (!(error instanceof NoMemory)) throw error;
-        exports[STACK_POINTER].value = stack;
-        exports.abandon();
-        failure ??= errorOf({ kind: 'memory', index: 0, limit: 0 }, kernel);
+    release: (storage) => inOrder(() => exports.release(storage.address)),
+    run(kernel, storages, numbers, signal) {
+      if (storages.length > MOST_OPERANDS || numbers.length > MOST_NUMBERS) {
+        throw new Error(`internal: ${kernel} has too many operands or numbers`);
       }
-      failure ??= takeFault(exports, memory, kernel);
+      const place = places.get(kernel)!;
+      queue.push(
+        recorded(() => {
+          // A storage without memory has been reported.
+          if (signal?.aborted || storages.some((storage) => storage?.address === 0)) return;
+          heap.setOperands(storages);
+          heap.setNumbers(numbers);
+          compute(place, kernel);
+        }),
+      );
     },
-    packedBytes: (kernel, values) => exports.packedBytes(enter(kernel, values)),
-    async synchronize() {
-      await nextTurn();
-      const found = failure;
-      failure = undefined;
-      if (found !== undefined) throw found;
+    packedBytes(kernel, numbers) {
+      heap.setNumbers(numbers);
+      return exports.packedBytes(places.get(kernel)!);
     },
-    async read(storage, into) {
-      refresh();
-      // Now: a later run may write the storage before this one is waited for.
-      bytesOf(into).set(bytes.subarray(storage, storage + into.byteLength));
-      await device.synchronize();
+    synchronize: () => wait(() => {}),
+    read: (storage, into) =>
+      wait(() => {
+        if (storage.address !== 0) heap.copyOut(storage, into);
+      }),
+    close() {
+      queue.drain();
+      stop();
     },
-    close: onClose,
   };
   return device;
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: ElementArray): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-/** Kernels by name; the module knows them by their place in its list. */
-function kernelPlaces(exports: Exports, bytes: Uint8Array): Map<string, number> {
-  const places = new Map<string, number>();
-  for (let place = 0, at; (at = exports.kernelName(place)) !== 0; place++) {
-    places.set(String.fromCharCode(...bytes.subarray(at, bytes.indexOf(0, at))), place);
-  }
-  return places;
-}
-
-function takeFault(exports: Exports, { buffer }: WebAssembly.Memory, kernel: string): SpikeError | undefined {
-  const view = new DataView(buffer, exports.fault(), 24);
-  if (view.getInt32(0, true) === 0) return undefined;
-  view.setInt32(0, 0, true);
-  return errorOf(
-    { kind: 'index', index: view.getFloat64(8, true), limit: view.getFloat64(16, true) },
-    kernel,
-  );
-}
-
-export function outOfMemory(bytes: number, memory: WebAssembly.Memory): SpikeError {
-  return new SpikeError('OUT_OF_MEMORY', {
-    where: 'backend-wasm',
-    expected: 'a model and its caches in 2 GB, the most that WebAssembly memory holds here',
-    received: `${bytes} bytes more than the ${memory.buffer.byteLength} that are in use`,
-    remedy: 'use @spikellm/backend-cpu in Node, @spikellm/backend-webgpu in a page, or a smaller model',
-  });
 }

@@ -7,8 +7,9 @@
 import { createTableBackend, SpikeError, type Backend } from '@spikellm/backend';
 import { createNativeDriver } from '@spikellm/native-kernels';
 import { loadModule } from './assets.ts';
-import { openDevice, outOfMemory } from './device.ts';
+import { openDevice } from './device.ts';
 import { canShareMemory, supportedInstructionSets, type InstructionSet } from './features.ts';
+import { Heap } from './heap.ts';
 import { instantiate } from './module.ts';
 import { startHelpers } from './pool.ts';
 
@@ -34,8 +35,8 @@ const MOST_BYTES = 2 ** 31;
 const MOST_THREADS = 64;
 
 /**
- * A backend on WebAssembly. Kernels run when they are dispatched, on the thread that dispatches them and its helpers: a
- * page that must stay responsive meanwhile opens it in a worker.
+ * A backend on WebAssembly. Kernels are worked off in slices of some milliseconds by the thread that dispatches them and
+ * its helpers; a page that must stay smooth meanwhile opens the backend in a worker.
  *
  * Errors: INVALID_ARGUMENT (an option), UNSUPPORTED (no WebAssembly or SIMD; threads where memory cannot be shared; a
  * page whose policy refuses), MISSING (the compiled kernels cannot be had), OUT_OF_MEMORY (`reserve`).
@@ -51,10 +52,11 @@ export async function createWasmBackend(options: WasmOptions = {}): Promise<Back
     shared: threads > 1,
   });
   const exports = await instantiate(module, memory);
-  if (reserved >= MOST_BYTES || exports.reserve(reserved) === 0) throw outOfMemory(reserved, memory);
+  const heap = new Heap(exports, memory);
+  if (reserved >= MOST_BYTES || exports.reserve(reserved) === 0) throw heap.outOfMemory(reserved);
   const stop = threads > 1 ? await startHelpers(exports, module, memory, threads) : () => {};
   const report = { device: describe(isa, threads), features: [isa], threads };
-  return createTableBackend(createNativeDriver('wasm', openDevice(exports, memory, stop), report));
+  return createTableBackend(createNativeDriver('wasm', openDevice(exports, heap, stop), report));
 }
 
 function describe(isa: InstructionSet, threads: number): string {

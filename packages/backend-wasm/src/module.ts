@@ -1,7 +1,7 @@
 /** What the compiled kernels offer, as native/module.cc exports it. They trust their arguments. */
 
 /** An address in the module's memory; 0 is no address. */
-export type Storage = number & { readonly storage: unique symbol };
+export type Address = number & { readonly address: unique symbol };
 
 /** As the linker calls where the stack of a thread ends. */
 export const STACK_POINTER = '__stack_pointer';
@@ -9,10 +9,10 @@ export const STACK_POINTER = '__stack_pointer';
 export interface Exports {
   readonly [STACK_POINTER]: WebAssembly.Global<'i32'>;
   /** Zero-filled memory; 0 where there is none. */
-  allocate(bytes: number): Storage | 0;
+  allocate(bytes: number): Address | 0;
   /** Grows the memory at once to hold so many bytes more; 0 where it cannot. */
   reserve(bytes: number): number;
-  release(storage: Storage): void;
+  release(address: Address | 0): void;
   /** Where `run` finds 32-bit addresses of operands and 64-bit numbers. */
   operands(): number;
   numbers(): number;
