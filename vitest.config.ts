@@ -5,6 +5,12 @@ import shared from './tooling/vitest/src/config.ts';
 export default mergeConfig(
   shared,
   defineConfig({
-    test: { projects: ['{packages,apps,tooling}/*/vitest.config.ts', '!tooling/release/vitest.config.ts'] },
+    test: {
+      projects: [
+        '{packages,apps,tooling}/*/vitest.config.ts',
+        'tooling/browser/*/vitest.config.mjs',
+        '!tooling/release/vitest.config.ts',
+      ],
+    },
   }),
 );

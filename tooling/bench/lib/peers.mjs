@@ -9,6 +9,7 @@ export const PEERS_FOLDER = join(process.env.XDG_CACHE_HOME || tmpdir(), 'spikel
 
 const LLAMA_VERSION = '3.22.1';
 const ONNXRUNTIME_VERSION = '1.30.0';
+const WLLAMA_VERSION = '3.13.0';
 /** node-llama-cpp's binaries for the CPU; its own choice would bring over a gigabyte of CUDA and Vulkan. */
 const LLAMA_PLATFORMS = {
   'linux-x64': 'linux-x64',
@@ -23,6 +24,9 @@ const LLAMA_PLATFORMS = {
 export function installPeer(name) {
   if (name === 'onnxruntime')
     return install(name, ONNXRUNTIME_VERSION, [`onnxruntime-node@${ONNXRUNTIME_VERSION}`]);
+  if (name === 'onnxruntime-web')
+    return install(name, ONNXRUNTIME_VERSION, [`onnxruntime-web@${ONNXRUNTIME_VERSION}`]);
+  if (name === 'wllama') return install(name, WLLAMA_VERSION, [`@wllama/wllama@${WLLAMA_VERSION}`]);
   const machine = `${process.platform}-${process.arch}`;
   const platform = LLAMA_PLATFORMS[machine];
   if (platform === undefined) return { reason: `node-llama-cpp has no binary for ${machine}` };

@@ -1,8 +1,19 @@
 import { readMembers, root } from '@spikellm/boundaries/workspace';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { findChromium } from '@spikellm/browser/chromium';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bundlers } from '../src/bundlers.ts';
+import { titleOf } from '../src/page.ts';
 import { archiveOf, linesOf, run, runWithNodeOnly } from '../src/run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'spikellm-packed-'));
@@ -29,6 +40,21 @@ beforeAll(async () => {
 afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
+
+/** Uses both a module and a worker of the package. */
+const PAGE = `
+  import { createReferenceBackend, createRunner, firstAvailable } from '@spikellm/backend';
+  import { createWasmBackend } from '@spikellm/backend-wasm';
+  const { backend } = await firstAvailable([
+    { name: 'wasm', open: () => createWasmBackend({ threads: 2 }) },
+    { name: 'reference', open: createReferenceBackend },
+  ]);
+  const runner = createRunner(backend);
+  const [a, b] = [1, 2].map((x) => runner.upload({ type: 'float32', data: Float32Array.of(x), dims: [1, 1] }));
+  const { data } = await backend.read(runner.run('add_f32', { a, b }).y);
+  document.title = data[0] + ' by ' + backend.report.device;
+`;
+const chromium = findChromium();
 
 describe('packed', () => {
   test.each(published)('$name is built and comes with README and licence', async ({ folder, archive }) => {
@@ -77,10 +103,30 @@ describe('installed by npm', () => {
     expect(passed).toMatch(
       /^backend cpu is not used: .* @spikellm\/backend-cpu-\S+ \(not found\) and .* \(not found\)/,
     );
-    expect(taken).toMatch(/^backend reference: .* \(the first that this machine can run\)$/);
+    expect(taken).toMatch(/^backend wasm: WebAssembly .* \(the first that this machine can run\)$/);
   });
 
   test('spikellm prints its help', async () => {
     expect(await run(scratch, 'npx', 'spikellm', '--help')).toContain('Usage: spikellm');
+  });
+
+  describe('a page that is bundled', () => {
+    const app = join(scratch, 'app');
+    beforeAll(() => {
+      mkdirSync(app);
+      writeFileSync(join(app, 'index.html'), '<script type="module" src="./main.js"></script>');
+      writeFileSync(join(app, 'main.js'), PAGE);
+    });
+
+    test.for(Object.entries(bundlers))('by %s runs in Chromium', async ([name, bundle], { skip }) => {
+      skip(chromium === undefined && process.env.CI === undefined, 'no Chromium on this machine');
+      const out = join(scratch, name);
+      await bundle(app, out);
+      const files = readdirSync(out, { recursive: true, encoding: 'utf8' });
+      expect(files.filter((file) => /\.node$|backend-cpu/.test(file))).toEqual([]);
+      const texts = files.filter((file) => file.endsWith('.js')).map((file) => readFileSync(join(out, file)));
+      expect(texts.filter((text) => text.includes('spikellm_cpu.node'))).toEqual([]);
+      expect(await titleOf(out, chromium!)).toMatch(/^3 by WebAssembly relaxed SIMD on 2 threads$/);
+    });
   });
 });
