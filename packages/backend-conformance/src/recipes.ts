@@ -170,6 +170,27 @@ const ternaryLinear: Recipe = {
 /** Channels of one class beyond 4096, the largest codes against the largest weights. */
 const beyondBlock = { weightChannels: [4097, 0, 0, 0, 0, 0, 33], O: 17, N: 2, data: 'extremes' };
 
+/** Powers of two, odd sizes and products of both. */
+const ROTATED = [1, 2, 3, 4, 8, 9, 12, 16, 24, 63, 64, 172, 256, 257, 384];
+
+/** A symmetric matrix that is positive definite; every other row and column is 0 where the style has zero rows. */
+const hessian: Fill = ({ style, random, columns, rows }) => {
+  const wide = Array.from({ length: rows * columns }, () => random.normal());
+  const size = STYLES[style].magnitude / columns;
+  const isZero = (index: number): boolean => style === 'zeroRows' && index % 2 === 0;
+  return (row, column) => {
+    if (isZero(row) || isZero(column)) return 0;
+    let dot = row === column ? columns : 0;
+    for (let k = 0; k < columns; k++) dot += wide[row * columns + k] * wide[column * columns + k];
+    return size * dot;
+  };
+};
+/** None, for zero rows, which then are no part of a positive definite matrix. */
+const damping: Fill =
+  ({ style, random }) =>
+  () =>
+    style === 'zeroRows' ? 0 : random.uniform();
+
 /** Numbers that may be divided by. */
 const divisor: Fill =
   ({ random }) =>
@@ -208,6 +229,8 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
   gif_round_trip_backward_f32: groups,
   weight_round_trip_f32: trainedWeight,
   weight_round_trip_backward_f32: trainedWeight,
+  hadamard_f32: { axes: { C: ROTATED } },
+  cholesky_f32: { fills: { hessian, damping } },
   divide_f32: { fills: { divisor } },
   divide_backward_f32: { fills: { divisor } },
   attend_gif_block_f32: {

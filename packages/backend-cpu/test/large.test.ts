@@ -110,6 +110,28 @@ describe.each(supportedInstructionSets())('%s beyond one block', (isa) => {
   });
 });
 
+it('sums, factors and rotates a Hessian of 1100 channels as the reference does', async () => {
+  using backend = createCpuBackend({ threads: 2 });
+  const gram = async (on: Backend): Promise<Float32Array> => {
+    using runner = createRunner(on);
+    using hessian = on.allocate('float32', [1100, 1100]);
+    for (const rows of [130, 300]) runner.run('gram_f32', { x: runner.upload(floats(rows, 1100)), hessian });
+    return (await on.read(hessian)).data as Float32Array;
+  };
+  const [sums, data] = await both(gram, backend);
+  expect(firstDifference(sums, data, kernels.gram_f32.tolerance)).toBeUndefined();
+  const rotated = async (on: Backend): Promise<Float32Array> => {
+    using runner = createRunner(on);
+    const hessian = runner.upload({ type: 'float32', data, dims: [1100, 1100] });
+    const damping = runner.upload({ type: 'float32', data: new Float32Array(1100).fill(3), dims: [1100] });
+    const { factor, pivot } = runner.run('cholesky_f32', { hessian, damping });
+    expect((await on.read(pivot)).data[0]).toBe(-1);
+    return (await on.read(runner.run('hadamard_f32', { x: factor }).y)).data as Float32Array;
+  };
+  const [got, want] = await both(rotated, backend);
+  expect(firstDifference(got, want, kernels.cholesky_f32.tolerance)).toBeUndefined();
+});
+
 it('refuses a tensor that no machine has memory for', () => {
   using backend = createCpuBackend();
   const allocate = (): unknown => backend.allocate('uint8', [2 ** 52]);

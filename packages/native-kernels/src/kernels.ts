@@ -146,6 +146,7 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
     operands: ['x', 'cos', 'sin', 'y'],
     numbers: ({ N, H, R }, _, { position }) => [N, H, R, position],
   },
+  hadamard_f32: { operands: ['x', 'y'], numbers: rows },
   attend_f32: {
     operands: ['q', 'k', 'v', 'keys', 'values', 'y'],
     numbers: (letters, _, { position }) => heads(letters, position),
@@ -208,6 +209,8 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   },
   column_absmax_f32: { operands: ['x', 'largest'], numbers: rows },
   column_dot_f32: { operands: ['a', 'b', 'sum'], numbers: rows },
+  gram_f32: { operands: ['x', 'hessian'], numbers: rows },
+  cholesky_f32: { operands: ['hessian', 'damping', 'factor', 'pivot'], numbers: ({ C }) => [C] },
   kv_saliency_f32: {
     operands: ['q', 'k', 'v', 'keyScore', 'valueScore'],
     numbers: (letters) => heads(letters, 0),

@@ -6,4 +6,5 @@
 export { createAbsmaxProbe, createChannelProbe, createKvProbe, type KvScores, type Probe } from './probe.ts';
 export { allocateQuota, rankChannels, salientCount } from './quota.ts';
 export { allocateBudget, type StepGains } from './budget.ts';
+export { columnScores, weightScores } from './weights.ts';
 export { randomScores, sumQueryGroups, sumScores } from './combine.ts';

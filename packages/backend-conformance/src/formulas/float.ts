@@ -51,6 +51,20 @@ const rope: Formula = ({ x, cos, sin }, { N, H, D, R }, _, { position }) => ({
   }),
 });
 
+const hadamard: Formula = ({ x }, { N, C }) => {
+  let m = C;
+  while (m % 2 === 0) m /= 2;
+  const sharedBits = (a: number, b: number): number =>
+    sum(32, (bit) => Math.floor(a / 2 ** bit) % 2 && Math.floor(b / 2 ** bit) % 2);
+  const entry = (c: number, d: number): number => {
+    const angle = (2 * Math.PI * (c % m) * (d % m)) / m;
+    const sign = (-1) ** sharedBits(Math.floor(c / m), Math.floor(d / m));
+    return (sign * (Math.cos(angle) + Math.sin(angle))) / Math.sqrt(C);
+  };
+  const rotation = matrix(C, C, entry);
+  return { y: matrix(N, C, (n, c) => sum(C, (d) => rotation[c * C + d] * x[n * C + d])) };
+};
+
 const crossEntropy: Formula = ({ logits, targets }, { N, V }) => ({
   y: range(N).map((n) => {
     const target = logits[n * V + targets[n]];
@@ -70,5 +84,6 @@ export const floatFormulas = {
   matmul_tn_f32: matmulTn,
   swiglu_f32: swiglu,
   rope_f32: rope,
+  hadamard_f32: hadamard,
   cross_entropy_f32: crossEntropy,
 };

@@ -3,6 +3,7 @@ import { attentionFormulas } from './attention.ts';
 import { windowFormulas } from './attention-window.ts';
 import { floatFormulas } from './float.ts';
 import { fusedFormulas } from './fused.ts';
+import { hessianFormulas } from './hessian.ts';
 import type { Formula } from './formula.ts';
 import { roundTripFormulas } from './round-trip.ts';
 import { spikingFormulas } from './spiking.ts';
@@ -17,6 +18,7 @@ export const formulas: Partial<Record<KernelName, Formula>> = {
   ...attentionFormulas,
   ...ternaryFormulas,
   ...statisticsFormulas,
+  ...hessianFormulas,
   ...trainingFormulas,
   ...roundTripFormulas,
   ...windowFormulas,

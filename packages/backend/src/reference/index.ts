@@ -24,6 +24,8 @@ import {
   rope,
   swiglu,
 } from './float.ts';
+import { hadamard } from './hadamard.ts';
+import { cholesky, gram } from './hessian.ts';
 import { gateUpGif, linearGif, qkvGif } from './fused.ts';
 import { plain } from './kernel.ts';
 import {
@@ -64,6 +66,7 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   matmul_tn_f32: plain(matmulTn),
   swiglu_f32: plain(swiglu),
   rope_f32: plain(rope),
+  hadamard_f32: plain(hadamard),
   attend_f32: plain(attend),
   cross_entropy_f32: plain(crossEntropy),
   gif_encode_f32: plain(encode),
@@ -83,6 +86,8 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   column_dot_f32: plain(columnDot),
   channel_saliency_f32: plain(channelSaliency),
   kv_saliency_f32: plain(kvSaliency),
+  gram_f32: plain(gram),
+  cholesky_f32: plain(cholesky),
   rmsnorm_backward_f32: plain(rmsnormBackward),
   layernorm_f32: plain(layernorm),
   layernorm_backward_f32: plain(layernormBackward),

@@ -147,6 +147,16 @@ r and both products are rounded to float32, so that two backends that sum in flo
         ? checkRoom(letters, scalars, 'rows of the tables')
         : { expected: `tables of D/2 = ${letters.D / 2} columns`, received: `${letters.R}` },
   }),
+  hadamard_f32: kernel({
+    formula: `y[n,c] = 1 / sqrt(C) sum over c' of (-1)^(bits that a and a' share) cas(2 pi i i' / m) x[n,c'], where m is the odd
+part of C, c = a m + i, c' = a' m + i' and cas = cos + sin: a symmetric rotation that is its own inverse`,
+    source:
+      'Hadamard rotation of QuaRot, arXiv 2404.00456; for sizes that are no power of two its Kronecker product with a Hartley matrix',
+    operands: { x: input('float32', ['N', 'C']), y: output('float32', ['N', 'C']) },
+    attributes: {},
+    scalars: [],
+    tolerance: F32_SUM,
+  }),
   attend_f32: kernel({
     formula:
       'for each token in order: append k, v to the caches; y = softmax(q . keys / sqrt(D)) values over all tokens so far; query head h reads key/value head floor(h K / H)',

@@ -1,5 +1,6 @@
 import { floatKernels } from './float.ts';
 import { fusedKernels } from './fused.ts';
+import { hessianKernels } from './hessian.ts';
 import { spikingKernels } from './spiking.ts';
 import { statisticsKernels } from './statistics.ts';
 import { ternaryKernels } from './ternary.ts';
@@ -12,6 +13,7 @@ export const kernels = {
   ...fusedKernels,
   ...ternaryKernels,
   ...statisticsKernels,
+  ...hessianKernels,
   ...trainingKernels,
 } as const;
 

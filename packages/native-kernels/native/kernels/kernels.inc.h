@@ -15,6 +15,9 @@
 #include "attention.inc.h"
 #include "attention_gif.inc.h"
 #include "statistics.inc.h"
+#include "hadamard.inc.h"
+#include "gram.inc.h"
+#include "cholesky.inc.h"
 #include "training_float.inc.h"
 #include "training_loss.inc.h"
 #include "training_round.inc.h"
@@ -32,6 +35,7 @@ const KernelEntry entries[] = {
     {"matmul_tn_f32", matmulTn, nullptr},
     {"swiglu_f32", swiglu, nullptr},
     {"rope_f32", rope, nullptr},
+    {"hadamard_f32", hadamard, nullptr},
     {"attend_f32", attend, nullptr},
     {"cross_entropy_f32", crossEntropy, nullptr},
     {"gif_encode_f32", gifEncode, nullptr},
@@ -51,6 +55,8 @@ const KernelEntry entries[] = {
     {"column_absmax_f32", columnAbsmax, nullptr},
     {"column_dot_f32", columnDot, nullptr},
     {"kv_saliency_f32", kvSaliency, nullptr},
+    {"gram_f32", gram, nullptr},
+    {"cholesky_f32", cholesky, nullptr},
     {"rmsnorm_backward_f32", rmsnormBackward, nullptr},
     {"layernorm_f32", layernorm, nullptr},
     {"layernorm_backward_f32", layernormBackward, nullptr},

@@ -38,6 +38,13 @@ inline F timesPowerOf2(F x, F n) {
   const F b = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23));
   return mul(mul(x, a), b);
 }
+constexpr int DOUBLES = 4;
+using D = __m256d;
+inline D loadDoubles(const double* p) { return _mm256_loadu_pd(p); }
+inline void storeDoubles(double* p, D x) { _mm256_storeu_pd(p, x); }
+inline D broadcastDouble(double x) { return _mm256_set1_pd(x); }
+inline D subDoubles(D a, D b) { return _mm256_sub_pd(a, b); }
+inline D mulAddDoubles(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
 #include "simd_exp.h"
 
 template <class Combine>

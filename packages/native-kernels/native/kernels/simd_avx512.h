@@ -28,6 +28,13 @@ inline F larger(F x, F y) { return _mm512_max_ps(x, y); }
 inline F ifEqual(F a, F b, F x, F y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), y, x); }
 inline F roundEven(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline F timesPowerOf2(F x, F n) { return _mm512_scalef_ps(x, n); }
+constexpr int DOUBLES = 8;
+using D = __m512d;
+inline D loadDoubles(const double* p) { return _mm512_loadu_pd(p); }
+inline void storeDoubles(double* p, D x) { _mm512_storeu_pd(p, x); }
+inline D broadcastDouble(double x) { return _mm512_set1_pd(x); }
+inline D subDoubles(D a, D b) { return _mm512_sub_pd(a, b); }
+inline D mulAddDoubles(D a, D b, D c) { return _mm512_fmadd_pd(a, b, c); }
 #include "simd_exp.h"
 inline float sumOf(F x) { return _mm512_reduce_add_ps(x); }
 inline float smallestOf(F x) { return _mm512_reduce_min_ps(x); }

@@ -36,6 +36,13 @@ inline F timesPowerOf2(F x, F n) {
   const F b = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(rest, bias), 23));
   return mul(mul(x, a), b);
 }
+constexpr int DOUBLES = 2;
+using D = float64x2_t;
+inline D loadDoubles(const double* p) { return vld1q_f64(p); }
+inline void storeDoubles(double* p, D x) { vst1q_f64(p, x); }
+inline D broadcastDouble(double x) { return vdupq_n_f64(x); }
+inline D subDoubles(D a, D b) { return vsubq_f64(a, b); }
+inline D mulAddDoubles(D a, D b, D c) { return vfmaq_f64(c, a, b); }
 #include "simd_exp.h"
 inline float sumOf(F x) { return vaddvq_f32(x); }
 inline float smallestOf(F x) { return vminvq_f32(x); }

@@ -30,6 +30,15 @@ inline float sumOf(F x) { return x; }
 inline float smallestOf(F x) { return x; }
 inline float largestOf(F x) { return x; }
 
+/// Vectors of doubles, half as many to a register.
+constexpr int DOUBLES = 1;
+using D = double;
+inline D loadDoubles(const double* p) { return *p; }
+inline void storeDoubles(double* p, D x) { *p = x; }
+inline D broadcastDouble(double x) { return x; }
+inline D subDoubles(D a, D b) { return a - b; }
+inline D mulAddDoubles(D a, D b, D c) { return a * b + c; }
+
 /// The transpose of LANES rows of LANES floats; rows are `stride` and `toStride` apart.
 inline void transposeLanes(const float* from, size_t, float* to, size_t) { *to = *from; }
 

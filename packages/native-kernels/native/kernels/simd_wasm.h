@@ -42,6 +42,13 @@ inline F timesPowerOf2(F x, F n) {
   const F b = wasm_i32x4_shl(wasm_i32x4_add(rest, bias), 23);
   return mul(mul(x, a), b);
 }
+constexpr int DOUBLES = 2;
+using D = v128_t;
+inline D loadDoubles(const double* p) { return wasm_v128_load(p); }
+inline void storeDoubles(double* p, D x) { wasm_v128_store(p, x); }
+inline D broadcastDouble(double x) { return wasm_f64x2_splat(x); }
+inline D subDoubles(D a, D b) { return wasm_f64x2_sub(a, b); }
+inline D mulAddDoubles(D a, D b, D c) { return wasm_f64x2_add(wasm_f64x2_mul(a, b), c); }
 #include "simd_exp.h"
 
 template <class Combine>

@@ -1,0 +1,168 @@
+/**
+ * The loop of GPTQ (arXiv 2210.17323): columns are quantised one after the other, and each takes over what the errors of
+ * those before it cost. Written with R, H = R R^T: the value that stands for column d is
+ *
+ *   w_d + sum over i < d of (w_i - q_i) R_id / R_dd,
+ *
+ * w the given weights and q their quantised ones. That is the published loop with U = R^-1, without its inverse.
+ */
+import { createRunner, type Backend, type Runner } from '@spikellm/backend';
+import { hostTensor } from '@spikellm/graph';
+import type { FactoredHessian } from './factor.ts';
+
+/** Quantises columns in the order of a sweep. Columns are [O]. */
+export interface ColumnQuantiser {
+  /** Columns that are seen together by `begin`: a sweep hands over whole blocks. */
+  readonly block: number;
+  /** Before the columns [from, to) of one block: their values [to - from, O], less the errors of earlier blocks. */
+  begin?(from: number, to: number, values: Float32Array): void;
+  /** Quantises the n-th column of the sweep into `quantised`. */
+  column(n: number, values: Float32Array, quantised: Float32Array): void;
+}
+
+export interface Sweep {
+  /** The quantised weights [O, C], input channels in their own order. */
+  readonly weights: Float32Array;
+  /** Sum of (w - q) H (w - q)^T over outputs, damping included. */
+  readonly error: number;
+}
+
+/** Columns that are taken one by one; beyond them errors travel by matrix products. */
+const LEAF = 64;
+
+/**
+ * Quantises a weight [O, C] column by column. Halves of the columns are swept one after the other, recursively; between
+ * them one product of the backend carries the errors of the first to the second.
+ *
+ * @param weights - float32 [O, C]; dead channels become 0
+ */
+export async function sweepColumns(
+  backend: Backend,
+  weights: Float32Array,
+  hessian: FactoredHessian,
+  quantiser: ColumnQuantiser,
+): Promise<Sweep> {
+  const C = hessian.order.length;
+  using runner = createRunner(backend);
+  const state = openSweep(weights, hessian);
+  const leaf = quantiser.block * Math.ceil(LEAF / quantiser.block);
+  const sweep = async (from: number, to: number): Promise<void> => {
+    if (to - from <= leaf) {
+      sweepLeaf(state, quantiser, from, to);
+      return;
+    }
+    const middle = from + leaf * Math.ceil((to - from) / (2 * leaf));
+    await sweep(from, middle);
+    await carryErrors(runner, state, from, middle, to);
+    await sweep(middle, to);
+  };
+  await sweep(0, C);
+  return { weights: toRows(state.quantised, hessian.order), error: state.error };
+}
+
+/** Columns [C, O] in the order of the sweep. */
+interface State {
+  readonly O: number;
+  readonly C: number;
+  readonly factor: Float32Array;
+  readonly given: Float32Array;
+  readonly quantised: Float32Array;
+  /** w - q of the columns that are done. */
+  readonly errors: Float32Array;
+  /** sum over the i that have been carried of (w_i - q_i) R_id. */
+  readonly carried: Float32Array;
+  error: number;
+}
+
+function openSweep(weights: Float32Array, { order, factor, dead }: FactoredHessian): State {
+  const C = order.length;
+  const O = weights.length / C;
+  const given = new Float32Array(weights.length);
+  for (let o = 0; o < O; o++) {
+    for (let n = 0; n < C; n++) given[n * O + o] = dead[order[n]] ? 0 : weights[o * C + order[n]];
+  }
+  const blank = (): Float32Array => new Float32Array(weights.length);
+  return { O, C, factor, given, quantised: blank(), errors: blank(), carried: blank(), error: 0 };
+}
+
+/** Carries the errors of the columns [from, middle) to [middle, to): (R_ab)^T E_a. */
+async function carryErrors(
+  runner: Runner,
+  { O, C, factor, errors, carried }: State,
+  from: number,
+  middle: number,
+  to: number,
+): Promise<void> {
+  const [done, next] = [middle - from, to - middle];
+  const block = new Float32Array(done * next);
+  for (let i = 0; i < done; i++) {
+    const row = (from + i) * C;
+    block.set(factor.subarray(row + middle, row + to), i * next);
+  }
+  const { backend } = runner;
+  using a = backend.upload(hostTensor('float32', block, [done, next]));
+  using b = backend.upload(hostTensor('float32', errors.subarray(from * O, middle * O), [done, O]));
+  using y = runner.run('matmul_tn_f32', { a, b }).y;
+  const { data } = await backend.read(y);
+  addTo(carried.subarray(middle * O, to * O), data as Float32Array, 1);
+}
+
+function sweepLeaf(state: State, quantiser: ColumnQuantiser, from: number, to: number): void {
+  const { O, C, factor, given, quantised, errors, carried } = state;
+  for (let first = from; first < to; first += quantiser.block) {
+    const last = Math.min(to, first + quantiser.block);
+    if (quantiser.begin) quantiser.begin(first, last, blockValues(state, first, last));
+    for (let n = first; n < last; n++) {
+      const values = valueOf(state, n);
+      const q = quantised.subarray(n * O, (n + 1) * O);
+      quantiser.column(n, values, q);
+      const pivot = factor[n * C + n];
+      for (let o = 0; o < O; o++) {
+        errors[n * O + o] = given[n * O + o] - q[o];
+        state.error += ((values[o] - q[o]) * pivot) ** 2;
+      }
+      const e = errors.subarray(n * O, (n + 1) * O);
+      for (let d = n + 1; d < to; d++) addTo(carried.subarray(d * O, (d + 1) * O), e, factor[n * C + d]);
+    }
+  }
+}
+
+/** The value that stands for a column once all before it are done. */
+function valueOf({ O, C, factor, given, carried }: State, n: number): Float32Array {
+  const value = given.slice(n * O, (n + 1) * O);
+  addTo(value, carried.subarray(n * O, (n + 1) * O), 1 / factor[n * C + n]);
+  return value;
+}
+
+/**
+ * The values that stand for the columns [from, to) while none of them is quantised, [to - from, O]: each takes over errors
+ * of the columns before `from`, also through those in between.
+ */
+function blockValues({ O, C, factor, given, carried }: State, from: number, to: number): Float32Array {
+  const values = given.slice(from * O, to * O);
+  const free = carried.slice(from * O, to * O);
+  const column = (of: Float32Array, n: number): Float32Array =>
+    of.subarray((n - from) * O, (n - from + 1) * O);
+  for (let n = from; n < to; n++) {
+    const moved = column(free, n);
+    addTo(column(values, n), moved, 1 / factor[n * C + n]);
+    // w - v of a column that takes over errors is what it took, turned round.
+    for (let d = n + 1; d < to; d++) addTo(column(free, d), moved, -factor[n * C + d] / factor[n * C + n]);
+  }
+  return values;
+}
+
+function addTo(to: Float32Array, from: Float32Array, factor: number): void {
+  for (let i = 0; i < to.length; i++) to[i] += factor * from[i];
+}
+
+/** [C, O] in the order of a sweep to [O, C] in that of the channels. */
+export function toRows<T extends Float32Array | Uint8Array | Int8Array>(columns: T, order: Int32Array): T {
+  const C = order.length;
+  const O = columns.length / C;
+  const rows = columns.slice() as T;
+  for (let n = 0; n < C; n++) {
+    for (let o = 0; o < O; o++) rows[o * C + order[n]] = columns[n * O + o];
+  }
+  return rows;
+}
