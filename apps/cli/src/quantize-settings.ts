@@ -3,9 +3,12 @@ import {
   GRANULARITIES,
   INITIAL_SCALES,
   PIPELINES,
+  ROTATIONS,
   SALIENCY_METRICS,
+  WEIGHT_KINDS,
   type QuantizeSettings,
 } from '@spikellm/calibration';
+import { MAX_WEIGHT_STEPS } from '@spikellm/backend';
 import { KEY_QUANTISERS } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { numbers, oneOf, option, seeds, wholeBetween } from './options.ts';
@@ -23,6 +26,7 @@ export interface SettingsOptions {
   readonly range: QuantizeSettings['range'];
   readonly kv: QuantizeSettings['key'];
   readonly mask: QuantizeSettings['mask'];
+  readonly rotate: QuantizeSettings['rotate'];
   readonly seed: number;
   readonly epochs: number;
   readonly alpha: number;
@@ -31,6 +35,13 @@ export interface SettingsOptions {
   readonly lwcLr: number;
   readonly lrSchedule: QuantizeSettings['training']['schedule'];
   readonly augLoss?: boolean;
+  readonly damping: number;
+  readonly actOrder: boolean;
+  readonly weights: QuantizeSettings['gptq']['weights'];
+  readonly weightSteps: number;
+  readonly salientSteps: number;
+  readonly salientWeights: number;
+  readonly equalSteps?: number;
 }
 
 const spikeBits = numbers(
@@ -40,23 +51,35 @@ const spikeBits = numbers(
 const headBits = numbers('8, or 16 for the float type of the source', (value) => value === 8 || value === 16);
 const stepCounts = numbers('1, 2 or 4', (value) => [1, 2, 4].includes(value));
 const shares = numbers('a number from 0 to 1', (value) => value >= 0 && value <= 1);
-const pipelines = oneOf(PIPELINES, ['gptq']);
+const pipelines = oneOf(PIPELINES);
 const metrics = oneOf(SALIENCY_METRICS);
 const granularities = oneOf(GRANULARITIES);
 const rates = numbers('a number above 0, at most 1', (value) => value > 0 && value <= 1);
 const initials = oneOf(INITIAL_SCALES);
 const schedules = oneOf(['constant', 'cosine']);
 const ranges = oneOf(['lossless', 'published']);
+const weightKinds = oneOf(WEIGHT_KINDS);
+const weightSteps = wholeBetween(1, MAX_WEIGHT_STEPS);
+const meanSteps = numbers('a number from 1 to 4', (value) => value >= 1 && value <= 4);
 const masks = oneOf(['shared', 'own']);
 
 /** What does not choose a method or salient channels. */
 export type CommonOptions = Omit<
   SettingsOptions,
-  'pipeline' | 'steps' | 'salient' | 'saliency' | 'granularity'
+  | 'pipeline'
+  | 'steps'
+  | 'salient'
+  | 'saliency'
+  | 'granularity'
+  | 'weights'
+  | 'weightSteps'
+  | 'salientSteps'
+  | 'salientWeights'
+  | 'equalSteps'
 >;
 
 export function withSettings(command: Command): Command {
-  const { pipeline, steps, salient, saliency, granularity } = DEFAULT_SETTINGS;
+  const { pipeline, steps, salient, saliency, granularity, gptq } = DEFAULT_SETTINGS;
   command
     .addOption(option('--pipeline <name>', 'method', pipelines).default(pipeline))
     .addOption(option('--steps <n>', 'spike steps of a salient channel', stepCounts).default(steps))
@@ -64,13 +87,36 @@ export function withSettings(command: Command): Command {
     .addOption(option('--saliency <metric>', 'what ranks channels', metrics).default(saliency))
     .addOption(
       option('--granularity <unit>', 'what fisher gives steps to', granularities).default(granularity),
+    )
+    .addOption(option('--weights <kind>', 'gptq: what weights become', weightKinds).default(gptq.weights))
+    .addOption(
+      option('--weight-steps <n>', 'gptq: spike steps of a ternary weight', weightSteps).default(
+        gptq.weightSteps,
+      ),
+    )
+    .addOption(
+      option('--salient-steps <n>', 'gptq: those of a weight in a salient channel', weightSteps).default(
+        gptq.salientSteps,
+      ),
+    )
+    .addOption(
+      option('--salient-weights <p>', 'gptq: share of channels whose weights are salient', shares).default(
+        gptq.salientWeights,
+      ),
+    )
+    .addOption(
+      option(
+        '--equal-steps <s>',
+        'gptq: mean steps of a ternary weight, spent where they help most',
+        meanSteps,
+      ),
     );
   return withCommonSettings(command);
 }
 
 /** The settings that do not choose a method. */
 export function withCommonSettings(command: Command): Command {
-  const { weightBits, activationBits, range, key, mask, seed, training } = DEFAULT_SETTINGS;
+  const { weightBits, activationBits, range, key, mask, seed, training, gptq } = DEFAULT_SETTINGS;
   return command
     .addOption(option('--wbits <n>', 'bits of a weight', wholeBetween(2, 8)).default(weightBits))
     .addOption(
@@ -82,6 +128,11 @@ export function withCommonSettings(command: Command): Command {
       option('--kv <quantiser>', 'how cached keys are quantised', oneOf(KEY_QUANTISERS)).default(key),
     )
     .addOption(option('--mask <mask>', 'salient channels per input or per linear', masks).default(mask))
+    .addOption(
+      option('--rotate <rotation>', 'rotate the model first', oneOf(ROTATIONS)).default(
+        DEFAULT_SETTINGS.rotate,
+      ),
+    )
     .addOption(option('--seed <n>', 'draws the windows and the random saliency', seeds).default(seed))
     .addOption(
       option('--epochs <n>', 'omniquant: passes over the windows', wholeBetween(0, 1000)).default(
@@ -107,17 +158,34 @@ export function withCommonSettings(command: Command): Command {
     .addOption(
       option('--lr-schedule <name>', 'omniquant: how rates change', schedules).default(training.schedule),
     )
-    .option('--aug-loss', 'omniquant: add the distance to the float layer on spiking inputs');
+    .option('--aug-loss', 'omniquant: add the distance to the float layer on spiking inputs')
+    .addOption(
+      option('--damping <d>', 'gptq: part of the mean of a Hessian added to its diagonal', shares).default(
+        gptq.damping,
+      ),
+    )
+    .option('--no-act-order', 'gptq: take channels as they come, not those with large inputs first');
 }
 
-export const settingsOf = (options: SettingsOptions): QuantizeSettings => ({
-  ...commonSettingsOf(options),
-  pipeline: options.pipeline,
-  steps: options.steps,
-  salient: options.salient,
-  saliency: options.saliency,
-  granularity: options.granularity,
-});
+export function settingsOf(options: SettingsOptions): QuantizeSettings {
+  const common = commonSettingsOf(options);
+  return {
+    ...common,
+    pipeline: options.pipeline,
+    steps: options.steps,
+    salient: options.salient,
+    saliency: options.saliency,
+    granularity: options.granularity,
+    gptq: {
+      ...common.gptq,
+      weights: options.weights,
+      weightSteps: options.weightSteps,
+      salientSteps: options.salientSteps,
+      salientWeights: options.salientWeights,
+      ...(options.equalSteps !== undefined && { equalSteps: options.equalSteps }),
+    },
+  };
+}
 
 /** The settings of these options, and the default method. */
 export const commonSettingsOf = (options: CommonOptions): QuantizeSettings => ({
@@ -128,6 +196,7 @@ export const commonSettingsOf = (options: CommonOptions): QuantizeSettings => ({
   range: options.range,
   key: options.kv,
   mask: options.mask,
+  rotate: options.rotate,
   seed: options.seed,
   training: {
     epochs: options.epochs,
@@ -138,4 +207,5 @@ export const commonSettingsOf = (options: CommonOptions): QuantizeSettings => ({
     schedule: options.lrSchedule,
     augmentedLoss: options.augLoss ?? false,
   },
+  gptq: { ...DEFAULT_SETTINGS.gptq, damping: options.damping, actOrder: options.actOrder },
 });

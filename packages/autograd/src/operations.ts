@@ -41,6 +41,8 @@ export interface Operations {
   layernorm(x: Value, weight: Value, bias: Value | undefined, eps: number): Value;
   /** gate sigmoid(gate) up, both [N, C]. */
   swiglu(gate: Value, up: Value): Value;
+  /** x [N, C] rotated by `hadamard_f32`. */
+  hadamard(x: Value): Value;
   /** ReLU, or GELU in its tanh form, of x [N, C]. */
   activation(x: Value, of: Attributes<KernelTable['activation_f32']>['of']): Value;
   /** Rotary embedding of x [N, H D] from position 0 on. */

@@ -93,6 +93,17 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
       });
     },
 
+    hadamard(x) {
+      const rotate = (from: DeviceTensor): DeviceTensor =>
+        compute(from.dims, (y) => run('hadamard_f32', { x: from, y }));
+      return record(rotate(x.tensor), {
+        inputs: [x],
+        saved: [],
+        // The rotation is symmetric.
+        backward: (dy, gradients) => gradients.give(x, rotate(dy)),
+      });
+    },
+
     activation(x, of) {
       const computed = compute(x.tensor.dims, (y) => run('activation_f32', { x: x.tensor, y }, { of }));
       return record(computed, {

@@ -92,6 +92,21 @@ const operations: Record<string, Operation> = {
     formula: ({ x, weight, bias }) =>
       matrix(3, 5, (n, c) => norm(x, 5, 0.01, true)(n, c) * weight[c] + bias[c]),
   },
+  hadamard: {
+    inputs: { x: [3, 12] },
+    run: (tape, { x }) => tape.hadamard(x),
+    // H of 4 and, with cas(2 pi / 3) = c, the Hartley matrix of 3.
+    formula: ({ x }) =>
+      matrix(3, 12, (n, c) => {
+        const angle = (2 * Math.PI * (c % 3)) / 3;
+        return range(12).reduce((sum, d) => {
+          const shared = Math.floor(c / 3) & Math.floor(d / 3);
+          const sign = shared === 1 || shared === 2 ? -1 : 1;
+          const cas = Math.cos(angle * (d % 3)) + Math.sin(angle * (d % 3));
+          return sum + (sign * cas * x[12 * n + d]) / Math.sqrt(12);
+        }, 0);
+      }),
+  },
   swiglu: {
     inputs: { gate: [3, 5], up: [3, 5] },
     run: (tape, { gate, up }) => tape.swiglu(gate, up),

@@ -62,10 +62,15 @@ export async function fingerprintOf(options: QuantizeOptions, config: DecoderCon
 const shortened = (hash: string): string => hash.slice(0, 16);
 
 /** Those that the pipeline looks at. */
-function namedSettings({ training, ...settings }: QuantizeSettings): Fingerprint {
-  if (settings.pipeline !== 'omniquant') return settings;
-  const trained = Object.entries(training).map(([name, value]) => [`training.${name}`, value]);
-  return { ...settings, ...Object.fromEntries(trained) };
+function namedSettings({ training, gptq, ...settings }: QuantizeSettings): Fingerprint {
+  const named = (prefix: string, own: object): Fingerprint =>
+    Object.fromEntries(Object.entries(own).map(([name, value]) => [`${prefix}.${name}`, value]));
+  const { pipeline } = settings;
+  return {
+    ...settings,
+    ...(pipeline === 'omniquant' && named('training', training)),
+    ...(pipeline === 'gptq' && named('gptq', gptq)),
+  };
 }
 
 async function hashModel(

@@ -3,13 +3,17 @@ import { packCodes, type HostTensor } from '@spikellm/backend';
 import {
   hostTensor,
   inputNormName,
+  isPacked,
+  isTernary,
   kvPrefixes,
   mlpNormName,
   packedNames,
   salientTensors,
+  ternaryNames,
   type LayerWeights,
   type LinearWeights,
   type PackedRows,
+  type PackedWeight,
 } from '@spikellm/graph';
 import { Tensor } from 'onnxruntime-common';
 import type { LayerSteps } from './steps.ts';
@@ -45,16 +49,32 @@ export async function encodeLayer(
 }
 
 function encodeLinear(
-  { entry, weight, bias }: LinearWeights,
+  linear: LinearWeights,
   steps: Uint8Array | undefined,
   bits: number,
   clipping: Clipping | undefined,
 ): [string, HostTensor][] {
-  const { prefix } = entry;
+  const { prefix } = linear.entry;
   return [
-    ...packRows(entry, weight as HostTensor, bits, clipping),
-    ...(bias ? [[`${prefix}.bias`, bias] as [string, HostTensor]] : []),
+    ...weightTensors(linear, bits, clipping),
+    ...(linear.bias ? [[`${prefix}.bias`, linear.bias] as [string, HostTensor]] : []),
     ...(steps ? salientTensors(prefix, steps) : []),
+  ];
+}
+
+/** A weight that is quantised already as it is, a float one with codes of `bits` bits. */
+function weightTensors(
+  { entry, weight }: LinearWeights,
+  bits: number,
+  clipping: Clipping | undefined,
+): [string, HostTensor][] {
+  if (isPacked(weight)) return packedTensors(entry.prefix, weight);
+  if (!isTernary(weight)) return packRows(entry, weight, bits, clipping);
+  const names = ternaryNames(entry.prefix);
+  return [
+    [names.steps, weight.steps],
+    [names.trits, weight.trits],
+    [names.scale, weight.scale],
   ];
 }
 
@@ -80,11 +100,21 @@ function packRows(
     { bits, symmetric: false },
     clipping,
   );
-  const names = packedNames(prefix);
   const packed = packCodes(codes, outputs, inputs, bits);
+  return packedTensors(prefix, {
+    bits,
+    codes: hostTensor('uint8', packed, [outputs, packed.length / outputs]),
+    scale: hostTensor('float32', scale),
+    zero: hostTensor('int32', zero),
+  });
+}
+
+function packedTensors(prefix: string, { codes, scale, zero }: PackedWeight): [string, HostTensor][] {
+  const names = packedNames(prefix);
+  const { data, dims } = zero;
   return [
-    [names.codes, hostTensor('uint8', packed, [outputs, packed.length / outputs])],
-    [names.scale, hostTensor('float32', scale)],
-    [names.zero, { type: 'int16', data: Int16Array.from(zero), dims: [outputs] }],
+    [names.codes, codes],
+    [names.scale, scale],
+    [names.zero, { type: 'int16', data: Int16Array.from(data as Int32Array), dims }],
   ];
 }

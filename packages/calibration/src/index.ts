@@ -10,6 +10,7 @@ export {
   hasSalience,
   KEY_BLOCK,
   PIPELINES,
+  ROTATIONS,
   SALIENCY_METRICS,
   spikingConfig,
   type QuantizeSettings,
@@ -30,7 +31,15 @@ export { measureGradients, type GradientPassOptions } from './fisher/gradients.t
 export type { ChannelMoments, LayerMoments } from './fisher/moments.ts';
 export { planSteps, STEP_CHOICES, type StepPlan } from './fisher/plan.ts';
 export { DEFAULT_TRAINING, INITIAL_SCALES, type TrainingSettings } from './omniquant/settings.ts';
+export { DEFAULT_GPTQ, WEIGHT_KINDS, WEIGHT_STEP_CHOICES, type GptqSettings } from './gptq/settings.ts';
+export { fakeQuantise, type BaselineMethod, type FakeQuantised } from './baselines/methods.ts';
+export { quantizeBaseline, type BaselineOptions, type BaselineReport } from './baselines/model.ts';
+export { integerMethod } from './gptq/integer.ts';
+export { ternaryMethod } from './gptq/ternary.ts';
+export type { QuantisedWeight, WeightMethod } from './gptq/layer.ts';
+export { factorHessian, type FactoredHessian, type FactorOptions } from './gptq/factor.ts';
 export { applyScales, type EquivalentScales } from './equivalence.ts';
+export { rotateModel, type RotatedModel } from './rotation.ts';
 export { smoothLayer } from './smoothing.ts';
 export { DEFAULT_MEMORY, quantize, type QuantizeOptions, type QuantizeProgress } from './quantize.ts';
 export type { LayerLog, TrainingProgress } from './omniquant/pipeline.ts';

@@ -49,6 +49,7 @@ export async function runLayer<Seen = never>(
     if (to) await to.set(window, y);
     else y.dispose();
     await backend.synchronize({ signal });
+    await watch?.endWindow?.(window);
     onWindow?.();
   }
   return await watch?.read();

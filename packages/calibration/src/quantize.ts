@@ -1,11 +1,17 @@
 import type { Backend } from '@spikellm/backend';
-import { createCheckpoint, type CheckpointWriter, type ModelFolder } from '@spikellm/checkpoint';
+import {
+  createCheckpoint,
+  type CheckpointWriter,
+  type ModelFolder,
+  type TensorSource,
+} from '@spikellm/checkpoint';
 import { FLOAT_BITS, globalWeights, readLayer, tables, type DecoderConfig } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
 import { checkWindows, fingerprintOf, floatConfig } from './check.ts';
 import { encodeLayer, encodeTable } from './encode.ts';
 import { planModel } from './fisher/plan-model.ts';
 import type { StepPlan } from './fisher/plan.ts';
+import { gptqLayers } from './gptq/pipeline.ts';
 import { trainLayers, type TrainingProgress } from './omniquant/pipeline.ts';
 import {
   checkSettings,
@@ -14,6 +20,7 @@ import {
   spikingConfig,
   type QuantizeSettings,
 } from './settings.ts';
+import { rotateModel } from './rotation.ts';
 import { smoothLayer } from './smoothing.ts';
 import { collectStatistics, type StatisticsStore } from './statistics.ts';
 import { createStepChooser, type StepChooser } from './steps.ts';
@@ -22,9 +29,9 @@ import type { LayerStatistics } from './watch.ts';
 export interface QuantizeProgress {
   /**
    * `check` and `encode` count layers, `calibrate` windows times layers, `gradients` windows of each layer forward and
-   * backward, `train` updates.
+   * backward, `train` updates, `compensate` linears.
    */
-  readonly phase: 'check' | 'calibrate' | 'gradients' | 'encode' | 'train';
+  readonly phase: 'check' | 'calibrate' | 'gradients' | 'encode' | 'train' | 'compensate';
   readonly done: number;
   readonly total: number;
   /** How the layer that is being trained has come along. */
@@ -47,6 +54,8 @@ export interface QuantizeOptions {
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: QuantizeProgress) => void;
+  /** Told what a user should know and nothing stops for, such as a damping that had to be raised. */
+  readonly onNotice?: (text: string) => void;
 }
 
 /**
@@ -59,26 +68,41 @@ export interface QuantizeOptions {
 export async function quantize(options: QuantizeOptions): Promise<void> {
   const { model, out, settings, windows, resume = false } = options;
   checkSettings(settings);
-  const config = floatConfig(model);
-  checkWindows(windows, config, needsGradients(settings) ? 2 : 1);
-  const writer = await createCheckpoint(out, { fingerprint: await fingerprintOf(options, config), resume });
+  const given = floatConfig(model);
+  checkWindows(windows, given, needsGradients(settings) ? 2 : 1);
+  const writer = await createCheckpoint(out, { fingerprint: await fingerprintOf(options, given), resume });
 
+  const { config, tensors } =
+    settings.rotate === 'none'
+      ? { config: given, tensors: options.model.tensors }
+      : rotateModel(options.backend, given, options.model.tensors, settings.seed);
+  const run: Run = { ...options, tensors };
   const shards: Shards = { writer, shardName: (index) => shardName(index, config) };
-  const plan = await plannedSteps(options, config, writer);
+  const plan = await plannedSteps(run, config, writer);
   const chooseSteps: StepChooser = plan ? (layer) => plan.layers[layer] : createStepChooser(config, settings);
   if (plan) await writer.writeJson(STEPS_LOG, plan.operations);
-  if (settings.pipeline === 'omniquant') await train(options, config, shards, chooseSteps);
-  else await encode(options, config, shards, chooseSteps);
+  if (settings.pipeline === 'omniquant') await train(run, config, shards, chooseSteps);
+  else if (settings.pipeline === 'gptq') await compensate(run, config, shards, chooseSteps);
+  else await encode(run, config, shards, chooseSteps);
   const rest = shardName(config.layers, config);
-  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(model, config, settings));
-  const spiking = { ...model.config, quantization_config: spikingConfig(settings) };
-  await writer.finish(spiking, model.path);
+  if (!writer.finished.has(rest))
+    await writer.writeShard(rest, await globalTensors(tensors, config, settings));
+  const rotated = config.downRotation && { tie_word_embeddings: false, down_rotation: config.downRotation };
+  await writer.finish(
+    { ...model.config, ...rotated, quantization_config: spikingConfig(settings) },
+    model.path,
+  );
 }
 
 /** In the folder: extra multiply-adds per token, those that the quota rule would spend and those spent. */
 const STEPS_LOG = 'steps_log.json';
 /** Bytes of activations between layers that stay in memory, where nothing else is said. */
 export const DEFAULT_MEMORY = 2 ** 31;
+
+/** The options with the tensors that are quantised: those of the model, or rotated ones. */
+interface Run extends QuantizeOptions {
+  readonly tensors: Pick<TensorSource, 'info' | 'read'>;
+}
 
 interface Shards {
   readonly writer: CheckpointWriter;
@@ -87,14 +111,14 @@ interface Shards {
 
 /** The steps of all layers under one budget, where the settings ask for them. */
 async function plannedSteps(
-  { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress }: QuantizeOptions,
+  { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress }: Run,
   config: DecoderConfig,
   writer: CheckpointWriter,
 ): Promise<StepPlan | undefined> {
   if (!needsGradients(settings)) return undefined;
   return planModel({
     config,
-    tensors: model.tensors,
+    tensors,
     backend,
     settings,
     windows,
@@ -105,35 +129,41 @@ async function plannedSteps(
   });
 }
 
-function train(options: QuantizeOptions, config: DecoderConfig, shards: Shards, chooseSteps: StepChooser) {
-  const { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
+/** What the pipelines take that go through the layers of the model as far as it is quantised. */
+function layerwise(options: Run, config: DecoderConfig, shards: Shards, chooseSteps: StepChooser) {
+  const { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal } = options;
+  const spilling = { memory, folder: shards.writer.folder };
+  return { config, tensors, backend, settings, windows, ...shards, chooseSteps, spilling, signal };
+}
+
+function train(options: Run, ...rest: [DecoderConfig, Shards, StepChooser]): Promise<void> {
   return trainLayers({
-    config,
-    tensors: model.tensors,
-    backend,
-    settings,
-    windows,
-    ...shards,
-    chooseSteps,
-    spilling: { memory, folder: shards.writer.folder },
-    signal,
-    onProgress: (done, total, training) => onProgress?.({ phase: 'train', done, total, training }),
+    ...layerwise(options, ...rest),
+    onProgress: (done, total, training) => options.onProgress?.({ phase: 'train', done, total, training }),
+  });
+}
+
+function compensate(options: Run, ...rest: [DecoderConfig, Shards, StepChooser]): Promise<void> {
+  return gptqLayers({
+    ...layerwise(options, ...rest),
+    onProgress: (done, total) => options.onProgress?.({ phase: 'compensate', done, total }),
+    onNotice: options.onNotice,
   });
 }
 
 /** Round-to-nearest, after smoothing where the pipeline has it. */
 async function encode(
-  options: QuantizeOptions,
+  options: Run,
   config: DecoderConfig,
   { writer, shardName: shardOf }: Shards,
   chooseSteps: StepChooser,
 ): Promise<void> {
-  const { model, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
+  const { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
   const statistics = needsStatistics(settings)
     ? (options.statistics ??
       (await collectStatistics({
         config,
-        tensors: model.tensors,
+        tensors,
         backend,
         windows,
         store: noteStore(writer),
@@ -146,7 +176,7 @@ async function encode(
     signal?.throwIfAborted();
     const steps = chooseSteps(index, statistics?.[index]);
     if (!writer.finished.has(shardOf(index))) {
-      const weights = await readLayer(model.tensors, config, index, undefined, signal);
+      const weights = await readLayer(tensors, config, index, undefined, signal);
       const smoothed =
         settings.pipeline === 'smoothquant' ? smoothLayer(weights, config, statistics![index]) : weights;
       const { weightBits } = settings;
@@ -167,7 +197,7 @@ function shardName(index: number, { layers }: DecoderConfig): string {
 
 /** What is outside the layers: the tables packed where that is asked for, the rest as the source stores it. */
 async function globalTensors(
-  { tensors }: ModelFolder,
+  tensors: Run['tensors'],
   config: DecoderConfig,
   { headBits }: QuantizeSettings,
 ): Promise<[string, Tensor][]> {

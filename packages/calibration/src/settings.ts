@@ -1,9 +1,11 @@
-import { SpikeError, type GifRange } from '@spikellm/backend';
+import { MAX_WEIGHT_STEPS, SpikeError, type GifRange } from '@spikellm/backend';
+import { DEFAULT_GPTQ, WEIGHT_KINDS, WEIGHT_STEP_CHOICES, type GptqSettings } from './gptq/settings.ts';
 import { DEFAULT_TRAINING, INITIAL_SCALES, type TrainingSettings } from './omniquant/settings.ts';
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser, type SpikingConfig } from '@spikellm/graph';
 
-export const PIPELINES = ['rtn', 'smoothquant', 'omniquant'] as const;
+export const PIPELINES = ['rtn', 'smoothquant', 'omniquant', 'gptq'] as const;
 export const SALIENCY_METRICS = ['published', 'random', 'fisher'] as const;
+export const ROTATIONS = ['none', 'hadamard'] as const;
 export const GRANULARITIES = ['channel', 'linear'] as const;
 
 /** Everything that decides what a quantised model is, but for the model and the calibration text. */
@@ -30,10 +32,14 @@ export interface QuantizeSettings {
   readonly key: KeyQuantiser;
   /** One set of salient channels for linears that share an input, or one for each linear as published. */
   readonly mask: 'shared' | 'own';
-  /** Draws the calibration windows and the random control. */
+  /** `hadamard` rotates the float model first, so that outliers are spread over all channels. */
+  readonly rotate: (typeof ROTATIONS)[number];
+  /** Draws the calibration windows, the random control and the signs of rotations. */
   readonly seed: number;
   /** Of the omniquant pipeline. */
   readonly training: TrainingSettings;
+  /** Of the gptq pipeline. */
+  readonly gptq: GptqSettings;
 }
 
 /** W4A4 with two steps for one channel in ten. */
@@ -49,8 +55,10 @@ export const DEFAULT_SETTINGS: QuantizeSettings = {
   range: 'lossless',
   key: 'block',
   mask: 'shared',
+  rotate: 'none',
   seed: 0,
   training: DEFAULT_TRAINING,
+  gptq: DEFAULT_GPTQ,
 };
 
 /** Tokens in a block of the `block` key quantiser. */
@@ -66,7 +74,7 @@ const whole =
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
 const DOMAINS: Record<
-  Exclude<keyof QuantizeSettings, 'training'>,
+  Exclude<keyof QuantizeSettings, 'training' | 'gptq'>,
   readonly [expected: string, holds: (value: unknown) => boolean]
 > = {
   pipeline: [PIPELINES.join(' or '), among(PIPELINES)],
@@ -83,6 +91,7 @@ const DOMAINS: Record<
   range: ['lossless or published', among(['lossless', 'published'])],
   key: [KEY_QUANTISERS.join(', '), among(KEY_QUANTISERS)],
   mask: ['shared or own', among(['shared', 'own'])],
+  rotate: [ROTATIONS.join(' or '), among(ROTATIONS)],
   seed: ['a whole number from 0 to 2^32 - 1', whole(0, 2 ** 32 - 1)],
 };
 
@@ -103,10 +112,29 @@ const TRAINING_DOMAINS: Record<
   augmentedLoss: ['true or false', among([true, false])],
 };
 
+const MOST_BOUGHT = WEIGHT_STEP_CHOICES.at(-1)!;
+const GPTQ_DOMAINS: Record<
+  keyof GptqSettings,
+  readonly [expected: string, holds: (value: unknown) => boolean]
+> = {
+  damping: ['a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
+  actOrder: ['true or false', among([true, false])],
+  weights: [WEIGHT_KINDS.join(' or '), among(WEIGHT_KINDS)],
+  weightSteps: [`a whole number from 1 to ${MAX_WEIGHT_STEPS}`, whole(1, MAX_WEIGHT_STEPS)],
+  salientSteps: [`a whole number from 1 to ${MAX_WEIGHT_STEPS}`, whole(1, MAX_WEIGHT_STEPS)],
+  salientWeights: ['a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
+  equalSteps: [
+    `a number from 1 to ${MOST_BOUGHT}`,
+    (value) => value === undefined || (typeof value === 'number' && value >= 1 && value <= MOST_BOUGHT),
+  ],
+};
+
 /** Errors: INVALID_ARGUMENT for the first setting outside its domain. */
 export function checkSettings(settings: QuantizeSettings): void {
-  const domains = { ...DOMAINS, ...(settings.pipeline === 'omniquant' ? TRAINING_DOMAINS : {}) };
-  const values: Readonly<Record<string, unknown>> = { ...settings.training, ...settings };
+  const { pipeline, training, gptq } = settings;
+  const own = { omniquant: TRAINING_DOMAINS, gptq: GPTQ_DOMAINS, rtn: {}, smoothquant: {} }[pipeline];
+  const domains = { ...DOMAINS, ...own };
+  const values: Readonly<Record<string, unknown>> = { ...training, ...gptq, ...settings };
   for (const [name, [expected, holds]] of Object.entries(domains)) {
     const value = values[name];
     if (!holds(value)) {
@@ -146,15 +174,22 @@ export const spikesInCache = ({ activationBits, key }: QuantizeSettings): boolea
 export const cacheSteps = ({ range, steps }: QuantizeSettings): number =>
   range === 'published' ? Math.min(steps, 2) : steps;
 
+function weightFormat({ pipeline, weightBits, gptq }: QuantizeSettings): SpikingConfig['weights'] {
+  if (pipeline !== 'gptq' || gptq.weights === 'integer') return { bits: weightBits, symmetric: false };
+  const { equalSteps, weightSteps, salientSteps } = gptq;
+  const steps = equalSteps === undefined ? [weightSteps, salientSteps] : WEIGHT_STEP_CHOICES;
+  return { kind: 'ternary', steps: [...new Set(steps)].toSorted((a, b) => a - b) };
+}
+
 /** The `quantization_config` of a model with these settings. */
 export function spikingConfig(settings: QuantizeSettings): SpikingConfig {
   const salience = hasSalience(settings);
   const { activationBits } = settings;
   return {
     quant_method: 'spikellm',
-    format_version: 1,
+    format_version: settings.rotate === 'none' ? 1 : 2,
     pipeline: settings.pipeline,
-    weights: { bits: settings.weightBits, symmetric: false },
+    weights: weightFormat(settings),
     ...(settings.headBits < FLOAT_BITS && { embeddings: { bits: settings.headBits } }),
     activations: {
       bits: activationBits,

@@ -24,6 +24,8 @@ export interface LayerStatistics extends LayerSizes {
 /** Probes that the taps of a layer feed. */
 export interface Watch<Seen> extends Disposable {
   readonly taps: Taps;
+  /** Called when a window has passed and its work is done. */
+  endWindow?(window: number): Promise<void>;
   read(): Promise<Seen>;
 }
 

@@ -130,6 +130,15 @@ describe('quantize', () => {
     { activationBits: 16, weightBits: 8 },
     { activationBits: 8, weightBits: 3, steps: 4 },
     { weightBits: 2, salient: 1 },
+    { pipeline: 'gptq' },
+    { pipeline: 'gptq', weightBits: 2, saliency: 'fisher', key: 'token' },
+    { pipeline: 'gptq', activationBits: 16, weightBits: 8 },
+    { pipeline: 'gptq', gptq: { ...DEFAULT_SETTINGS.gptq, weights: 'ternary' } },
+    {
+      pipeline: 'gptq',
+      activationBits: 16,
+      gptq: { ...DEFAULT_SETTINGS.gptq, weights: 'ternary', equalSteps: 1.4 },
+    },
   ] as const)('makes a model that can be evaluated with %o', async (changes) => {
     const value = await measure(await run(`case ${Object.values(changes).join(' ')}`, changes));
     expect(value).toBeGreaterThan(1);
@@ -168,6 +177,9 @@ describe('a killed run', () => {
     ['omniquant', 'train', 1],
     ['omniquant', 'train', 13],
     ['omniquant', 'train', 24],
+    ['gptq', 'compensate', 1],
+    ['gptq', 'compensate', 8],
+    ['gptq', 'compensate', 21],
   ] as const)('of %s in phase %s at %i resumes to the same bytes', async (pipeline, phase, done) => {
     const out = `killed ${phase} ${done}`;
     const { signal } = spawnSync(

@@ -31,6 +31,8 @@ export interface DecoderConfig {
   readonly tiedEmbeddings: boolean;
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
+  /** The inputs of down are rotated by `hadamard_f32` as the decoder runs; its weights are made for that. */
+  readonly downRotation?: 'hadamard';
   /** Tokens that end a text; may be empty. */
   readonly endTokens: readonly number[];
 }
@@ -121,8 +123,15 @@ export function parseDecoderConfig(json: Json): DecoderConfig {
     tiedEmbeddings: flag(json, 'tie_word_embeddings'),
     attentionBias: flag(json, 'attention_bias'),
     mlpBias: flag(json, 'mlp_bias'),
+    ...parseRotation(json.down_rotation),
     endTokens: parseEndTokens(json.eos_token_id),
   };
+}
+
+function parseRotation(value: unknown): Pick<DecoderConfig, 'downRotation'> {
+  if (value == null) return {};
+  if (value !== 'hadamard') throw wrong("down_rotation 'hadamard', or none", value);
+  return { downRotation: value };
 }
 
 function parseEndTokens(value: unknown): number[] {

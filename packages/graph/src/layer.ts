@@ -123,7 +123,8 @@ export function prepareLayer(
       const context = attention.attend(q, k, v, cache, position);
       const middle = o.run(watch('o'), context, x);
       const hidden = gateUp.run(watch('gate_up'), middle);
-      return down.run(watch('down'), hidden, middle);
+      const rotated = config.downRotation ? runner.run('hadamard_f32', { x: hidden }).y : hidden;
+      return down.run(watch('down'), rotated, middle);
     },
   };
 }

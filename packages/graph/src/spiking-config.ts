@@ -30,7 +30,8 @@ export interface TernaryFormat {
  */
 export interface SpikingConfig {
   readonly quant_method: 'spikellm';
-  readonly format_version: 1;
+  /** 2 where config.json has a `down_rotation`, which readers of version 1 would leave out. */
+  readonly format_version: 1 | 2;
   readonly pipeline: string;
   readonly weights: CodeFormat | TernaryFormat;
   /** Bits of the codes of embedding and head; absent where they are in float. */
@@ -82,7 +83,9 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
   const { activations, embeddings, kv, weights } = config;
   must(config.quant_method === 'spikellm', "quant_method 'spikellm'", config.quant_method, 'UNSUPPORTED');
-  must(config.format_version === 1, 'format_version 1', config.format_version, 'UNSUPPORTED');
+  const version = json.down_rotation == null ? 1 : 2;
+  const expected = version === 1 ? 'format_version 1' : 'format_version 2, since there is a down_rotation';
+  must(config.format_version === version, expected, config.format_version, 'UNSUPPORTED');
   if (weights?.kind === undefined) {
     must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
   } else {

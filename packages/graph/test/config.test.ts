@@ -108,6 +108,11 @@ describe('parseDecoderConfig', () => {
     expect([both.attentionBias, both.mlpBias]).toEqual([true, true]);
   });
 
+  it('reads the rotation of what down reads, and has none where there is none', () => {
+    expect(parseDecoderConfig({ ...LLAMA_2, down_rotation: 'hadamard' }).downRotation).toBe('hadamard');
+    expect(parseDecoderConfig(LLAMA_2)).not.toHaveProperty('downRotation');
+  });
+
   it('reads linear rope scaling, under its newer and its older name of the type', () => {
     const linear = { theta: 10000, scaling: { type: 'linear', factor: 8 } };
     expect(parseDecoderConfig({ ...LLAMA_2, rope_scaling: { type: 'linear', factor: 8 } }).rope).toEqual(
@@ -192,6 +197,10 @@ describe('parseDecoderConfig refuses', () => {
     { change: { rms_norm_eps: -1 }, message: 'rms_norm_eps to be a number above 0, received -1' },
     { change: { rope_theta: 0 }, message: 'rope_theta to be a number above 0, received 0' },
     { change: { attention_bias: 1 }, message: 'attention_bias to be true or false, received 1' },
+    {
+      change: { down_rotation: 'fourier' },
+      message: 'down_rotation \'hadamard\', or none, received "fourier"',
+    },
     { change: { mlp_bias: 'no' }, message: 'mlp_bias to be true or false, received "no"' },
     { change: { tie_word_embeddings: 0 }, message: 'tie_word_embeddings to be true or false, received 0' },
     {

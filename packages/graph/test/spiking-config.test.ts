@@ -16,6 +16,17 @@ it('gives back what it read', () => {
   expect(parse(ternary)).toEqual(ternary);
 });
 
+it('is version 2 where the inputs of down are rotated, which older readers refuse', () => {
+  const rotated = (format_version: number) => ({
+    down_rotation: 'hadamard',
+    quantization_config: { ...valid, format_version },
+  });
+  expect(parseSpikingConfig(rotated(2))).toEqual({ ...valid, format_version: 2 });
+  expect(() => parseSpikingConfig(rotated(1))).toThrow(
+    'quantization_config: expected format_version 2, since there is a down_rotation, received 1.',
+  );
+});
+
 it('knows that all key quantisers but the published one are causal', () => {
   expect(KEY_QUANTISERS.filter((key) => isCausal(parse(spikingJson(key))))).toEqual([
     'block',

@@ -116,7 +116,7 @@ async function run(session: Session, name: string, options: QuantizeCommandOptio
 /** Quantises with a bar; an interrupted run says how to go on. */
 async function calibrate(
   session: Session,
-  options: Omit<QuantizeOptions, 'signal' | 'onProgress'>,
+  options: Omit<QuantizeOptions, 'signal' | 'onProgress' | 'onNotice'>,
 ): Promise<void> {
   using progress = showProgress(session);
   const { signal } = session;
@@ -124,6 +124,7 @@ async function calibrate(
     await quantize({
       ...options,
       signal,
+      onNotice: (text) => note(session, text),
       onProgress: ({ phase, done, total, training }) =>
         progress.update(phase, done, total, training && describeTraining(training)),
     });

@@ -41,6 +41,7 @@ function foldOf(
 ): GradientPassOptions['fold'] {
   const folds: Record<QuantizeSettings['pipeline'], GradientPassOptions['fold']> = {
     rtn: undefined,
+    gptq: undefined,
     smoothquant: (weights, statistics) => smoothLayer(weights, config, statistics),
     omniquant: (weights, { absmax }) => {
       const initial = initialParameters(weights, config, absmax, training);

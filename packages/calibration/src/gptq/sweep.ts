@@ -77,10 +77,8 @@ interface State {
 function openSweep(weights: Float32Array, { order, factor, dead }: FactoredHessian): State {
   const C = order.length;
   const O = weights.length / C;
-  const given = new Float32Array(weights.length);
-  for (let o = 0; o < O; o++) {
-    for (let n = 0; n < C; n++) given[n * O + o] = dead[order[n]] ? 0 : weights[o * C + order[n]];
-  }
+  const given = toColumns(weights, order);
+  order.forEach((channel, n) => dead[channel] && given.fill(0, n * O, (n + 1) * O));
   const blank = (): Float32Array => new Float32Array(weights.length);
   return { O, C, factor, given, quantised: blank(), errors: blank(), carried: blank(), error: 0 };
 }
@@ -154,6 +152,17 @@ function blockValues({ O, C, factor, given, carried }: State, from: number, to: 
 
 function addTo(to: Float32Array, from: Float32Array, factor: number): void {
   for (let i = 0; i < to.length; i++) to[i] += factor * from[i];
+}
+
+/** Weights [O, C] to columns [C, O] in the order of a sweep. */
+export function toColumns(weights: Float32Array, order: Int32Array): Float32Array {
+  const C = order.length;
+  const O = weights.length / C;
+  const columns = new Float32Array(weights.length);
+  for (let n = 0; n < C; n++) {
+    for (let o = 0; o < O; o++) columns[n * O + o] = weights[o * C + order[n]];
+  }
+  return columns;
 }
 
 /** [C, O] in the order of a sweep to [O, C] in that of the channels. */

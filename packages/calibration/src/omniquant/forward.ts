@@ -133,7 +133,9 @@ export function prepareTapeLayer(runner: Runner, options: TapeLayerOptions, carr
       const normedMiddle = tape.rmsnorm(middle, over(mlpNorm, scale.gateUp), eps);
       const gate = linear('mlp.gate_proj', normedMiddle, { columns: scale.gateUp });
       const up = linear('mlp.up_proj', normedMiddle, { columns: scale.gateUp });
-      return tape.add(middle, linear('mlp.down_proj', tape.swiglu(gate, up), {}));
+      const hidden = tape.swiglu(gate, up);
+      const rotated = config.downRotation ? tape.hadamard(hidden) : hidden;
+      return tape.add(middle, linear('mlp.down_proj', rotated, {}));
     },
   };
 }

@@ -1,15 +1,14 @@
 /** OmniQuant and SpikeLLM: layer after layer is trained on what the layers before it, already spiking, hand over. */
-import type { Backend } from '@spikellm/backend';
-import type { CheckpointWriter, TensorSource } from '@spikellm/checkpoint';
-import { readLayer, type DecoderConfig, type LayerWeights } from '@spikellm/graph';
+import { readLayer, type LayerWeights, type TensorSource } from '@spikellm/graph';
 import { encodeLayer } from '../encode.ts';
 import { embedWindows } from '../embed.ts';
 import { applyScales } from '../equivalence.ts';
 import { runLayer } from '../layer-pass.ts';
-import { needsScores, spikingConfig, type QuantizeSettings } from '../settings.ts';
+import { needsScores } from '../settings.ts';
 import type { StepChooser } from '../steps.ts';
 import { createStreams, type ActivationStream, type Spilling } from '../streams.ts';
 import { watchLayer, watchSizes, type LayerSizes } from '../watch.ts';
+import { runWrittenLayer, type WrittenLayerOptions } from '../written-layer.ts';
 import { equivalentScales, initialParameters } from './parameters.ts';
 import { trainLayer } from './train.ts';
 
@@ -19,17 +18,10 @@ export interface LayerLog {
   readonly losses: readonly number[];
 }
 
-export interface TrainLayersOptions {
-  readonly config: DecoderConfig;
+export interface TrainLayersOptions extends WrittenLayerOptions {
   readonly tensors: TensorSource;
-  readonly backend: Backend;
-  readonly settings: QuantizeSettings;
-  readonly windows: readonly (readonly number[])[];
-  readonly writer: CheckpointWriter;
-  readonly shardName: (layer: number) => string;
   readonly chooseSteps: StepChooser;
   readonly spilling: Spilling;
-  readonly signal?: AbortSignal | undefined;
   /** Called after each update, and counts the updates of all layers. */
   readonly onProgress?: ((done: number, total: number, training: TrainingProgress) => void) | undefined;
 }
@@ -79,7 +71,7 @@ export async function trainLayers(options: TrainLayersOptions): Promise<void> {
       } else {
         await quantizeLayer(options, index, weights, sizes!, streams, log);
       }
-      if (index + 1 < config.layers) await advance(options, index, streams.spiking);
+      if (index + 1 < config.layers) await runWrittenLayer(options, index, streams.spiking);
     }
   } finally {
     for (const stream of Object.values(streams)) await stream?.[Symbol.asyncDispose]();
@@ -134,13 +126,4 @@ async function quantizeLayer(
   const folded = applyScales(weights, config, equivalentScales(parameters, config));
   const encoded = await encodeLayer(index, folded, steps, settings.weightBits, parameters.clipping, signal);
   await writer.writeShard(shardName(index), encoded);
-}
-
-/** Moves the spiking stream through a layer that has been written. */
-async function advance(options: TrainLayersOptions, index: number, stream: ActivationStream): Promise<void> {
-  const { config, writer, shardName, settings } = options;
-  const spiking = spikingConfig(settings);
-  await using shard = await writer.openShard(shardName(index));
-  const weights = await readLayer(shard, config, index, spiking);
-  await runLayer(options, index, weights, { spiking, from: stream, to: stream });
 }

@@ -1,0 +1,25 @@
+/** Whole-number weights by GPTQ, as the kernels take them. */
+import { packCodes } from '@spikellm/backend';
+import { hostTensor, type PackedWeight } from '@spikellm/graph';
+import { createUniformQuantiser } from './grid.ts';
+import type { WeightMethod } from './layer.ts';
+import { sweepColumns, toColumns, toRows } from './sweep.ts';
+
+/** One grid an output, which holds 0, and codes of `bits` bits. */
+export const integerMethod =
+  (bits: number): WeightMethod =>
+  async (backend, weight, hessian) => {
+    const C = hessian.order.length;
+    const O = weight.length / C;
+    const quantiser = createUniformQuantiser(toColumns(weight, hessian.order), O, { bits, symmetric: false });
+    const { error } = await sweepColumns(backend, weight, hessian, quantiser);
+    const codes = packCodes(toRows(quantiser.codes, hessian.order), O, C, bits);
+    const [{ scale, zero }] = quantiser.grids;
+    const packed: PackedWeight = {
+      bits,
+      codes: hostTensor('uint8', codes, [O, codes.length / O]),
+      scale: hostTensor('float32', scale),
+      zero: hostTensor('int32', zero),
+    };
+    return { weight: packed, error };
+  };
