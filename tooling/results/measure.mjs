@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCpuBackend } from '@spikellm/backend-cpu';
-import { DEFAULT_SETTINGS, quantize, sampleWindows } from '@spikellm/calibration';
+import { DEFAULT_SETTINGS, quantize, quantizeBaseline, sampleWindows } from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
-import { perplexity } from '@spikellm/evaluation';
+import { describeModel, perplexity } from '@spikellm/evaluation';
 import { loadDecoder } from '@spikellm/graph';
 
 const WINDOW = 256;
@@ -58,6 +58,31 @@ export async function openMeasurements(shared, name) {
       const all = { ...DEFAULT_SETTINGS, ...settings };
       await quantize({ model, out, backend, settings: all, windows, statistics });
       const result = await evaluate(out);
+      await rm(out, { recursive: true });
+      return result;
+    },
+    /** The same with what the model then takes. */
+    described: async (settings, windows) => {
+      const out = join(folder, 'model');
+      const all = { ...DEFAULT_SETTINGS, ...settings };
+      await quantize({ model, out, backend, settings: all, windows });
+      const opened = await openModelFolder(out);
+      const { total } = await describeModel(opened.config, opened.tensors);
+      await opened.close();
+      const result = {
+        perplexity: await evaluate(out),
+        bitsPerWeight: total.bitsPerWeight,
+        weightSteps: total.averageWeightSteps ?? all.weightBits,
+        activationSteps: total.averageSteps,
+      };
+      await rm(out, { recursive: true });
+      return result;
+    },
+    /** Of a method without a packed format. */
+    baseline: async (method, windows) => {
+      const out = join(folder, 'model');
+      const { bitsPerWeight, steps } = await quantizeBaseline({ model, out, backend, method, windows });
+      const result = { perplexity: await evaluate(out), bitsPerWeight, weightSteps: steps };
       await rm(out, { recursive: true });
       return result;
     },
