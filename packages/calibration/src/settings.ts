@@ -141,12 +141,33 @@ export function checkSettings(settings: QuantizeSettings): void {
       throw new SpikeError('INVALID_ARGUMENT', { where: name, expected, received: String(value) });
     }
   }
+  checkWeightKind(settings);
   if (settings.granularity !== 'channel' && settings.saliency !== 'fisher') {
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'granularity',
       expected: `channel, which ${settings.saliency} saliency ranks`,
       received: settings.granularity,
       remedy: 'take fisher saliency for whole linears',
+    });
+  }
+}
+
+/** Errors: INVALID_ARGUMENT for ternary weights where nothing makes them. */
+function checkWeightKind({ pipeline, gptq: { weights, equalSteps } }: QuantizeSettings): void {
+  if (weights === 'ternary' && pipeline !== 'gptq') {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'weights',
+      expected: `integer with the ${pipeline} pipeline`,
+      received: weights,
+      remedy: 'take the gptq pipeline',
+    });
+  }
+  if (equalSteps !== undefined && weights === 'integer') {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'equalSteps',
+      expected: 'none with integer weights',
+      received: String(equalSteps),
+      remedy: 'take ternary weights',
     });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkSettings, DEFAULT_SETTINGS, sampleWindows, spikingConfig } from '../src/index.ts';
+import { checkSettings, DEFAULT_GPTQ, DEFAULT_SETTINGS, sampleWindows, spikingConfig } from '../src/index.ts';
 
 describe('settings', () => {
   it.each([
@@ -11,6 +11,19 @@ describe('settings', () => {
     ],
     [{ steps: 3 }, 'steps: expected 1, 2 or 4, received 3.'],
     [{ key: 'channel' }, 'key: expected block, token, published, float, received channel.'],
+    [{ rotate: 'fourier' }, 'rotate: expected none or hadamard, received fourier.'],
+    [
+      { gptq: { ...DEFAULT_GPTQ, weights: 'ternary' } },
+      'weights: expected integer with the rtn pipeline, received ternary; take the gptq pipeline.',
+    ],
+    [
+      { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, equalSteps: 1.4 } },
+      'equalSteps: expected none with integer weights, received 1.4; take ternary weights.',
+    ],
+    [
+      { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weights: 'ternary', equalSteps: 0.9 } },
+      'equalSteps: expected a number from 1 to 4, received 0.9.',
+    ],
   ])('refuses %o', (change, message) => {
     expect(() => checkSettings({ ...DEFAULT_SETTINGS, ...change } as never)).toThrow(message);
   });

@@ -57,7 +57,7 @@ describe('ternary weights of a linear', () => {
     const options = { backend, damping: 0.01, actOrder: true, where: 'test' };
     const settings: GptqSettings = { ...DEFAULT_GPTQ, weights: 'ternary', ...changes };
     const { weight } = await ternaryMethod(settings)(backend, weights, await factorHessian(hessian, options));
-    if (!isTernary(weight as TernaryWeight)) throw new Error('not ternary');
+    if (!isTernary(weight)) throw new Error('not ternary');
     const ternary = weight as TernaryWeight;
     return {
       weight: ternary,

@@ -89,7 +89,7 @@ const columnMask = (columns: readonly number[], n: number, O: number): Uint8Arra
 
 /** Of the weights of `rest`, those above the cut that reproduces the scores best in one pass on either side. */
 function largeMask(scores: Float32Array, rest: Uint8Array, O: number): Uint8Array {
-  const sorted = scores.filter((_, i) => rest[i] === 1).sort();
+  const sorted = scores.filter((_, i) => rest[i] === 1).toSorted();
   let best = { error: Infinity, mask: new Uint8Array(scores.length) };
   for (const cut of CUTS) {
     const edge = sorted[Math.floor(cut * (sorted.length - 1))];

@@ -62,7 +62,7 @@ export async function fakeQuantise(
       const swept = await sweep(createUniformQuantiser(columns, O, { bits, symmetric: false }, group));
       return { ...swept, bits: O * C * bits + O * Math.ceil(C / group) * (SCALE_BITS + bits), steps: bits };
     }
-    case 'ternary-elements': {
+    default: {
       const { salient, salientSteps: T } = method;
       const scores = weightScores(weights, hessian.pivots);
       const swept = await sweep(createElementQuantiser(weights, scores, hessian, salient, T));

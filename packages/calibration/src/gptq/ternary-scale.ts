@@ -17,7 +17,7 @@ const GRID = 96;
  * @returns D above 0; 1 where all weights are 0 or there are none
  */
 export function ternaryScale(weights: Float32Array, steps: number): number {
-  const sizes = weights.map(Math.abs).sort();
+  const sizes = weights.map(Math.abs).toSorted();
   const largest = sizes.at(-1) ?? 0;
   if (largest === 0) return 1;
   return Math.max(Math.fround(steps === 1 ? oneStepScale(sizes) : searchScale(sizes, largest, steps)), 1e-30);
