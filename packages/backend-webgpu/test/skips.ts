@@ -25,8 +25,17 @@ const training = [
   'gather_backward_f32',
 ] as const satisfies readonly KernelName[];
 
+const hessians = ['gram_f32', 'cholesky_f32'] as const satisfies readonly KernelName[];
+
 /** What this backend does not have. It runs in a page too, so it names no files. */
-export const skip: Skip[] = training.map((kernel) => ({
-  kernel,
-  reason: 'WebGPU runs models; training runs on the CPU and the reference backend',
-}));
+export const skip: Skip[] = [
+  ...training.map((kernel) => ({
+    kernel,
+    reason: 'WebGPU runs models; training runs on the CPU and the reference backend',
+  })),
+  ...hessians.map((kernel) => ({
+    kernel,
+    reason: 'WebGPU runs models; GPTQ runs on the CPU and the reference backend',
+  })),
+  { kernel: 'hadamard_f32', reason: 'WebGPU does not run rotated models yet, and refuses them' },
+];

@@ -58,10 +58,9 @@ describe('ternary weights of a linear', () => {
     const settings: GptqSettings = { ...DEFAULT_GPTQ, weights: 'ternary', ...changes };
     const { weight } = await ternaryMethod(settings)(backend, weights, await factorHessian(hessian, options));
     if (!isTernary(weight)) throw new Error('not ternary');
-    const ternary = weight as TernaryWeight;
     return {
-      weight: ternary,
-      k: unpackTrits(ternary.trits.data as Uint8Array, O, ternary.steps.data as Uint8Array),
+      weight,
+      k: unpackTrits(weight.trits.data as Uint8Array, O, weight.steps.data as Uint8Array),
     };
   };
   const meanSteps = ({ steps }: TernaryWeight): number =>
