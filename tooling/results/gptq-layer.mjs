@@ -23,8 +23,8 @@ function draw(length, seed) {
 
 const limits = await measureLimits({ threads });
 const peak = limits.f32Gflops;
-using backend = createCpuBackend({ threads });
-using runner = createRunner(backend);
+const backend = createCpuBackend({ threads });
+const runner = createRunner(backend);
 const weights = draw(O * C, 1);
 let total = 0;
 console.log(`${backend.report.device}, float peak ${peak.toFixed(0)} GFLOP/s; ${O} x ${C}, ${N} tokens\n`);
@@ -43,9 +43,11 @@ async function timed(part, operations, work) {
 
 const x = runner.upload({ type: 'float32', data: draw(N * C, 2), dims: [N, C] });
 const sums = await timed('Hessian', N * C * C, async () => {
-  using hessian = backend.allocate('float32', [C, C]);
+  const hessian = backend.allocate('float32', [C, C]);
   runner.run('gram_f32', { x, hessian });
-  return (await backend.read(hessian)).data.map((value) => 2 * value);
+  const { data } = await backend.read(hessian);
+  hessian.dispose();
+  return data.map((value) => 2 * value);
 });
 const hessian = await timed('factor, in float64', C ** 3 / 3, () =>
   factorHessian(sums, { backend, damping: 0.01, actOrder: true, where: 'layer' }),
@@ -54,3 +56,5 @@ await timed('sweep, 4 bits', O * C * C, () => integerMethod(4)(backend, weights,
 console.log(`| together | ${total.toFixed(1)} | | |`);
 const settings = { ...DEFAULT_GPTQ, weights: 'ternary' };
 await timed('sweep, ternary', O * C * C, () => ternaryMethod(settings)(backend, weights, hessian));
+runner.dispose();
+backend.dispose();

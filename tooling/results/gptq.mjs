@@ -90,7 +90,19 @@ async function measureModel(name) {
   const perplexities = (results) => spread(results.map(({ perplexity }) => perplexity));
 
   console.log(`\n**${name}**, float ${float.toFixed(2)}, ${MODELS[name].evaluation.windows} windows\n`);
-  console.log('| weights only | steps | bits per weight | perplexity |\n|---|---|---|---|');
+  console.log(
+    '| W4A4, --kv block | mean steps | perplexity | mean steps, rotated | rotated |\n|---|---|---|---|---|',
+  );
+  for (const [label, settings] of Object.entries(W4A4)) {
+    const plain = await measured(settings);
+    const rotated = await measured({ ...settings, rotate: 'hadamard' });
+    const cells = [plain, rotated].flatMap((results) => [
+      column(results, ({ activationSteps }) => activationSteps),
+      perplexities(results),
+    ]);
+    console.log(`| ${label} | ${cells.join(' | ')} |`);
+  }
+  console.log('\n| weights only | steps | bits per weight | perplexity |\n|---|---|---|---|');
   for (const [label, settings] of Object.entries(WEIGHTS)) {
     const results = await measured(settings);
     const weightSteps = column(results, ({ weightSteps: steps }) => steps);
@@ -106,13 +118,6 @@ async function measureModel(name) {
       cells.push(perplexities(await measured({ ...settings, ...method })));
     }
     console.log(`| ${settings.weightBits} | ${cells.join(' | ')} |`);
-  }
-  console.log('\n| W4A4, --kv block | mean steps | perplexity | rotated |\n|---|---|---|---|');
-  for (const [label, settings] of Object.entries(W4A4)) {
-    const plain = await measured(settings);
-    const rotated = await measured({ ...settings, rotate: 'hadamard' });
-    const steps = column(plain, ({ activationSteps }) => activationSteps);
-    console.log(`| ${label} | ${steps} | ${perplexities(plain)} | ${perplexities(rotated)} |`);
   }
   await opened.close();
 }

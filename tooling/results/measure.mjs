@@ -95,8 +95,9 @@ export async function openMeasurements(shared, name) {
 
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Mean and standard deviation as a table shows them. */
+/** Mean and standard deviation as a table shows them; one value as it is. */
 export function spread(values) {
+  if (values.length === 1) return values[0].toFixed(2);
   const centre = mean(values);
   const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0);
   return `${centre.toFixed(2)} ± ${Math.sqrt(squares / (values.length - 1)).toFixed(2)}`;

@@ -1,4 +1,4 @@
-import type { QuantizeSettings } from '@spikellm/calibration';
+import { DEFAULT_GPTQ, type QuantizeSettings } from '@spikellm/calibration';
 import { SpikeError } from '@spikellm/backend';
 
 /** A row of the comparison. To add one is to add a line to {@link METHODS}. */
@@ -37,6 +37,18 @@ export const METHODS: readonly Method[] = [
     name: 'smoothquant-t4',
     title: 'SmoothQuant, T=4 in 5 %',
     settings: { pipeline: 'smoothquant', ...FOUR_STEPS },
+  },
+  { name: 'gptq', title: 'GPTQ', settings: { pipeline: 'gptq', ...ONE_STEP } },
+  { name: 'gptq-t2', title: 'GPTQ, T=2 in 10 %', settings: { pipeline: 'gptq', ...TWO_STEPS } },
+  {
+    name: 'gptq-fisher',
+    title: 'GPTQ, fisher, T=2 in 10 %',
+    settings: { pipeline: 'gptq', saliency: 'fisher', ...TWO_STEPS },
+  },
+  {
+    name: 'ternary',
+    title: 'ternary weights, three steps in 20 %, GPTQ',
+    settings: { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weights: 'ternary' }, ...TWO_STEPS },
   },
   { name: 'omniquant', title: 'OmniQuant', settings: { pipeline: 'omniquant', ...ONE_STEP }, trains: true },
   {
