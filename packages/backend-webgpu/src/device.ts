@@ -7,8 +7,9 @@ import { createPipelines, type Pipeline } from './pipelines.ts';
 import { createPool, MAP_MODE_READ, type DeviceBuffer, type Pool } from './pool.ts';
 import type { Capabilities, Shader } from './shader.ts';
 
-/** Dispatches of a batch, and batches submitted that the GPU has not finished. */
+/** Commands of a batch and about how many invocations, and batches submitted that the GPU has not finished. */
 const BATCH = 48;
+const BATCH_WORK = 2 ** 21;
 const AHEAD = 4;
 /** Bytes between the parameters of two dispatches: the alignment that every device allows. */
 const PARAMS_BYTES = 256;
@@ -67,6 +68,8 @@ export function openDevice(gpu: GPUDevice, capabilities: Capabilities, owned: bo
 
   let commands: Command[] = [];
   let listed = 0;
+  /** Invocations of `commands`. */
+  let work = 0;
   let submitted = 0;
   let inFlight = 0;
   let closed = false;
@@ -91,7 +94,8 @@ export function openDevice(gpu: GPUDevice, capabilities: Capabilities, owned: bo
     listed++;
     for (const buffer of buffers) buffer.lastUse = listed;
     commands.push(command);
-    if (commands.length >= BATCH) submitSome();
+    work += workOf(command);
+    if (commands.length >= BATCH || work >= BATCH_WORK) submitSome();
   };
   const clearIfStale = (buffer: DeviceBuffer): void => {
     if (!buffer.stale) return;
@@ -103,9 +107,14 @@ export function openDevice(gpu: GPUDevice, capabilities: Capabilities, owned: bo
     while (commands.length > 0 && inFlight < AHEAD) submitBatch();
   }
 
-  /** Encodes up to BATCH commands. A write goes to the queue by itself, between two command buffers. */
+  /** Encodes the next commands. A write goes to the queue by itself, between two command buffers. */
   function submitBatch(): void {
-    const batch = commands.splice(0, BATCH);
+    let size = 0;
+    for (let taken = 0; size < Math.min(BATCH, commands.length) && taken < BATCH_WORK; size++) {
+      taken += workOf(commands[size]);
+    }
+    const batch = commands.splice(0, size);
+    for (const command of batch) work -= workOf(command);
     submitted += batch.length;
     if (fault?.code !== 'DEVICE_LOST') encode(batch);
     for (const command of batch) if (command.kind === 'mark') command.reached();
@@ -253,6 +262,9 @@ export function openDevice(gpu: GPUDevice, capabilities: Capabilities, owned: bo
     },
   };
 }
+
+const workOf = (command: Command): number =>
+  command.kind === 'run' ? command.run.groups * command.pipeline.lanes : 0;
 
 const lostError = (why: string): SpikeError =>
   new SpikeError('DEVICE_LOST', {

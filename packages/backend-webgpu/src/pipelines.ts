@@ -8,6 +8,8 @@ const COMPUTE = 4;
 
 export interface Pipeline {
   readonly gpu: GPUComputePipeline;
+  /** Invocations of a group. */
+  readonly lanes: number;
   /** The bind group of these operands; `nothing` stands for those that are absent. */
   bind(
     params: GPUBuffer,
@@ -56,6 +58,7 @@ export function createPipelines(device: GPUDevice, capabilities: Capabilities): 
     const names = Object.keys(shader.bindings);
     return {
       gpu,
+      lanes: shader.lanes,
       bind(params, operands, nothing) {
         const buffers = names.map((name) => operands[name] ?? nothing);
         const key = `${id} ${buffers.map((buffer) => buffer.id).join()}`;

@@ -57,7 +57,8 @@ export function multiply(
   const shared = [O, unitsOf(C, G), G, W, operands.addend === undefined ? 0 : 1];
   const few = N <= FEW_TOKENS;
   recorder.run(few ? linearCodesToken : linearCodesTokens, {
-    constants: { FIELD, PLANES },
+    // Cells for what 4 outputs have in each segment: of up to 5 classes, or those times up to 7 of ternary weights.
+    constants: few ? { FIELD, PLANES, CELLS: G <= 5 ? 40 : 280 } : { FIELD, PLANES },
     operands,
     params: few ? shared : [N, ...shared],
     groups: few ? N * Math.ceil(O / 4) : Math.ceil(N / 32) * Math.ceil(O / 64),

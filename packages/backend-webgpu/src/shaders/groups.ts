@@ -21,43 +21,66 @@ fn raiseCell(cell: u32, value: u32) {
 `,
 };
 
-/** Sum and largest of one float of each invocation, in an order of their own: the same however many groups run. */
+/** How `value` of all lanes becomes one: by halves, with a barrier each. */
+const byHalves = (
+  name: string,
+  type: string,
+  combine: (a: string, b: string) => string,
+): string => /* wgsl */ `
+fn ${name}(value: ${type}, lane: u32) -> ${type} {
+  workgroupBarrier();
+  shared_lanes[lane] = value;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { shared_lanes[lane] = ${combine('shared_lanes[lane]', 'shared_lanes[lane + half]')}; }
+  }
+  return workgroupUniformLoad(&shared_lanes[0]);
+}
+`;
+
+/** As `byHalves`, first within subgroups; then each of them combines what all have left, one place a subgroup. */
+const bySubgroups = (
+  name: string,
+  type: string,
+  combine: string,
+  none: string,
+  both: string,
+): string => /* wgsl */ `
+fn ${name}(value: ${type}, lane: u32) -> ${type} {
+  let own = ${combine}(value);
+  workgroupBarrier();
+  shared_lanes[lane] = select(${type}(${none}), own, subgroupElect());
+  workgroupBarrier();
+  let size = subgroupAdd(1u);
+  var part = ${type}(${none});
+  for (var i = subgroupExclusiveAdd(1u); i < LANES; i += size) { part = ${both}; }
+  return ${combine}(part);
+}
+`;
+const ADDED = 'part + shared_lanes[i]';
+const LARGER = 'max(part, shared_lanes[i])';
+
+/**
+ * Sum and largest of one float of each lane, for all lanes; groups have one order of adding, so that results do not depend
+ * on how many of them run.
+ */
 export const floats: Part = {
-  code: /* wgsl */ `
-var<workgroup> shared_floats: array<f32, LANES>;
-fn sumOfLanes(value: f32, lane: u32) -> f32 {
-  workgroupBarrier();
-  shared_floats[lane] = value;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { shared_floats[lane] += shared_floats[lane + half]; }
-  }
-  return workgroupUniformLoad(&shared_floats[0]);
-}
-fn largestOfLanes(value: f32, lane: u32) -> f32 {
-  workgroupBarrier();
-  shared_floats[lane] = value;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { shared_floats[lane] = max(shared_floats[lane], shared_floats[lane + half]); }
-  }
-  return workgroupUniformLoad(&shared_floats[0]);
-}
-`,
+  code: `
+var<workgroup> shared_lanes: array<f32, LANES>;
+${byHalves('sumOfLanes', 'f32', (a, b) => `${a} + ${b}`)}
+${byHalves('largestOfLanes', 'f32', (a, b) => `max(${a}, ${b})`)}`,
+  withSubgroups: `
+var<workgroup> shared_lanes: array<f32, LANES>;
+${bySubgroups('sumOfLanes', 'f32', 'subgroupAdd', '0', ADDED)}
+${bySubgroups('largestOfLanes', 'f32', 'subgroupMax', '-3.4e38', LARGER)}`,
 };
 
 /** As the sum of `floats`, four sums at once. */
 export const vectors: Part = {
-  code: /* wgsl */ `
-var<workgroup> shared_vectors: array<vec4f, LANES>;
-fn sumsOfLanes(value: vec4f, lane: u32) -> vec4f {
-  workgroupBarrier();
-  shared_vectors[lane] = value;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { shared_vectors[lane] += shared_vectors[lane + half]; }
-  }
-  return workgroupUniformLoad(&shared_vectors[0]);
-}
-`,
+  code: `
+var<workgroup> shared_lanes: array<vec4f, LANES>;
+${byHalves('sumsOfLanes', 'vec4f', (a, b) => `${a} + ${b}`)}`,
+  withSubgroups: `
+var<workgroup> shared_lanes: array<vec4f, LANES>;
+${bySubgroups('sumsOfLanes', 'vec4f', 'subgroupAdd', '0', ADDED)}`,
 };

@@ -61,7 +61,7 @@ const bindings = {
 
 export const linearCodesToken: Shader = {
   name: 'linear_codes_token_f32',
-  lanes: 64,
+  lanes: 32,
   bindings: { spikes: 'read array<vec4u>', weights: 'read array<vec2u>', ...bindings },
   params: ['O', 'U', 'G', 'W', 'hasAdd'],
   needs: [segmentTerm, cells],
@@ -72,7 +72,7 @@ export const linearCodesToken: Shader = {
 // I is exact; then float32 products and sums.
 // Oracle: runLinear and addCodes of the reference backend.
 const ROWS = 4u;
-const CELLS = 280u;
+override CELLS: u32;
 fn run(group: u32, lane: u32) {
   let blocks = (params.O + ROWS - 1u) / ROWS;
   let token = group / blocks;

@@ -66,7 +66,7 @@ ${biased}`,
 /** For a few tokens: one group a token and 4 outputs. */
 const rowProduct = (weights: Weights): Shader => ({
   name: weights.name.replace('_f32', '_token_f32'),
-  lanes: 64,
+  lanes: 32,
   bindings: { x: 'read array<f32>', ...weights.bindings, y: 'write array<f32>' },
   params: ['O', ...weights.params],
   needs: [vectors, ...weights.needs],
