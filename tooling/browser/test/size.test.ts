@@ -21,6 +21,12 @@ const budgets: readonly Budget[] = [
     modules: 4,
     most: 120_000,
   },
+  {
+    backend: 'webgpu',
+    entry: "export { createWebGpuBackend } from '@spikellm/backend-webgpu';",
+    modules: 0,
+    most: 60_000,
+  },
 ];
 
 const here = fileURLToPath(new URL('..', import.meta.url));
