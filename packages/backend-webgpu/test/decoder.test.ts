@@ -15,11 +15,12 @@ const folder = mkdtempSync(join(tmpdir(), 'spikellm-webgpu-'));
 const ROUNDS = Number(process.env.SPIKELLM_ROUNDS ?? 50);
 
 async function greedy(model: ModelFolder, backend: Backend, prompt: string, maxTokens: number) {
-  const { encode, decode } = await model.tokenizer();
+  const tokenizer = await model.tokenizer();
   using decoder = await loadDecoder({ config: model.config, tensors: model.tensors, backend });
   const ids: number[] = [];
-  for await (const id of generateTokens(decoder, encode(prompt), { maxTokens, temperature: 0 })) ids.push(id);
-  return decode(ids);
+  for await (const id of generateTokens(decoder, tokenizer.encode(prompt), { maxTokens, temperature: 0 }))
+    ids.push(id);
+  return tokenizer.decode(ids);
 }
 
 describe.skipIf(missing !== undefined)('a whole decoder', () => {
@@ -28,8 +29,8 @@ describe.skipIf(missing !== undefined)('a whole decoder', () => {
 
   beforeAll(async () => {
     await using model = await openModelFolder(float);
-    const { encode } = await model.tokenizer();
-    const ids = encode(readFileSync(fileURLToPath(texts.calibration), 'utf8'));
+    const tokenizer = await model.tokenizer();
+    const ids = tokenizer.encode(readFileSync(fileURLToPath(texts.calibration), 'utf8'));
     using backend = createReferenceBackend();
     await quantize({
       model,
