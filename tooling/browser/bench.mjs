@@ -65,6 +65,8 @@ const report = {
     ...('reason' in wllama && { wllama: wllama.reason }),
   },
 };
+const began = performance.now();
+const say = (what) => console.error(`${((performance.now() - began) / 1000).toFixed(0)} s: ${what}`);
 try {
   if (parts.includes('linear')) await measureLinear();
   if (parts.includes('model')) await measureModel();
@@ -103,7 +105,9 @@ async function measureLinear() {
 async function measureModel() {
   const measured = {};
   for (const [name, options] of Object.entries({ simd128, relaxed })) {
+    say(`${name} loads ${values.shape}`);
     await call('load', options, values.shape);
+    say(`${name} runs`);
     const one = await alternate(rounds, {
       prompt: () => call('prompt', PROMPT),
       decode: () => call('decode', DECODED),
@@ -113,7 +117,9 @@ async function measureModel() {
     measured[`${name} decode`] = one.decode;
   }
   if ('folder' in wllama) {
+    say('wllama loads');
     await call('openWllama', '/scratch/model.gguf');
+    say('wllama runs');
     const theirs = await alternate(rounds, {
       prompt: () => call('ask', 'wllama', 'prompt', PROMPT),
       decode: () => call('ask', 'wllama', 'decode', DECODED),

@@ -17,8 +17,9 @@ export async function titleOf(folder: string, executablePath: string): Promise<s
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const file = join(folder, path === '/' ? 'index.html' : path);
     try {
+      const content = readFileSync(file);
       const type = TYPES[extname(file)] ?? 'application/octet-stream';
-      response.writeHead(200, { ...ISOLATION, 'Content-Type': type }).end(readFileSync(file));
+      response.writeHead(200, { ...ISOLATION, 'Content-Type': type }).end(content);
     } catch {
       response.writeHead(404, ISOLATION).end();
     }

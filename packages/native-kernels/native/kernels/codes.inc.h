@@ -6,8 +6,13 @@ constexpr size_t GROUP = 4;
 constexpr size_t TOKEN_BLOCK = 192;
 /// Bytes of weights that a thread reads before it looks whether others have some left.
 constexpr size_t STREAM_PIECE = 65536;
-/// Tokens up to which weights are unpacked in registers, each time they are read.
+/// Tokens up to which weights are unpacked in registers, each time they are read. A page, which downloads the kernels and
+/// talks to one person, has that for one token only.
+#if defined(__wasm__)
+constexpr size_t FEW_TOKENS = 1;
+#else
 constexpr size_t FEW_TOKENS = 4;
+#endif
 
 /// What a kernel needs of one linear.
 struct CodesCall {
@@ -242,9 +247,11 @@ template <bool NARROW>
 void runCodes(const Call& call, const CodesCalls& all) {
   const size_t N = all.linears->N;
   if (N > FEW_TOKENS) return manyTokens<NARROW>(call, all);
-  if (N == 4) fewTokens<4, NARROW>(call, all);
-  if (N == 3) fewTokens<3, NARROW>(call, all);
-  if (N == 2) fewTokens<2, NARROW>(call, all);
+  if constexpr (FEW_TOKENS == 4) {
+    if (N == 4) fewTokens<4, NARROW>(call, all);
+    if (N == 3) fewTokens<3, NARROW>(call, all);
+    if (N == 2) fewTokens<2, NARROW>(call, all);
+  }
   if (N == 1) fewTokens<1, NARROW>(call, all);
 }
 
