@@ -8,6 +8,7 @@ import {
   checkWeight,
   globalWeights,
   layerWeights,
+  lend,
   parseDecoderConfig,
   type DecoderConfig,
 } from '@spikellm/graph';
@@ -79,6 +80,7 @@ async function hashModel(
 ): Promise<string> {
   const { tensors } = model;
   checkLayerCount(tensors, config);
+  const lent = lend(tensors);
   const hash = createHash('sha256');
   hash.update(JSON.stringify(config));
   const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));
@@ -86,7 +88,9 @@ async function hashModel(
   for (const [done, entries] of [globalWeights(config), ...layers].entries()) {
     for (const { name } of entries) {
       signal?.throwIfAborted();
-      hash.update((await tensors.read(name, { as: 'stored' })).data as Uint8Array);
+      const { data } = await lent.tensors.read(name, { as: 'stored' });
+      hash.update(data as Uint8Array);
+      lent.free();
     }
     onProgress?.({ phase: 'check', done, total: config.layers });
   }

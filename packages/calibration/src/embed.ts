@@ -1,5 +1,12 @@
 import { createRunner, type Backend } from '@spikellm/backend';
-import { EMBEDDING, hostTensor, readWeight, type DecoderConfig, type TensorSource } from '@spikellm/graph';
+import {
+  EMBEDDING,
+  hostTensor,
+  lend,
+  readWeight,
+  type DecoderConfig,
+  type TensorSource,
+} from '@spikellm/graph';
 import type { ActivationStream } from './streams.ts';
 
 export interface EmbedOptions {
@@ -16,7 +23,9 @@ export async function embedWindows(
 ): Promise<void> {
   using runner = createRunner(backend);
   const shape = [config.vocabularySize, config.hiddenSize];
-  const table = runner.upload(await readWeight(tensors, EMBEDDING, shape));
+  const lent = lend(tensors);
+  const table = runner.upload(await readWeight(lent.tensors, EMBEDDING, shape));
+  lent.free();
   for (const [window, tokens] of windows.entries()) {
     using ids = backend.upload(hostTensor('int32', Int32Array.from(tokens)));
     for (const stream of streams) await stream.set(window, runner.run('embedding_f32', { ids, table }).y);

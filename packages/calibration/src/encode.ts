@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { packCodes, type HostTensor } from '@spikellm/backend';
 import {
+  createLoan,
   hostTensor,
   inputNormName,
   isPacked,
@@ -94,13 +95,16 @@ function packRows(
   bits: number,
   clipping?: Clipping,
 ): [string, HostTensor][] {
+  const loan = createLoan();
   const { codes, scale, zero } = quantiseRows(
     data as Float32Array,
     inputs,
     { bits, symmetric: false },
     clipping,
+    loan.allocate,
   );
   const packed = packCodes(codes, outputs, inputs, bits);
+  loan.free();
   return packedTensors(prefix, {
     bits,
     codes: hostTensor('uint8', packed, [outputs, packed.length / outputs]),

@@ -3,7 +3,7 @@
  * (learnable equivalent transformation, OmniQuant, arXiv 2308.13137). Folded into the weights, they cost nothing later.
  */
 import { SpikeError, type HostTensor } from '@spikellm/backend';
-import type { DecoderConfig, LayerWeights, LinearWeights } from '@spikellm/graph';
+import type { DecoderConfig, LayerWeights, LinearWeights, Loan } from '@spikellm/graph';
 
 /** Scales of one layer, each above 0; a group that is absent stays as it is. */
 export interface EquivalentScales {
@@ -20,13 +20,14 @@ export interface EquivalentScales {
 type Factor = (index: number) => number;
 
 /**
- * Folds the scales into the weights of a float layer. Errors: INVALID_ARGUMENT for key scales that differ within a
+ * A float layer with the scales folded in, its weights in memory of `allocate`. Errors: INVALID_ARGUMENT for key scales that differ within a
  * rotary pair (i, i + D/2): RoPE would mix what they scale.
  */
 export function applyScales(
   weights: LayerWeights,
   config: DecoderConfig,
   scales: EquivalentScales,
+  allocate: Loan['allocate'] = (bytes) => new ArrayBuffer(bytes),
 ): LayerWeights {
   if (scales.key) checkRotaryPairs(scales.key, config.headSize);
   const { qkv, gateUp, value, key } = scales;
@@ -47,14 +48,14 @@ export function applyScales(
     'mlp.up_proj': { columns: times(gateUp) },
   };
   const scaled = (tensor: HostTensor, factor: Factor | undefined): HostTensor =>
-    factor ? mapTensor(tensor, (w, i) => w * factor(i)) : tensor;
+    factor ? mapTensor(tensor, (w, i) => w * factor(i), allocate) : tensor;
   return {
     ...weights,
     inputNorm: scaled(weights.inputNorm, over(qkv)),
     mlpNorm: scaled(weights.mlpNorm, over(gateUp)),
     linears: weights.linears.map((linear) => {
       const { rows, columns } = factors[linear.entry.name] ?? {};
-      return scaleLinear(linear, rows, columns);
+      return scaleLinear(linear, rows, columns, allocate);
     }),
   };
 }
@@ -69,22 +70,28 @@ function scaleLinear(
   linear: LinearWeights,
   rows: Factor | undefined,
   columns: Factor | undefined,
+  allocate: Loan['allocate'],
 ): LinearWeights {
   if (!rows && !columns) return linear;
   const { inputs } = linear.entry;
   const factor: Factor = (i) => (rows?.(Math.floor(i / inputs)) ?? 1) * (columns?.(i % inputs) ?? 1);
   return {
     ...linear,
-    weight: mapTensor(linear.weight as HostTensor, (w, i) => w * factor(i)),
-    bias: linear.bias && rows ? mapTensor(linear.bias, (b, o) => b * rows(o)) : linear.bias,
+    weight: mapTensor(linear.weight as HostTensor, (w, i) => w * factor(i), allocate),
+    bias: linear.bias && rows ? mapTensor(linear.bias, (b, o) => b * rows(o), allocate) : linear.bias,
   };
 }
 
-const mapTensor = ({ data, dims }: HostTensor, of: (value: number, index: number) => number): HostTensor => ({
-  type: 'float32',
-  dims,
-  data: (data as Float32Array).map(of),
-});
+function mapTensor(
+  { data, dims }: HostTensor,
+  of: (value: number, index: number) => number,
+  allocate: Loan['allocate'],
+): HostTensor {
+  const values = data as Float32Array;
+  const mapped = new Float32Array(allocate(values.byteLength));
+  for (let i = 0; i < mapped.length; i++) mapped[i] = of(values[i], i);
+  return { type: 'float32', dims, data: mapped };
+}
 
 function checkRotaryPairs(key: ArrayLike<number>, headSize: number): void {
   for (let i = 0; i < key.length; i++) {

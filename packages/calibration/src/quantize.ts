@@ -5,7 +5,7 @@ import {
   type ModelFolder,
   type TensorSource,
 } from '@spikellm/checkpoint';
-import { FLOAT_BITS, globalWeights, readLayer, tables, type DecoderConfig } from '@spikellm/graph';
+import { FLOAT_BITS, globalWeights, lend, readLayer, tables, type DecoderConfig } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
 import { checkWindows, fingerprintOf, floatConfig } from './check.ts';
 import { encodeLayer, encodeTable } from './encode.ts';
@@ -172,16 +172,20 @@ async function encode(
         onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
       })))
     : undefined;
+  const lent = lend(tensors);
   for (let index = 0; index < config.layers; index++) {
     signal?.throwIfAborted();
     const steps = chooseSteps(index, statistics?.[index]);
     if (!writer.finished.has(shardOf(index))) {
-      const weights = await readLayer(tensors, config, index, undefined, signal);
+      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
       const smoothed =
-        settings.pipeline === 'smoothquant' ? smoothLayer(weights, config, statistics![index]) : weights;
+        settings.pipeline === 'smoothquant'
+          ? smoothLayer(weights, config, statistics![index], lent.allocate)
+          : weights;
       const { weightBits } = settings;
       const encoded = await encodeLayer(index, smoothed, steps, weightBits, undefined, signal);
       await writer.writeShard(shardOf(index), encoded);
+      lent.free();
     }
     onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
   }

@@ -1,5 +1,5 @@
 import type { HostTensor } from '@spikellm/backend';
-import type { DecoderConfig, LayerWeights, LinearGroup } from '@spikellm/graph';
+import type { DecoderConfig, LayerWeights, LinearGroup, Loan } from '@spikellm/graph';
 import { applyScales } from './equivalence.ts';
 import type { LayerSizes } from './watch.ts';
 
@@ -14,11 +14,13 @@ export function smoothLayer(
   weights: LayerWeights,
   config: DecoderConfig,
   { absmax }: LayerSizes,
+  allocate?: Loan['allocate'],
 ): LayerWeights {
-  return applyScales(weights, config, {
+  const scales = {
     qkv: smoothingScales(absmax.qkv, largestWeights(weights, 'qkv'), ALPHA),
     gateUp: smoothingScales(absmax.gate_up, largestWeights(weights, 'gate_up'), ALPHA),
-  });
+  };
+  return applyScales(weights, config, scales, allocate);
 }
 
 /** s_j = max|x_j|^alpha / max_o |W_oj|^(1 - alpha), each maximum and the result at least 1e-5. */

@@ -1,5 +1,5 @@
 import type { Backend } from '@spikellm/backend';
-import { readLayer, type DecoderConfig, type TensorSource } from '@spikellm/graph';
+import { lend, readLayer, type DecoderConfig, type TensorSource } from '@spikellm/graph';
 import { embedWindows } from './embed.ts';
 import { runLayer } from './layer-pass.ts';
 import { createStreams, type Spilling } from './streams.ts';
@@ -41,13 +41,15 @@ export async function collectStatistics(options: CollectOptions): Promise<LayerS
   const total = config.layers * windows.length;
   let done = 0;
   const passing = { ...options, onWindow: () => onProgress?.(++done, total) };
-  const { stream } = await createStreams(options, ['stream']);
+  const { statistics: stream } = await createStreams(options, ['statistics']);
   try {
     await embedWindows(options, stream);
+    const lent = lend(tensors);
     for (let layer = 0; layer < config.layers; layer++) {
       const watch = layer < statistics.length ? undefined : watchLayer;
-      const weights = await readLayer(tensors, config, layer, undefined, signal);
+      const weights = await readLayer(lent.tensors, config, layer, undefined, signal);
       const seen = await runLayer(passing, layer, weights, { from: stream, to: stream, watch });
+      lent.free();
       if (seen === undefined) continue;
       statistics.push(seen);
       await store?.save(layer, seen);

@@ -7,6 +7,7 @@
  * A group of g weights is a row of its own: hand in [O C / g, g].
  */
 import { clamp, rint, SpikeError } from '@spikellm/backend';
+import type { Loan } from '@spikellm/graph';
 
 export interface WeightFormat {
   readonly bits: number;
@@ -67,7 +68,7 @@ function rowGrid({ low, high }: RowRange, { bits, symmetric }: WeightFormat): [s
 }
 
 /**
- * Quantises [rows, columns] weights, one scale and zero point per row.
+ * Quantises [rows, columns] weights, one scale and zero point per row; codes are in memory of `allocate`.
  * Errors: SHAPE when the weights are not whole rows.
  */
 export function quantiseRows(
@@ -75,9 +76,10 @@ export function quantiseRows(
   columns: number,
   format: WeightFormat,
   clipping?: Clipping,
+  allocate: Loan['allocate'] = (bytes) => new ArrayBuffer(bytes),
 ): QuantisedRows {
   const rows = checkRows(w, columns);
-  const codes = new Uint8Array(w.length);
+  const codes = new Uint8Array(allocate(w.length));
   const scale = new Float32Array(rows);
   const zero = new Int32Array(rows);
   const largest = 2 ** format.bits - 1;

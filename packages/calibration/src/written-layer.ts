@@ -1,5 +1,5 @@
 import type { CheckpointWriter } from '@spikellm/checkpoint';
-import { readLayer } from '@spikellm/graph';
+import { lend, readLayer } from '@spikellm/graph';
 import { runLayer, type LayerPassOptions } from './layer-pass.ts';
 import { spikingConfig, type QuantizeSettings } from './settings.ts';
 import type { ActivationStream } from './streams.ts';
@@ -19,6 +19,8 @@ export async function runWrittenLayer(
   const { config, writer, shardName, settings } = options;
   const spiking = spikingConfig(settings);
   await using shard = await writer.openShard(shardName(index));
-  const weights = await readLayer(shard, config, index, spiking);
+  const lent = lend(shard);
+  const weights = await readLayer(lent.tensors, config, index, spiking);
   await runLayer(options, index, weights, { spiking, from: stream, to: stream });
+  lent.free();
 }

@@ -97,6 +97,7 @@ function createFile(path: string, handle: FileHandle, header: Header, dataStart:
         });
       }
       const tensor = tensorFrom(place.dtype, place.shape, buffer, as, memory);
+      if ((tensor.data as Uint8Array).buffer !== buffer && buffer.resizable) buffer.resize(0);
       checkFinite(path, name, tensor);
       return tensor;
     },

@@ -69,3 +69,4 @@ export {
 } from './generate.ts';
 export { createSampler, type SamplingOptions } from './sampler.ts';
 export { createRandom, type Random } from './random.ts';
+export { createLoan, lend, type LentTensors, type Loan } from './lend.ts';

@@ -1,31 +1,43 @@
 import type { TensorSource } from './registry.ts';
 
-/** Tensors that are read to be handed on. */
-export interface LentTensors {
-  readonly tensors: TensorSource;
-  /** Gives the memory of all tensors read so far back; they are empty from then on. */
+/**
+ * Host memory that is given back by hand. A model is read a layer at a time, but the garbage collector does not hurry for
+ * memory outside its heap: left to it, layers that are done with would stand there beside the present one.
+ */
+export interface Loan {
+  readonly allocate: (bytes: number) => ArrayBuffer;
+  /** Gives back what was allocated so far; it is empty from then on. */
   readonly free: () => void;
 }
 
-/**
- * A source that takes back what it read. Loading reads a model through host memory a layer at a time, but the garbage
- * collector does not hurry for memory outside its heap: left to it, the whole model would stand there once more.
- */
-export function lend(source: TensorSource): LentTensors {
+export function createLoan(): Loan {
   const buffers: ArrayBuffer[] = [];
-  const allocate = (bytes: number): ArrayBuffer => {
-    const buffer = new ArrayBuffer(bytes, { maxByteLength: bytes });
-    buffers.push(buffer);
-    return buffer;
-  };
   return {
-    tensors: {
-      info: (name) => source.info(name),
-      read: (name, options) => source.read(name, { ...options, allocate }),
+    allocate(bytes) {
+      const buffer = new ArrayBuffer(bytes, { maxByteLength: bytes });
+      buffers.push(buffer);
+      return buffer;
     },
     free() {
       for (const buffer of buffers) buffer.resize(0);
       buffers.length = 0;
+    },
+  };
+}
+
+/** Tensors that are read to be handed on. */
+export interface LentTensors extends Loan {
+  readonly tensors: TensorSource;
+}
+
+/** A source that takes back what it read, and other memory that is used with that. */
+export function lend(source: TensorSource): LentTensors {
+  const loan = createLoan();
+  return {
+    ...loan,
+    tensors: {
+      info: (name) => source.info(name),
+      read: (name, options) => source.read(name, { ...options, allocate: loan.allocate }),
     },
   };
 }

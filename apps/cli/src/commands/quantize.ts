@@ -1,3 +1,4 @@
+import { SpikeError } from '@spikellm/backend';
 import {
   DEFAULT_MEMORY,
   quantize,
@@ -18,9 +19,11 @@ import { showProgress } from '../progress.ts';
 import { settingsOf, withSettings, type SettingsOptions } from '../quantize-settings.ts';
 import { Interrupted, note, print, printJson, type Session } from '../session.ts';
 import { readText } from '../text.ts';
+import { dryRun } from './dry-run.ts';
 
 interface QuantizeCommandOptions extends SettingsOptions, BackendOptions {
-  readonly out: string;
+  readonly out?: string;
+  readonly dryRun?: boolean;
   readonly text?: string;
   readonly samples: number;
   readonly seqlen: number;
@@ -35,7 +38,11 @@ export function addQuantize(program: Command, session: Session): void {
     .command('quantize')
     .description('Turn a float model into a spiking one, without training its weights.')
     .argument('<model>', MODEL_ARGUMENT)
-    .requiredOption('--out <dir>', 'folder to write; must not exist');
+    .option('--out <dir>', 'folder to write; must not exist')
+    .option(
+      '--dry-run',
+      'only say what memory, disk and time every pipeline but gptq would take; a config.json is enough',
+    );
   withSettings(command)
     .option('--text <file>', 'UTF-8 text to calibrate on (default: the bundled one)')
     .addOption(option('--samples <n>', 'calibration windows', wholeAbove(0)).default(32))
@@ -59,6 +66,15 @@ export function addQuantize(program: Command, session: Session): void {
 
 async function run(session: Session, name: string, options: QuantizeCommandOptions): Promise<void> {
   const { out, seqlen, samples, seed, text = BUNDLED_CALIBRATION_TEXT } = options;
+  const settings = settingsOf(options);
+  if (options.dryRun === true) return dryRun(session, name, settings, options);
+  if (out === undefined) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: '--out',
+      expected: 'a folder to write',
+      received: 'nothing',
+    });
+  }
   const content = await readText(text);
   await using model = await openModel(session, name);
   const ids = (await model.tokenizer()).encode(content);
@@ -68,7 +84,6 @@ async function run(session: Session, name: string, options: QuantizeCommandOptio
   if (options.text === undefined) note(session, `calibrating on the bundled text, ${text}`);
   using backend = await openBackend(session, options);
   const began = performance.now();
-  const settings = settingsOf(options);
   const { memory, resume = false } = options;
   await calibrate(session, { model, out, backend, settings, windows, memory, resume });
   const seconds = secondsSince(began);

@@ -10,10 +10,12 @@ import {
   FLOAT_BITS,
   HEAD,
   hostTensor,
+  lend,
   readLayer,
   readWeight,
   type DecoderConfig,
   type LayerWeights,
+  type Loan,
   type TensorSource,
 } from '@spikellm/graph';
 import { embedWindows } from '../embed.ts';
@@ -25,6 +27,9 @@ import { watchSizes, type LayerSizes } from '../watch.ts';
 import { createMoments, type LayerMoments } from './moments.ts';
 import { layerPlaces } from './places.ts';
 
+/** Folds scales into a layer; `allocate` has memory for new weights. */
+export type Fold = (weights: LayerWeights, sizes: LayerSizes, allocate: Loan['allocate']) => LayerWeights;
+
 export interface GradientPassOptions {
   readonly config: DecoderConfig;
   readonly tensors: TensorSource;
@@ -32,7 +37,7 @@ export interface GradientPassOptions {
   readonly settings: QuantizeSettings;
   readonly windows: readonly (readonly number[])[];
   /** The layer as it will be encoded, where scales are folded into it; what it computes must not change. */
-  readonly fold?: ((weights: LayerWeights, sizes: LayerSizes) => LayerWeights) | undefined;
+  readonly fold?: Fold | undefined;
   /** Numbers of steps whose errors are measured, 1 among them. */
   readonly choices: readonly number[];
   readonly spilling: Spilling;
@@ -55,24 +60,27 @@ export async function measureGradients(options: GradientPassOptions): Promise<La
   const passing = { ...options, onWindow: advance };
   // One for what enters each layer, and one for what leaves the last, which then holds the gradients.
   const names = Array.from({ length: config.layers + 1 }, (_, index) => `layer-${index}`);
+  const lent = lend(tensors);
   const inputs = Object.values(await createStreams(options, names));
   try {
     await embedWindows(options, inputs[0]);
     const observed: (LayerSizes | undefined)[] = [];
     for (let index = 0; index < config.layers; index++) {
-      const weights = await readLayer(tensors, config, index, undefined, signal);
+      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
       const [from, to] = [inputs[index], inputs[index + 1]];
       const watch = fold && watchSizes;
       observed.push(await runLayer(passing, index, weights, { from, to, watch }));
+      lent.free();
     }
     const gradients = inputs[config.layers];
     await differentiateLoss(options, gradients, advance);
     const moments: LayerMoments[] = [];
     for (let index = config.layers - 1; index >= 0; index--) {
-      const weights = await readLayer(tensors, config, index, undefined, signal);
-      const folded = fold ? fold(weights, observed[index]!) : weights;
+      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
+      const folded = fold ? fold(weights, observed[index]!, lent.allocate) : weights;
       moments.unshift(await differentiateLayer(options, folded, inputs[index], gradients, advance));
       await inputs[index][Symbol.asyncDispose]();
+      lent.free();
     }
     return moments;
   } finally {
@@ -88,12 +96,14 @@ async function differentiateLoss(
 ): Promise<void> {
   const { vocabularySize, hiddenSize, tiedEmbeddings, normEpsilon } = config;
   using runner = createRunner(backend);
+  const lent = lend(tensors);
   const constant = async (name: string, shape: readonly number[]) => ({
-    tensor: runner.upload(await readWeight(tensors, name, shape, signal)),
+    tensor: runner.upload(await readWeight(lent.tensors, name, shape, signal)),
     requiresGrad: false,
   });
   const norm = await constant(FINAL_NORM, [hiddenSize]);
   const head = await constant(tiedEmbeddings ? EMBEDDING : HEAD, [vocabularySize, hiddenSize]);
+  lent.free();
   using workspace = createWorkspace(runner);
   const predicting = windows[0].length - 1;
   const rows = runner.upload(

@@ -42,10 +42,10 @@ function foldOf(
   const folds: Record<QuantizeSettings['pipeline'], GradientPassOptions['fold']> = {
     rtn: undefined,
     gptq: undefined,
-    smoothquant: (weights, statistics) => smoothLayer(weights, config, statistics),
-    omniquant: (weights, { absmax }) => {
+    smoothquant: (weights, sizes, allocate) => smoothLayer(weights, config, sizes, allocate),
+    omniquant: (weights, { absmax }, allocate) => {
       const initial = initialParameters(weights, config, absmax, training);
-      return applyScales(weights, config, equivalentScales(initial, config));
+      return applyScales(weights, config, equivalentScales(initial, config), allocate);
     },
   };
   return folds[pipeline];

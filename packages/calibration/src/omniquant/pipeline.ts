@@ -1,5 +1,5 @@
 /** OmniQuant and SpikeLLM: layer after layer is trained on what the layers before it, already spiking, hand over. */
-import { readLayer, type LayerWeights, type TensorSource } from '@spikellm/graph';
+import { lend, readLayer, type LayerWeights, type Loan, type TensorSource } from '@spikellm/graph';
 import { encodeLayer } from '../encode.ts';
 import { embedWindows } from '../embed.ts';
 import { applyScales } from '../equivalence.ts';
@@ -53,6 +53,7 @@ interface Streams {
  */
 export async function trainLayers(options: TrainLayersOptions): Promise<void> {
   const { config, tensors, settings, writer, shardName, chooseSteps, signal } = options;
+  const lent = lend(tensors);
   const names = settings.training.augmentedLoss ? STREAMS : STREAMS.slice(0, 2);
   const streams: Streams = await createStreams(options, names);
   try {
@@ -60,7 +61,7 @@ export async function trainLayers(options: TrainLayersOptions): Promise<void> {
     const log = ((await writer.readJson(LOG)) ?? []) as LayerLog[];
     for (let index = 0; index < config.layers; index++) {
       signal?.throwIfAborted();
-      const weights = await readLayer(tensors, config, index, undefined, signal);
+      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
       const finished = writer.finished.has(shardName(index));
       const { float } = streams;
       const watch = finished ? undefined : watchSizes;
@@ -69,8 +70,9 @@ export async function trainLayers(options: TrainLayersOptions): Promise<void> {
         // Random scores are drawn again, so that later layers get theirs.
         if (settings.saliency === 'random') chooseSteps(index, undefined);
       } else {
-        await quantizeLayer(options, index, weights, sizes!, streams, log);
+        await quantizeLayer(options, index, weights, sizes!, streams, log, lent.allocate);
       }
+      lent.free();
       if (index + 1 < config.layers) await runWrittenLayer(options, index, streams.spiking);
     }
   } finally {
@@ -86,6 +88,7 @@ async function quantizeLayer(
   { absmax }: LayerSizes,
   { float, spiking, augmented }: Streams,
   log: LayerLog[],
+  allocate: Loan['allocate'],
 ): Promise<void> {
   const { config, backend, settings, windows, writer, shardName, chooseSteps, signal, onProgress } = options;
   const { training } = settings;
@@ -123,7 +126,7 @@ async function quantizeLayer(
       onProgress?.(++done, config.layers * updates, progress);
     },
   });
-  const folded = applyScales(weights, config, equivalentScales(parameters, config));
+  const folded = applyScales(weights, config, equivalentScales(parameters, config), allocate);
   const encoded = await encodeLayer(index, folded, steps, settings.weightBits, parameters.clipping, signal);
   await writer.writeShard(shardName(index), encoded);
 }

@@ -1,0 +1,166 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SpikeError } from '@spikellm/backend';
+import {
+  checkSettings,
+  estimateRun,
+  measureRates,
+  PIPELINES,
+  type PartSize,
+  type QuantizeSettings,
+  type RunEstimate,
+} from '@spikellm/calibration';
+import { parseDecoderConfig, type DecoderConfig } from '@spikellm/graph';
+import { openBackend, type BackendOptions } from '../backends.ts';
+import { bytes, table } from '../format.ts';
+import { note, print, printJson, type Session } from '../session.ts';
+
+export interface DryRunOptions extends BackendOptions {
+  readonly samples: number;
+  readonly seqlen: number;
+  readonly memory: number;
+  readonly json?: boolean;
+}
+
+type Part = PartSize['part'] | 'evaluate';
+
+interface Sized extends Omit<RunEstimate, 'parts'> {
+  readonly pipeline: QuantizeSettings['pipeline'];
+  /** The part of the run that holds the most, and all of it by part. */
+  readonly peak: Part;
+  readonly parts: Readonly<Partial<Record<Part, number>>>;
+}
+
+/** The pipelines whose sizes are known; the Hessians of gptq are not counted yet. */
+const SIZED = PIPELINES.filter((pipeline) => pipeline !== 'gptq');
+
+/**
+ * Bytes of objects between two collections of garbage, measured: the heap's young part grows to its full size within some
+ * hundred passes of a window through a layer.
+ */
+const heapBytes = (passes: number): number => 22e6 + 28e6 * Math.min(1, passes / 500);
+/** A loaded checkpoint over its bytes, see docs/results.md. */
+const LOADED = 1.1;
+
+/** Says what a run would take, of every pipeline that has sizes, from a model folder or from a config.json alone. */
+export async function dryRun(
+  session: Session,
+  name: string,
+  settings: QuantizeSettings,
+  options: DryRunOptions,
+): Promise<void> {
+  const { samples, seqlen: length, memory } = options;
+  checkSettings(settings);
+  const json = await readConfig(name);
+  const config = parseDecoderConfig(json);
+  using backend = await openBackend(session, options);
+  const processBytes = process.memoryUsage.rss();
+  const rates = await measureRates(backend, config, settings, length, session.signal);
+  const storedBytes = ['float16', 'bfloat16'].includes(String(json.torch_dtype ?? json.dtype)) ? 2 : 4;
+  const all = SIZED.map((pipeline): Sized => {
+    const sizing = { config, settings: { ...settings, pipeline }, samples, length, memory, storedBytes };
+    const { parts, ...estimate } = estimateRun(sizing, rates);
+    const turns = pipeline === 'omniquant' ? settings.training.epochs + 2 : 1;
+    const besides = processBytes + heapBytes(turns * samples * config.layers);
+    const evaluated = LOADED * estimate.checkpointBytes + evaluation(config, length);
+    const whole = [...parts, { part: 'evaluate' as const, bytes: evaluated }].map((each) => ({
+      ...each,
+      bytes: Math.round(besides + each.bytes),
+    }));
+    const peak = whole.reduce((most, each) => (each.bytes > most.bytes ? each : most));
+    return {
+      pipeline,
+      ...estimate,
+      peak: peak.part,
+      peakBytes: peak.bytes,
+      parts: Object.fromEntries(whole.map(({ part, bytes: size }) => [part, size])),
+    };
+  });
+  if (options.json === true) {
+    printJson(session, {
+      model: name,
+      settings,
+      samples,
+      seqlen: length,
+      memory,
+      backend: backend.name,
+      runs: all,
+    });
+    return;
+  }
+  print(
+    session,
+    table(
+      [
+        'pipeline',
+        'peak memory',
+        'while it',
+        'checkpoint',
+        'more disk',
+        'a layer',
+        `${config.layers} layers`,
+      ],
+      all.map((run) => [
+        run.pipeline,
+        bytes(run.peakBytes),
+        WORDS[run.peak],
+        bytes(run.checkpointBytes),
+        bytes(run.spilledBytes),
+        duration(run.secondsPerLayer),
+        duration(run.seconds),
+      ]),
+    ),
+  );
+  note(
+    session,
+    'Times are of short probes on this machine as it is now, and leave out reading the model from disk.',
+  );
+}
+
+const WORDS: Readonly<Record<Part, string>> = {
+  check: 'checks weights',
+  embed: 'embeds tokens',
+  calibrate: 'calibrates',
+  gradients: 'finds gradients',
+  train: 'trains',
+  encode: 'encodes',
+  tables: 'writes tables',
+  evaluate: 'evaluates',
+};
+
+/** Logits of a window, and their copy in host memory. */
+const evaluation = ({ vocabularySize }: DecoderConfig, length: number): number =>
+  2 * 4 * length * vocabularySize;
+
+function duration(seconds: number): string {
+  if (seconds < 100) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const minutes = seconds / 60;
+  return minutes < 100 ? `${minutes.toFixed(0)} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+/** Errors: MISSING, CORRUPT_FILE. */
+async function readConfig(name: string): Promise<Record<string, unknown>> {
+  const folder = await stat(name).then(
+    (found) => found.isDirectory(),
+    () => undefined,
+  );
+  const path = folder === true ? join(name, 'config.json') : name;
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new SpikeError('MISSING', {
+      where: name,
+      expected: 'a config.json, or a folder that has one',
+      received: 'neither',
+      cause,
+    });
+  });
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new SpikeError('CORRUPT_FILE', {
+      where: path,
+      expected: 'JSON',
+      received: (cause as Error).message,
+      cause,
+    });
+  }
+}
