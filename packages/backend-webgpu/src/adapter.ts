@@ -6,7 +6,7 @@ export interface AdapterOptions {
 }
 
 /** Features that the kernels use where they are. */
-const WANTED: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
+const WANTED: readonly GPUFeatureName[] = ['subgroups'];
 
 /** The device that was lent, or a new one of the best adapter, with all its limits. Errors: UNSUPPORTED. */
 export async function requestDevice(
