@@ -123,9 +123,11 @@ describe('a hub id', () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const silent: typeof fetch = (_url, init) =>
-      new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(new Error('cut'))));
+      new Promise((_, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(new Error('cut')));
+        setTimeout(() => controller.abort(reason), 20);
+      });
     const resolving = resolve({ signal: controller.signal, fetch: silent });
-    setTimeout(() => controller.abort(reason), 20);
     await expect(resolving).rejects.toBe(reason);
   });
 
