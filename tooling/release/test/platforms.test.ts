@@ -98,6 +98,7 @@ describe('published', () => {
     );
     const folders = [
       await unpacked('backend'),
+      await unpacked('native-kernels'),
       cpu,
       ...PLATFORMS.map((platform) => inScratch('platforms', platform)),
     ];
@@ -150,6 +151,7 @@ describe('published', () => {
       'backend',
       'backend-cpu',
       expect.stringMatching(new RegExp(`^backend-cpu-${process.platform}-${process.arch}(-musl)?$`)),
+      'native-kernels',
     ]);
   });
 
