@@ -3,6 +3,8 @@ import { SpikeError } from '@spikellm/backend';
 
 export interface AdapterOptions {
   readonly powerPreference?: GPUPowerPreference;
+  /** Features beside those that the kernels use, where the adapter has them. */
+  readonly features?: readonly GPUFeatureName[];
 }
 
 /** Features that the kernels use where they are. */
@@ -11,7 +13,7 @@ const WANTED: readonly GPUFeatureName[] = ['subgroups'];
 /** The device that was lent, or a new one of the best adapter, with all its limits. Errors: UNSUPPORTED. */
 export async function requestDevice(
   gpu: GPU,
-  { powerPreference = 'high-performance' }: AdapterOptions,
+  { powerPreference = 'high-performance', features = [] }: AdapterOptions,
 ): Promise<GPUDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference });
   if (adapter === null) {
@@ -25,7 +27,7 @@ export async function requestDevice(
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
   return adapter.requestDevice({
     label: 'spikellm',
-    requiredFeatures: WANTED.filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: [...WANTED, ...features].filter((feature) => adapter.features.has(feature)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
   });
 }
