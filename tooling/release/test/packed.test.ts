@@ -41,18 +41,23 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** Uses both a module and a worker of the package. */
+/** A sum by wasm, which is a module and workers, and by WebGPU. */
 const PAGE = `
   import { createReferenceBackend, createRunner, firstAvailable } from '@spikellm/backend';
   import { createWasmBackend } from '@spikellm/backend-wasm';
-  const { backend } = await firstAvailable([
+  import { createWebGpuBackend } from '@spikellm/backend-webgpu';
+  const sums = [];
+  for (const candidate of [
     { name: 'wasm', open: () => createWasmBackend({ threads: 2 }) },
-    { name: 'reference', open: createReferenceBackend },
-  ]);
-  const runner = createRunner(backend);
-  const [a, b] = [1, 2].map((x) => runner.upload({ type: 'float32', data: Float32Array.of(x), dims: [1, 1] }));
-  const { data } = await backend.read(runner.run('add_f32', { a, b }).y);
-  document.title = data[0] + ' by ' + backend.report.device;
+    { name: 'webgpu', open: createWebGpuBackend },
+  ]) {
+    const { backend } = await firstAvailable([candidate, { name: 'reference', open: createReferenceBackend }]);
+    const runner = createRunner(backend);
+    const [a, b] = [1, 2].map((x) => runner.upload({ type: 'float32', data: Float32Array.of(x), dims: [1, 1] }));
+    const { data } = await backend.read(runner.run('add_f32', { a, b }).y);
+    sums.push(data[0] + ' by ' + backend.report.device);
+  }
+  document.title = sums.join(', ');
 `;
 const chromium = findChromium();
 
@@ -124,9 +129,13 @@ describe('installed by npm', () => {
       await bundle(app, out);
       const files = readdirSync(out, { recursive: true, encoding: 'utf8' });
       expect(files.filter((file) => /\.node$|backend-cpu/.test(file))).toEqual([]);
-      const texts = files.filter((file) => file.endsWith('.js')).map((file) => readFileSync(join(out, file)));
-      expect(texts.filter((text) => text.includes('spikellm_cpu.node'))).toEqual([]);
-      expect(await titleOf(out, chromium!)).toMatch(/^3 by WebAssembly relaxed SIMD on 2 threads$/);
+      const texts = files
+        .filter((file) => file.endsWith('.js'))
+        .map((file) => readFileSync(join(out, file), 'utf8'));
+      expect(texts.filter((text) => /spikellm_cpu\.node|dawn\.node/.test(text))).toEqual([]);
+      expect(await titleOf(out, chromium!)).toMatch(
+        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\)$/,
+      );
     });
   });
 });
