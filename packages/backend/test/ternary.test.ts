@@ -9,6 +9,7 @@ import {
   unpackTrits,
   weightClasses,
 } from '../src/index.ts';
+import { addFloats, linearTernary, type Arithmetic } from '../src/reference/ternary.ts';
 
 const steps = Uint8Array.of(2, 1, 1);
 const weights = [2, -1, 0, -1, 1, 1]; // [2, 3]
@@ -75,6 +76,43 @@ it('adds and subtracts inputs, then multiplies once a class', async () => {
   const { y } = runner.apply(linear, { x: runner.upload(tensor('float32', [3, 5, 7], 1, 3)) });
   // 10 (-5) + 1 (3 + 3) + 0.5, 100 (5 + 7) + 2 (-3)
   expect([...(await backend.read(y)).data]).toEqual([-43.5, 1194]);
+});
+
+it('adds once a spike, and multiplies once an output and class', () => {
+  const [N, O] = [3, 5];
+  const channelSteps = Uint8Array.from({ length: 20 }, (_, c) => (c % 4 === 0 ? 3 : 1));
+  const [C, W] = [channelSteps.length, 2];
+  const k = Array.from({ length: O * C }, (_, i) => {
+    const T = channelSteps[i % C];
+    return ((i * 7) % (2 * T + 1)) - T;
+  });
+  const spikes = k.reduce((sum, value) => sum + Math.abs(value), 0);
+  const packed = linearTernary.prepare!(
+    {
+      weightSteps: channelSteps,
+      weight: packTrits(k, O, channelSteps),
+      weightScale: Float32Array.from({ length: O * W }, (_, i) => 1 + i),
+    },
+    { N, C, O, W },
+    { weightChannels: [15, 0, 5] },
+  );
+  const counts = { additions: 0, multiplications: 0 };
+  const counting: Arithmetic = {
+    add: (a, b) => (counts.additions++, a + b),
+    subtract: (a, b) => (counts.additions++, a - b),
+    multiply: (a, b) => (counts.multiplications++, a * b),
+  };
+  const x = Float32Array.from({ length: N * C }, (_, i) => (i % 9) - 4);
+  const y = new Float32Array(N * O);
+  addFloats({ x, y }, { N, C, O, W }, packed, counting);
+  // A product is added to its output.
+  expect(counts).toEqual({ additions: N * (spikes + O * W), multiplications: N * O * W });
+  const product = (n: number, o: number): number =>
+    channelSteps.reduce(
+      (sum, T, c) => sum + (1 + o * W + (T === 1 ? 0 : 1)) * k[o * C + c] * x[n * C + c],
+      0,
+    );
+  expect([...y]).toEqual(Array.from({ length: N * O }, (_, i) => product(Math.floor(i / O), i % O)));
 });
 
 it('adds and subtracts codes of spikes, in gathered order, less the zero point of their class', async () => {

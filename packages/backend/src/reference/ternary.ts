@@ -54,12 +54,27 @@ function packSpikes(
 const bytesOf = ({ inputs, offsets, weightScale, bias }: Spikes): number =>
   inputs.byteLength + offsets.byteLength + weightScale.byteLength + (bias?.byteLength ?? 0);
 
+/** All that happens to numbers in {@link addFloats}, so that a test can count it. */
+export interface Arithmetic {
+  readonly add: (a: number, b: number) => number;
+  readonly subtract: (a: number, b: number) => number;
+  readonly multiply: (a: number, b: number) => number;
+}
+
+const FLOAT64: Arithmetic = { add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b };
+
 /** The sum of x over the spikes +1 less that over the spikes -1 of list `index` = output times groups plus group. */
-function addSpikes(x: ArrayLike<number>, from: number, { inputs, offsets }: Spikes, index: number): number {
+function addSpikes(
+  x: ArrayLike<number>,
+  from: number,
+  { inputs, offsets }: Spikes,
+  index: number,
+  { add, subtract } = FLOAT64,
+): number {
   const [plus, minus, end] = [offsets[2 * index], offsets[2 * index + 1], offsets[2 * index + 2]];
   let sum = 0;
-  for (let i = plus; i < minus; i++) sum += x[from + inputs[i]];
-  for (let i = minus; i < end; i++) sum -= x[from + inputs[i]];
+  for (let i = plus; i < minus; i++) sum = add(sum, x[from + inputs[i]]);
+  for (let i = minus; i < end; i++) sum = subtract(sum, x[from + inputs[i]]);
   return sum;
 }
 
@@ -85,19 +100,28 @@ export const linearTernary: Implementation<ElementArray, Spikes> = {
     return packSpikes(constants, O, W, (channel) => ({ input: channel, group: classes[channel] }));
   },
   packedBytes: bytesOf,
-  run: ({ operands, letters: { N, C, O, W }, packed }) => {
-    const { x, y } = operands as { x: F32; y: F32 };
-    for (let n = 0; n < N; n++) {
-      for (let o = 0; o < O; o++) {
-        let total = packed.bias?.[o] ?? 0;
-        for (let w = 0; w < W; w++) {
-          total += packed.weightScale[o * W + w] * addSpikes(x, n * C, packed, o * W + w);
-        }
-        y[n * O + o] = total;
-      }
-    }
-  },
+  run: ({ operands, letters, packed }) => addFloats(operands as never, letters, packed),
 };
+
+/** For each token one addition a spike; for each output and class one product, which is added to the output. */
+export function addFloats(
+  { x, y }: { x: F32; y: F32 },
+  { N, C, O, W }: Letters,
+  packed: Spikes,
+  arithmetic = FLOAT64,
+): void {
+  const { add, multiply } = arithmetic;
+  for (let n = 0; n < N; n++) {
+    for (let o = 0; o < O; o++) {
+      let total = packed.bias?.[o] ?? 0;
+      for (let w = 0; w < W; w++) {
+        const sum = addSpikes(x, n * C, packed, o * W + w, arithmetic);
+        total = add(total, multiply(packed.weightScale[o * W + w], sum));
+      }
+      y[n * O + o] = total;
+    }
+  }
+}
 
 /** linear_ternary_codes_f32: a group is a class of activations and a weight class. */
 export const linearTernaryCodes: Implementation<ElementArray, Spikes> = {
