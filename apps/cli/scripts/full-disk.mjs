@@ -24,7 +24,7 @@ process.on('exit', () => {
 const whole = join(folder, 'whole');
 await expectEnd(quantize(whole), 0);
 mkdirSync(disk);
-for (const kilobytes of [16, 300, 2000, 3300, 3700]) {
+for (const kilobytes of [16, 300, 2000, 2850, 3000]) {
   mount(`size=${kilobytes}k`);
   const out = join(disk, 'out');
   const stderr = await expectEnd(quantize(out), 1);
