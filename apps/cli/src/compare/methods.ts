@@ -1,5 +1,8 @@
-import { DEFAULT_GPTQ, type QuantizeSettings } from '@spikellm/calibration';
+import type { GptqSettings, QuantizeSettings } from '@spikellm/calibration';
 import { SpikeError } from '@spikellm/backend';
+
+/** Those of GPTQ are changed one by one, so that the command line keeps its word in the others. */
+type Changes = Partial<Omit<QuantizeSettings, 'gptq'>> & { readonly gptq?: Partial<GptqSettings> };
 
 /** A row of the comparison. To add one is to add a line to {@link METHODS}. */
 export interface Method {
@@ -7,7 +10,7 @@ export interface Method {
   /** As a table says it. */
   readonly title: string;
   /** What it changes in the settings of the command line; null for the model as it is. */
-  readonly settings: Partial<QuantizeSettings> | null;
+  readonly settings: Changes | null;
   /** It trains: minutes where others take seconds, so it runs when it is named. */
   readonly trains?: true;
 }
@@ -48,7 +51,7 @@ export const METHODS: readonly Method[] = [
   {
     name: 'ternary',
     title: 'ternary weights, three steps in 20 %, GPTQ',
-    settings: { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weights: 'ternary' }, ...TWO_STEPS },
+    settings: { pipeline: 'gptq', gptq: { weights: 'ternary' }, ...TWO_STEPS },
   },
   { name: 'omniquant', title: 'OmniQuant', settings: { pipeline: 'omniquant', ...ONE_STEP }, trains: true },
   {

@@ -49,7 +49,8 @@ export async function runMethods(
 ): Promise<void> {
   for (const [index, { name, title, settings: changes }] of methods.entries()) {
     session.signal.throwIfAborted();
-    const settings = changes && { ...comparison.settings, ...changes };
+    const { settings: given } = comparison;
+    const settings = changes && { ...given, ...changes, gptq: { ...given.gptq, ...changes.gptq } };
     const inputs = rowInputs(comparison, settings);
     const head = { method: name, title, settings };
     const known = await cache.find<Measurements>(inputs);
