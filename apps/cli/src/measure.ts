@@ -3,6 +3,7 @@ import type { ModelFolder } from '@spikellm/checkpoint';
 import {
   countOperations,
   perplexity,
+  type OperationOptions,
   type OperationReport,
   type Perplexity,
   type WindowOptions,
@@ -49,7 +50,7 @@ export async function countText(
   { config, tensors }: ModelFolder,
   decoder: Decoder,
   ids: readonly number[],
-  windows: WindowOptions,
+  windows: WindowOptions & Pick<OperationOptions, 'standsFor'>,
 ): Promise<OperationReport> {
   using progress = showProgress(session);
   return await countOperations(decoder, ids, {

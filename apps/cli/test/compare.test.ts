@@ -50,6 +50,34 @@ test('one table; a second run repeats nothing, and what decides a row repeats th
   expect(await cachedOf('--fresh')).toEqual([false, false]);
 });
 
+test('a baseline is counted as what it stands for', async () => {
+  using folder = scratch();
+  const rowsOf = async (...more: string[]) =>
+    JSON.parse((await compare(folder.path, 'pb-llm-90', '--json', ...more)).stdout).rows;
+  const [baseline] = await rowsOf();
+  const method = { name: 'pb-llm', lowFraction: 0.9, mean: 'faithful' };
+  expect(baseline).toMatchObject({
+    settings: null,
+    baseline: { method, damping: 0.01 },
+    averageSteps: null,
+    bytes: null,
+    raster: null,
+  });
+  // A sign in nine tenths, 8 bits in the rest; a map of 1 bit a weight, and scales.
+  expect(baseline.averageWeightSteps).toBeCloseTo(1.7, 6);
+  expect(baseline.bitsPerWeight).toBeGreaterThan(2.7);
+  expect(baseline.bitsPerWeight).toBeLessThan(3.2);
+  const { macs, ace, weightBytes } = baseline.operations.total;
+  expect(ace / macs).toBeCloseTo(16 * 1.7, 6);
+  expect((8 * weightBytes) / macs).toBeCloseTo(baseline.bitsPerWeight, 6);
+
+  expect(await rowsOf('--abits', '8')).toMatchObject([{ cached: true }]);
+  expect(await rowsOf('--damping', '0.02')).toMatchObject([{ cached: false }]);
+  const { stdout } = await compare(folder.path, 'pb-llm-90');
+  expect(stdout).toMatch(/│ pb-llm-90 .*│ +1\.70 │/);
+  expect(stdout).toContain('Without a packed format, run as floats: pb-llm-90. ');
+});
+
 test('eval gives the perplexity of the table', async () => {
   using folder = scratch();
   const { stdout } = await compare(folder.path, 'float', '--json');

@@ -33,6 +33,7 @@ export {
 } from './linear-operations.ts';
 export {
   countOperations,
+  type BinaryWeights,
   type LayerOperationReport,
   type LinearOperationReport,
   type OperationCounts,

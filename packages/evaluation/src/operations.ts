@@ -1,4 +1,4 @@
-import { unpackTrits } from '@spikellm/backend';
+import { SpikeError, unpackTrits } from '@spikellm/backend';
 import { FLOAT_BITS, layerLinears, ternaryNames, type Decoder, type SpikingConfig } from '@spikellm/graph';
 import { describeModel, type LinearReport, type TensorIndex } from './describe.ts';
 import {
@@ -20,6 +20,16 @@ export interface OperationOptions extends SpikeCountOptions {
   readonly config: Readonly<Record<string, unknown>>;
   /** Default: {@link ENERGY_45NM}. */
   readonly energy?: EnergyTable | undefined;
+  /** For a float model that stands for another. Errors: INVALID_ARGUMENT for a spiking one. */
+  readonly standsFor?: BinaryWeights | undefined;
+}
+
+/** Weights in binary digits without a packed format, which a float model stands for; means over all its linears. */
+export interface BinaryWeights {
+  /** True bits of a weight. */
+  readonly bitsPerWeight: number;
+  /** Binary digits of a weight, one addition each against a float input, were none of them 0. */
+  readonly steps: number;
 }
 
 /** Means per token. */
@@ -79,9 +89,11 @@ export interface OperationReport {
 export async function countOperations(
   decoder: Decoder,
   ids: readonly number[],
-  { config, energy = ENERGY_45NM, ...options }: OperationOptions,
+  { config, energy = ENERGY_45NM, standsFor, ...options }: OperationOptions,
 ): Promise<OperationReport> {
   cutWindows(ids, options);
+  if (standsFor !== undefined && decoder.spiking !== undefined)
+    throw new SpikeError('INVALID_ARGUMENT', SPIKING);
   const { tensors, signal, window } = options;
   const { linears } = await describeModel(config, tensors, { signal });
   const bits = decoder.spiking?.activations.bits ?? FLOAT_BITS;
@@ -91,6 +103,10 @@ export async function countOperations(
     const spikes = counted?.encodings.find(
       ({ layer, linears: readers }) => layer === linear.layer && readers.includes(linear.name),
     );
+    if (standsFor !== undefined) {
+      reports.push(reportBinary(linear, standsFor, energy));
+      continue;
+    }
     const weights = await weightSpikes(decoder, linear, tensors, signal);
     reports.push(reportLinear(linear, decoder.spiking, weights, spikes, counted?.tokens ?? 0, energy));
   }
@@ -111,6 +127,12 @@ export async function countOperations(
     energyTable: energy,
   };
 }
+
+const SPIKING = {
+  where: 'countOperations',
+  expected: 'a float model to stand for another',
+  received: 'a spiking one',
+};
 
 /** Steps and non-zero trits of ternary weights; undefined for others. */
 async function weightSpikes(
@@ -171,6 +193,35 @@ function reportLinear(
     ...operations,
     ...moved,
     energy: estimateEnergy({ ...operations, ...moved, arithmetic, ternary: weights !== undefined }, table),
+  };
+}
+
+/** A linear of floats, counted as the binary digits that they stand for. */
+function reportBinary(
+  { layer, name, outputs, inputs, biasBytes }: LinearReport,
+  { bitsPerWeight, steps }: BinaryWeights,
+  table: EnergyTable,
+): LinearOperationReport {
+  const of = (value: number): Float64Array => new Float64Array(inputs).fill(value);
+  const weights = { steps: of(steps), trits: of(outputs * steps) };
+  const bits = { weightBits: 1, activationBits: FLOAT_BITS };
+  const operations = linearOperations({ outputs, inputs, ...bits, weights });
+  const moved = {
+    weightBytes: (outputs * inputs * bitsPerWeight) / 8 + biasBytes,
+    activationBytes: ((inputs + outputs) * FLOAT_BITS) / 8,
+  };
+  return {
+    layer,
+    name,
+    outputs,
+    inputs,
+    ...bits,
+    weightSteps: steps,
+    activationSteps: 1,
+    firingRate: null,
+    ...operations,
+    ...moved,
+    energy: estimateEnergy({ ...operations, ...moved, arithmetic: 'float16', ternary: true }, table),
   };
 }
 

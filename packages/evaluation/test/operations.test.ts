@@ -8,12 +8,18 @@ import {
   type Decoder,
   type SpikingConfig,
 } from '@spikellm/graph';
-import { countOperations, ENERGY_45NM, tokenSpikes, type EnergyTable } from '../src/index.ts';
+import {
+  countOperations,
+  ENERGY_45NM,
+  tokenSpikes,
+  type BinaryWeights,
+  type EnergyTable,
+} from '../src/index.ts';
 import { indexOf, loadToy, someIds, someSteps, spiking, toyConfig, toyTensors } from './toy.ts';
 
 const WINDOW = 8;
 
-async function countToy(config?: SpikingConfig, energy?: EnergyTable) {
+async function countToy(config?: SpikingConfig, energy?: EnergyTable, standsFor?: BinaryWeights) {
   const tensors = toyTensors(config);
   using decoder = await loadToy(tensors, config);
   const live = decoder.backend.liveBytes;
@@ -22,6 +28,7 @@ async function countToy(config?: SpikingConfig, energy?: EnergyTable) {
     tensors: indexOf(tensors),
     window: WINDOW,
     energy,
+    standsFor,
   });
   expect(decoder.backend.liveBytes).toBe(live);
   return report;
@@ -152,6 +159,28 @@ test('trits against floats are additions only', async () => {
   expect(linears[0]).toMatchObject({ weightBits: 2, activationBits: 16 });
   expect(total.energy.additive).toBeCloseTo(0.4 * total.additions!, 6);
   expect(total.energy.dense).toBeCloseTo(0.4 * total.dense, 6);
+});
+
+test('a float model that stands for binary weights is counted as their digits, in their true bits', async () => {
+  const standsFor = { bitsPerWeight: 2.9, steps: 1.7 };
+  const [{ total, linears }, float] = [await countToy(undefined, undefined, standsFor), await countToy()];
+  const { macs } = float.total;
+  expect(total).toMatchObject({ macs, skipped: 0, multiplications: 0, firingRate: null });
+  expect(total.dense).toBeCloseTo(1.7 * macs, 6);
+  expect(total.additions).toBeCloseTo(1.7 * macs, 6);
+  expect(total.ace).toBeCloseTo(1.7 * 16 * macs, 6);
+  expect(total.weightBytes).toBeCloseTo((2.9 * macs) / 8, 6);
+  expect(total.activationBytes).toBe(float.total.activationBytes);
+  expect(total.energy.additive).toBeCloseTo(0.4 * 1.7 * macs, 6);
+  expect(linears[0]).toMatchObject({
+    weightBits: 1,
+    weightSteps: 1.7,
+    activationBits: 16,
+    activationSteps: 1,
+  });
+  await expect(countToy(spiking({}), undefined, standsFor)).rejects.toThrow(
+    'countOperations: expected a float model to stand for another, received a spiking one.',
+  );
 });
 
 test('energies are counts times the figures of the table that is given', async () => {

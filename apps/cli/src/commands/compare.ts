@@ -34,10 +34,10 @@ interface CompareOptions extends CommonOptions, BackendOptions {
 }
 
 export function addCompare(program: Command, session: Session): void {
-  const names = METHODS.map(({ name, trains }) => (trains ? `${name}*` : name)).join(', ');
+  const names = METHODS.map(({ name, slow }) => (slow ? `${name}*` : name)).join(', ');
   const methods = new Option(
     '--methods <names>',
-    `with commas, or all: ${names} (default: those without *, which train)`,
+    `with commas, or all: ${names} (default: those without *, which take minutes)`,
   ).argParser(parseMethods);
   const command = program
     .command('compare')

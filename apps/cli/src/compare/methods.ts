@@ -1,24 +1,40 @@
-import type { GptqSettings, QuantizeSettings } from '@spikellm/calibration';
+import type { BaselineMethod, QuantizeSettings } from '@spikellm/calibration';
 import { SpikeError } from '@spikellm/backend';
 
-/** Those of GPTQ are changed one by one, so that the command line keeps its word in the others. */
-type Changes = Partial<Omit<QuantizeSettings, 'gptq'>> & { readonly gptq?: Partial<GptqSettings> };
+type Changes = Partial<Omit<QuantizeSettings, 'gptq'>> & {
+  readonly gptq?: Partial<QuantizeSettings['gptq']>;
+};
 
 /** A row of the comparison. To add one is to add a line to {@link METHODS}. */
 export interface Method {
   readonly name: string;
   /** As a table says it. */
   readonly title: string;
-  /** What it changes in the settings of the command line; null for the model as it is. */
+  /** What it changes in the settings of the command line; null for the model as it is, and for a baseline. */
   readonly settings: Changes | null;
-  /** It trains: minutes where others take seconds, so it runs when it is named. */
-  readonly trains?: true;
+  /** A method without a packed format, weights alone. */
+  readonly baseline?: BaselineMethod;
+  /** Minutes where others take seconds, so it runs when it is named. */
+  readonly slow?: true;
 }
 
 const ONE_STEP = { steps: 1, salient: 0 } as const;
 /** The two settings of the paper's W4A4. */
 const TWO_STEPS = { steps: 2, salient: 0.1 } as const;
 const FOUR_STEPS = { steps: 4, salient: 0.05 } as const;
+const ROTATED = { rotate: 'hadamard' } as const;
+
+/** Ternary weights of so many steps in the mean against float inputs, as the baselines have them. */
+const additive = (equalSteps: number): Changes => ({
+  pipeline: 'gptq',
+  gptq: { weights: 'ternary', equalSteps },
+  activationBits: 16,
+  ...ONE_STEP,
+});
+const pbLlm = (lowFraction: number, mean: 'faithful' | 'masked' = 'faithful') => ({
+  settings: null,
+  baseline: { name: 'pb-llm', lowFraction, mean } as const,
+});
 
 export const METHODS: readonly Method[] = [
   { name: 'float', title: 'float', settings: null },
@@ -53,18 +69,52 @@ export const METHODS: readonly Method[] = [
     title: 'ternary weights, three steps in 20 %, GPTQ',
     settings: { pipeline: 'gptq', gptq: { weights: 'ternary' }, ...TWO_STEPS },
   },
-  { name: 'omniquant', title: 'OmniQuant', settings: { pipeline: 'omniquant', ...ONE_STEP }, trains: true },
+  {
+    name: 'rtn-rotated',
+    title: 'round-to-nearest, rotated',
+    settings: { pipeline: 'rtn', ...ROTATED, ...ONE_STEP },
+  },
+  { name: 'gptq-rotated', title: 'GPTQ, rotated', settings: { pipeline: 'gptq', ...ROTATED, ...ONE_STEP } },
+  {
+    name: 'gptq-fisher-rotated',
+    title: 'GPTQ, fisher, T=2 in 10 %, rotated',
+    settings: { pipeline: 'gptq', saliency: 'fisher', ...ROTATED, ...TWO_STEPS },
+  },
+  {
+    name: 'ternary-2.4',
+    title: 'ternary weights, 2.4 steps, float inputs',
+    settings: additive(2.4),
+    slow: true,
+  },
+  {
+    name: 'ternary-1.7',
+    title: 'ternary weights, 1.7 steps, float inputs',
+    settings: additive(1.7),
+    slow: true,
+  },
+  {
+    name: 'ternary-1.35',
+    title: 'ternary weights, 1.35 steps, float inputs',
+    settings: additive(1.35),
+    slow: true,
+  },
+  { name: 'pb-llm-80', title: 'PB-LLM, 80 % binary, 2.4 steps', ...pbLlm(0.8) },
+  { name: 'pb-llm-90', title: 'PB-LLM, 90 % binary, 1.7 steps', ...pbLlm(0.9) },
+  { name: 'pb-llm-95', title: 'PB-LLM, 95 % binary, 1.35 steps', ...pbLlm(0.95) },
+  { name: 'pb-llm-90-masked', title: 'PB-LLM, 90 % binary, masked mean', ...pbLlm(0.9, 'masked') },
+  { name: 'billm', title: 'BiLLM', settings: null, baseline: { name: 'billm' }, slow: true },
+  { name: 'omniquant', title: 'OmniQuant', settings: { pipeline: 'omniquant', ...ONE_STEP }, slow: true },
   {
     name: 'omniquant-t2',
     title: 'OmniQuant, T=2 in 10 % (SpikeLLM)',
     settings: { pipeline: 'omniquant', ...TWO_STEPS },
-    trains: true,
+    slow: true,
   },
   {
     name: 'omniquant-t4',
     title: 'OmniQuant, T=4 in 5 % (SpikeLLM)',
     settings: { pipeline: 'omniquant', ...FOUR_STEPS },
-    trains: true,
+    slow: true,
   },
 ];
 
@@ -83,4 +133,4 @@ export function parseMethods(text: string): Method[] {
   });
 }
 
-export const QUICK_METHODS: readonly Method[] = METHODS.filter(({ trains }) => trains === undefined);
+export const QUICK_METHODS: readonly Method[] = METHODS.filter(({ slow }) => slow === undefined);

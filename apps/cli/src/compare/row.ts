@@ -1,4 +1,4 @@
-import type { QuantizeSettings } from '@spikellm/calibration';
+import type { BaselineMethod, QuantizeSettings } from '@spikellm/calibration';
 import type { OperationReport } from '@spikellm/evaluation';
 import type { LinearGroup } from '@spikellm/graph';
 import type { Measured } from '../measure.ts';
@@ -8,13 +8,13 @@ export interface Measurements {
   readonly evaluation: Measured;
   /** True bits: everything that the linears store, over their weights. */
   readonly bitsPerWeight: number;
-  /** Mean steps of a ternary weight; null for others. */
+  /** Mean steps of a ternary weight, or binary digits of a baseline's; null for others. */
   readonly averageWeightSteps: number | null;
   /** Mean steps of an input channel; null where inputs are float. */
   readonly averageSteps: number | null;
   readonly operations: OperationReport;
-  /** Of the tensors in the model folder. */
-  readonly bytes: number;
+  /** Of the tensors in the model folder; null for a baseline, whose folder of floats says nothing of its size. */
+  readonly bytes: number | null;
   /** From the float model to the written folder; null for the float model. */
   readonly calibrationSeconds: number | null;
   /** Decoding one by one, a batch of one; null for a model that cannot. */
@@ -37,11 +37,17 @@ export interface Raster {
   readonly text: string;
 }
 
-interface RowHead {
+/** How a method makes its model; both null for the model as it is. */
+export interface Recipe {
+  /** Of `quantize`. */
+  readonly settings: QuantizeSettings | null;
+  /** Of `quantizeBaseline`: rounded weights in a float folder, for want of a packed format. */
+  readonly baseline: { readonly method: BaselineMethod; readonly damping: number } | null;
+}
+
+interface RowHead extends Recipe {
   readonly method: string;
   readonly title: string;
-  /** Null for the model as it is. */
-  readonly settings: QuantizeSettings | null;
 }
 
 /** A method that was measured, now or in an earlier run on the same inputs. */

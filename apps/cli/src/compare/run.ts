@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SpikeError, type Backend } from '@spikellm/backend';
 import { decodeRate, spreadOf } from '@spikellm/benchmark';
-import { quantize, type QuantizeSettings } from '@spikellm/calibration';
+import {
+  quantize,
+  quantizeBaseline,
+  type BaselineReport,
+  type QuantizeProgress,
+  type QuantizeSettings,
+} from '@spikellm/calibration';
 import { openModelFolder, type ModelFolder } from '@spikellm/checkpoint';
 import { describeModel, tokenSpikes, type WindowOptions } from '@spikellm/evaluation';
 import { isCausal, type Decoder } from '@spikellm/graph';
@@ -13,7 +19,7 @@ import { showProgress } from '../progress.ts';
 import { note, type Session } from '../session.ts';
 import { digest, type ResultCache } from './cache.ts';
 import type { Method } from './methods.ts';
-import type { Measurements, Raster, Row } from './row.ts';
+import type { Measurements, Raster, Recipe, Row } from './row.ts';
 
 /** What all methods of a comparison share. */
 export interface Comparison {
@@ -47,12 +53,12 @@ export async function runMethods(
   cache: ResultCache,
   onRow: (row: Row) => void,
 ): Promise<void> {
-  for (const [index, { name, title, settings: changes }] of methods.entries()) {
+  for (const [index, method] of methods.entries()) {
     session.signal.throwIfAborted();
-    const { settings: given } = comparison;
-    const settings = changes && { ...given, ...changes, gptq: { ...given.gptq, ...changes.gptq } };
-    const inputs = rowInputs(comparison, settings);
-    const head = { method: name, title, settings };
+    const { name, title } = method;
+    const recipe = recipeOf(method, comparison.settings);
+    const inputs = rowInputs(comparison, recipe);
+    const head = { method: name, title, ...recipe };
     const known = await cache.find<Measurements>(inputs);
     const label = `${index + 1} of ${methods.length}  ${name}`;
     if (known !== undefined) {
@@ -61,7 +67,7 @@ export async function runMethods(
       continue;
     }
     const began = performance.now();
-    const measured = await attempt(session, comparison, settings);
+    const measured = await attempt(session, comparison, recipe);
     if (measured instanceof Error) {
       announce(session, `${label}: ${measured.message}`);
       onRow({ ...head, error: measured.message });
@@ -74,6 +80,12 @@ export async function runMethods(
   }
 }
 
+/** A baseline is as it was published but for the damping. */
+const recipeOf = ({ settings: changes, baseline }: Method, settings: QuantizeSettings): Recipe => ({
+  settings: changes && { ...settings, ...changes, gptq: { ...settings.gptq, ...changes.gptq } },
+  baseline: baseline === undefined ? null : { method: baseline, damping: settings.gptq.damping },
+});
+
 /** A line for who watches. */
 function announce(session: Session, line: string): void {
   if (session.stderr.isTTY === true) note(session, line);
@@ -83,10 +95,10 @@ function announce(session: Session, line: string): void {
 async function attempt(
   session: Session,
   comparison: Comparison,
-  settings: QuantizeSettings | null,
+  recipe: Recipe,
 ): Promise<Measurements | Error> {
   try {
-    return await runMethod(session, comparison, settings);
+    return await runMethod(session, comparison, recipe);
   } catch (error) {
     session.signal.throwIfAborted();
     return error instanceof Error ? error : new Error(String(error));
@@ -96,55 +108,53 @@ async function attempt(
 /** Everything that decides the measurements of a row. The float model does not depend on calibration. */
 function rowInputs(
   { fingerprint, calibration, evaluation, windows, backend, version }: Comparison,
-  settings: QuantizeSettings | null,
+  recipe: Recipe,
 ) {
   const { name, report } = backend;
   return {
     version,
     model: fingerprint,
-    settings,
-    calibration: settings && digest(JSON.stringify(calibration)),
+    ...recipe,
+    calibration: isFloat(recipe) ? null : digest(JSON.stringify(calibration)),
     evaluation: digest(JSON.stringify(evaluation)),
     windows,
     backend: [name, report.device, report.threads],
   };
 }
 
-async function runMethod(
-  session: Session,
-  comparison: Comparison,
-  settings: QuantizeSettings | null,
-): Promise<Measurements> {
-  if (settings === null) return measureModel(session, comparison, comparison.model, null);
+async function runMethod(session: Session, comparison: Comparison, recipe: Recipe): Promise<Measurements> {
+  if (isFloat(recipe)) return measureModel(session, comparison, comparison.model, null);
   const folder = await mkdtemp(join(tmpdir(), 'spikellm-compare-'));
   try {
     const out = join(folder, 'model');
     const began = performance.now();
-    await quantizeInto(session, comparison, settings, out);
+    const baseline = await quantizeInto(session, comparison, recipe, out);
     const seconds = secondsSince(began);
     await using written = await openModelFolder(out);
-    return await measureModel(session, comparison, written, seconds);
+    return await measureModel(session, comparison, written, seconds, baseline);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+const isFloat = ({ settings, baseline }: Recipe): boolean => settings === null && baseline === null;
+
+/** What a baseline says of its weights, whose folder does not show it. */
 async function quantizeInto(
   session: Session,
   { model, backend, calibration: windows }: Comparison,
-  settings: QuantizeSettings,
+  { settings, baseline }: Recipe,
   out: string,
-): Promise<void> {
+): Promise<BaselineReport | undefined> {
   using progress = showProgress(session);
-  await quantize({
-    model,
-    out,
-    backend,
-    settings,
-    windows,
-    signal: session.signal,
-    onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
-  });
+  const shared = { model, out, backend, windows, signal: session.signal };
+  if (baseline !== null) {
+    const onProgress = (done: number, total: number): void => progress.update('compensate', done, total);
+    return await quantizeBaseline({ ...shared, ...baseline, onProgress });
+  }
+  const onProgress = ({ phase, done, total }: QuantizeProgress): void => progress.update(phase, done, total);
+  await quantize({ ...shared, settings: settings!, onProgress });
+  return undefined;
 }
 
 async function measureModel(
@@ -152,16 +162,17 @@ async function measureModel(
   { backend, evaluation, windows }: Comparison,
   model: ModelFolder,
   calibrationSeconds: number | null,
+  baseline?: BaselineReport,
 ): Promise<Measurements> {
   const { total, bytes } = await describeModel(model.config, model.tensors, { signal: session.signal });
   using decoder = await openDecoder(session, model, backend);
   return {
     evaluation: await measureDecoder(session, decoder, evaluation, windows),
-    bitsPerWeight: total.bitsPerWeight,
-    averageWeightSteps: total.averageWeightSteps,
+    bitsPerWeight: baseline?.bitsPerWeight ?? total.bitsPerWeight,
+    averageWeightSteps: baseline?.steps ?? total.averageWeightSteps,
     averageSteps: total.averageSteps,
-    operations: await countText(session, model, decoder, evaluation, windows),
-    bytes: bytes.total,
+    operations: await countText(session, model, decoder, evaluation, { ...windows, standsFor: baseline }),
+    bytes: baseline === undefined ? bytes.total : null,
     calibrationSeconds,
     tokensPerSecond: await decodingRate(decoder, session.signal),
     raster: total.averageSteps === null ? null : await rasterOf(session, model, decoder, evaluation, windows),

@@ -24,7 +24,7 @@ const COLUMNS: readonly Column[] = [
   { head: ['', 'ACE'], show: (row) => operations(row.operations.total.ace) },
   { head: ['arithmetic', 'energy'], show: (row) => joules(arithmeticEnergy(row)) },
   { head: ['memory', 'energy'], show: (row) => joules(row.operations.total.energy.memory) },
-  { head: ['', 'size'], show: (row) => bytes(row.bytes) },
+  { head: ['', 'size'], show: (row) => (row.bytes === null ? NOTHING : bytes(row.bytes)) },
   {
     head: ['calibration', 's'],
     show: ({ calibrationSeconds }) => orDash(calibrationSeconds, 1),
@@ -42,12 +42,19 @@ export function tableNotes(rows: readonly DoneRow[]): string[] {
   if (first === undefined) return [];
   const { windows, window } = first.evaluation;
   const { source } = first.operations.energyTable;
+  const baselines = rows.filter(({ baseline }) => baseline !== null).map(({ method }) => method);
   const kept = rows.filter(({ cached }) => cached).map(({ method }) => method);
   return [
     `Perplexity on ${windows} windows of ${window} tokens. ACE and energy are per token, of the linears of all layers.`,
     `Energy is an estimate, counts times ${source}: arithmetic in additions alone where spikes permit, memory with ` +
       'every weight read once per token. Nothing of it is measured.',
     SIMULATION_NOTE,
+    ...(baselines.length > 0
+      ? [
+          `Without a packed format, run as floats: ${baselines.join(', ')}. Bits, steps and energy are those of a ` +
+            'format of their own, were no binary digit 0; tokens/s is that of floats.',
+        ]
+      : []),
     ...(kept.length > 0 ? [`Kept from an earlier run, times as they were then: ${kept.join(', ')}.`] : []),
   ];
 }
