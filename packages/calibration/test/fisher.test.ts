@@ -1,8 +1,6 @@
 /** Steps under one budget for the model, through the pipelines. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createReferenceBackend } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
 import {
   kvPrefixes,
@@ -13,52 +11,23 @@ import {
   type SpikingConfig,
 } from '@spikellm/graph';
 import { perplexity } from '@spikellm/evaluation';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_SETTINGS,
   planSteps,
-  quantize,
   STEP_CHOICES,
   type LayerMoments,
-  type QuantizeOptions,
   type QuantizeSettings,
 } from '../src/index.ts';
 import { layerPlaces, quotaOperations } from '../src/fisher/places.ts';
-import { TINY_CONFIG, tinyWindows, writeTinyModel } from './tiny-model.ts';
+import { TINY_CONFIG, tinyWindows } from './tiny-model.ts';
+import { contents, tinyRuns } from './tiny-runs.ts';
 
-let folder: string;
-let source: string;
-const backend = createReferenceBackend();
 const config = parseDecoderConfig(TINY_CONFIG);
 const windows = tinyWindows(3, 40);
 const FISHER: QuantizeSettings = { ...DEFAULT_SETTINGS, saliency: 'fisher', salient: 0.25 };
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'spikellm-fisher-'));
-  source = await writeTinyModel(join(folder, 'source'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-  backend.dispose();
-});
-
-async function run(
-  out: string,
-  changes: Partial<QuantizeSettings> = {},
-  options: Partial<QuantizeOptions> = {},
-): Promise<string> {
-  await using model = await openModelFolder(source);
-  const settings = { ...FISHER, ...changes };
-  await quantize({ model, out: join(folder, out), backend, settings, windows, ...options });
-  return join(folder, out);
-}
-
-const contents = async (path: string): Promise<string[]> =>
-  Promise.all(
-    (await readdir(path))
-      .toSorted()
-      .map(async (file) => file + (await readFile(join(path, file))).toString('base64')),
-  );
+const { folder, backend, run } = tinyRuns(windows, FISHER);
 
 /** Extra multiply-adds per token of a checkpoint, counted from its own lists of steps. */
 async function operationsOf(path: string, { key }: QuantizeSettings): Promise<number> {

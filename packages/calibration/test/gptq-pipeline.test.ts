@@ -1,39 +1,17 @@
 /** The gptq pipeline over a small model: what it loses against round-to-nearest, and what it says of bad input. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createReferenceBackend } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { loadDecoder } from '@spikellm/graph';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, quantize, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_SETTINGS, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
 import { tinyTensors, tinyWindows, writeTinyModel } from './tiny-model.ts';
+import { tinyRuns } from './tiny-runs.ts';
 
-let folder: string;
-let source: string;
-const backend = createReferenceBackend();
 const windows = tinyWindows(6, 40);
 const gptq: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'gptq', activationBits: 16 };
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'spikellm-gptq-'));
-  source = await writeTinyModel(join(folder, 'source'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-  backend.dispose();
-});
-
-async function run(
-  out: string,
-  changes: Partial<QuantizeSettings> = {},
-  { from = source, ...options }: Partial<QuantizeOptions> & { from?: string } = {},
-): Promise<string> {
-  await using model = await openModelFolder(from);
-  const settings = { ...gptq, ...changes };
-  await quantize({ model, out: join(folder, out), backend, settings, windows, ...options });
-  return join(folder, out);
-}
+const { folder, source, backend, run } = tinyRuns(windows, gptq);
 
 /** The mean squared distance of a model's logits from those of the float model, on the calibration windows. */
 async function distance(path: string): Promise<number> {

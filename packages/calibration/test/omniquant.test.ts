@@ -1,54 +1,26 @@
 /** Training layer after layer: what the run leaves on disk, and what it does with numbers that are not finite. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createReferenceBackend, type HostTensor } from '@spikellm/backend';
+import { type HostTensor } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { parseDecoderConfig, readLayer } from '@spikellm/graph';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, quantize, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_SETTINGS, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
 import { namedParameters } from '../src/omniquant/forward.ts';
 import { initialParameters } from '../src/omniquant/parameters.ts';
 import { trainLayer } from '../src/omniquant/train.ts';
 import { uniformSteps } from '../src/steps.ts';
 import { createStream, type ActivationStream } from '../src/streams.ts';
-import { TINY_CONFIG, tinyWindows, writeTinyModel } from './tiny-model.ts';
+import { TINY_CONFIG, tinyWindows } from './tiny-model.ts';
+import { contents, tinyRuns } from './tiny-runs.ts';
 
-let folder: string;
-let source: string;
-const backend = createReferenceBackend();
 const config = parseDecoderConfig(TINY_CONFIG);
 const windows = tinyWindows(3, 40);
 const training = { ...DEFAULT_SETTINGS.training, epochs: 2 };
 const SETTINGS: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'omniquant', training };
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'spikellm-omniquant-'));
-  source = await writeTinyModel(join(folder, 'source'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-  backend.dispose();
-});
-
-async function run(
-  out: string,
-  changes: Partial<QuantizeSettings> = {},
-  options: Partial<QuantizeOptions> = {},
-): Promise<string> {
-  await using model = await openModelFolder(source);
-  const settings = { ...SETTINGS, ...changes };
-  await quantize({ model, out: join(folder, out), backend, settings, windows, ...options });
-  return join(folder, out);
-}
-
-const bytesOf = async (path: string): Promise<string[]> =>
-  Promise.all(
-    (await readdir(path))
-      .toSorted()
-      .map(async (file) => file + (await readFile(join(path, file))).toString('base64')),
-  );
+const { folder, source, backend, run } = tinyRuns(windows, SETTINGS);
 
 describe('a run', () => {
   it('writes the same with activations in memory and on disk', async () => {
@@ -58,8 +30,8 @@ describe('a run', () => {
       const state = join(folder, 'on disk.partial', '.resume');
       if (existsSync(join(state, 'spiking.stream'))) used.push('spiking');
     };
-    expect(await bytesOf(await run('on disk', {}, { memory: 0, onProgress }))).toEqual(
-      await bytesOf(inMemory),
+    expect(await contents(await run('on disk', {}, { memory: 0, onProgress }))).toEqual(
+      await contents(inMemory),
     );
     expect(used).not.toEqual([]);
   });
@@ -111,7 +83,7 @@ describe('a run', () => {
 
   it('starts from the scales that the settings say', async () => {
     const published = await run('published', { training: { ...training, initialScales: 'published' } });
-    expect(await bytesOf(published)).not.toEqual(await bytesOf(await run('all')));
+    expect(await contents(published)).not.toEqual(await contents(await run('all')));
   });
 });
 

@@ -1,54 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { access, cp, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, cp, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createReferenceBackend } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { perplexity } from '@spikellm/evaluation';
 import { loadDecoder } from '@spikellm/graph';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DEFAULT_SETTINGS, quantize, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
 import { TINY_CONFIG, tinyTensors, tinyWindows, writeTinyModel } from './tiny-model.ts';
+import { contents, tinyRuns } from './tiny-runs.ts';
 
-let folder: string;
-let source: string;
-const backend = createReferenceBackend();
 const windows = tinyWindows(4, 40);
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'spikellm-quantize-'));
-  source = await writeTinyModel(join(folder, 'source'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-  backend.dispose();
-});
-
-async function run(
-  out: string,
-  changes: Partial<QuantizeSettings> = {},
-  options: Partial<QuantizeOptions> = {},
-) {
-  await using model = await openModelFolder(source);
-  await quantize({
-    model,
-    out: join(folder, out),
-    backend,
-    settings: { ...DEFAULT_SETTINGS, ...changes },
-    windows,
-    ...options,
-  });
-  return join(folder, out);
-}
-
-async function contents(path: string): Promise<Record<string, string>> {
-  const files = (await readdir(path)).toSorted();
-  return Object.fromEntries(
-    await Promise.all(
-      files.map(async (file) => [file, (await readFile(join(path, file))).toString('base64')]),
-    ),
-  );
-}
+const { folder, source, backend, run } = tinyRuns(windows);
 
 async function measure(path: string): Promise<number> {
   await using opened = await openModelFolder(path);

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { DoneRow } from '../compare/row.ts';
-import { drawSvg, roomy, spreadLabels } from './svg.ts';
+import { drawSvg, labelMarks, roomy, spreadLabels } from './svg.ts';
 
 const DASHES = ['none', '6 3', '2 3', '8 3 2 3'];
 const COLOURS = ['var(--blue)', 'var(--red)', 'var(--green)', 'var(--orange)'];
@@ -39,22 +39,7 @@ export function drawFiring(title: string, rows: readonly DoneRow[], width: numbe
         Plot.line(rates, { x: 'layer', y: 'rate', stroke, strokeDasharray: dash, strokeWidth: 1.5 }),
         Plot.dot(rates, { x: 'layer', y: 'rate', fill: stroke, r: 2.5 }),
       ]),
-      Plot.link(labels, {
-        x1: last,
-        y1: 'y',
-        x2: xDomain[1],
-        y2: 'at',
-        stroke: 'currentColor',
-        strokeOpacity: 0.25,
-      }),
-      Plot.text(labels, {
-        x: xDomain[1],
-        y: 'at',
-        text: 'label',
-        textAnchor: 'start',
-        dx: 5,
-        fill: 'stroke',
-      }),
+      ...labelMarks(labels, { x: last, edge: xDomain[1], fill: 'stroke' }),
     ],
   });
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { DoneRow } from '../compare/row.ts';
-import { drawSvg, roomy, spreadLabels } from './svg.ts';
+import { drawSvg, labelMarks, roomy, spreadLabels } from './svg.ts';
 
 /** What the horizontal axis of a scatter plot is. */
 export interface Measure {
@@ -63,22 +63,7 @@ export function drawScatter(
     },
     y: { label: 'perplexity', domain, type: logY ? 'log' : 'linear', grid: true },
     marks: [
-      Plot.link(labels, {
-        x1: 'x',
-        y1: 'y',
-        x2: xDomain[1],
-        y2: 'at',
-        stroke: 'currentColor',
-        strokeOpacity: 0.25,
-      }),
-      Plot.text(labels, {
-        x: xDomain[1],
-        y: 'at',
-        text: 'label',
-        textAnchor: 'start',
-        dx: 5,
-        fill: 'currentColor',
-      }),
+      ...labelMarks(labels, { x: 'x', edge: xDomain[1], fill: 'currentColor' }),
       ...KINDS.map(({ name, colour, symbol }) =>
         Plot.dot(
           points.filter((point) => point.name === name),

@@ -65,3 +65,12 @@ export function roomy(values: readonly number[], log: boolean): [number, number]
   const room = (most - least) * 0.08 || Math.abs(most) * 0.05 || 1;
   return [least - room, most + room];
 }
+
+/** Marks of spread labels: each from what it names, at `x`, to its text at the right edge. */
+export const labelMarks = (
+  labels: readonly (EdgeLabel & { at: number })[],
+  { x, edge, fill }: { readonly x: number | string; readonly edge: number; readonly fill: string },
+): Plot.Markish[] => [
+  Plot.link(labels, { x1: x, y1: 'y', x2: edge, y2: 'at', stroke: 'currentColor', strokeOpacity: 0.25 }),
+  Plot.text(labels, { x: edge, y: 'at', text: 'label', textAnchor: 'start', dx: 5, fill }),
+];
