@@ -1,0 +1,41 @@
+/** What crosses the border between the page and the worker that the model lives in: plain values, and callbacks. */
+import type { BackendReport } from '@spikellm/backend';
+
+export const BACKEND_NAMES = ['wasm', 'webgpu', 'reference'] as const;
+export type BackendName = (typeof BACKEND_NAMES)[number];
+/** What the reader asked for; `auto` takes the first that runs here. */
+export type BackendChoice = BackendName | 'auto';
+
+export interface OpenedBackend {
+  readonly name: BackendName;
+  readonly report: BackendReport;
+  /** Why this one. */
+  readonly reason: string;
+}
+
+/** How far a piece of work is. */
+export interface Progress {
+  /** Such as `calibrate`. */
+  readonly what: string;
+  readonly done: number;
+  readonly total: number;
+}
+export type OnProgress = (progress: Progress) => void;
+
+/** Where a model comes from: with the page, or files by their names in a model folder. */
+export type ModelSource =
+  | { readonly kind: 'bundled' }
+  | { readonly kind: 'files'; readonly name: string; readonly files: ReadonlyMap<string, Blob> };
+
+/** An open model as the page shows it. */
+export interface ModelSummary {
+  readonly name: string;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabularySize: number;
+  /** Tokens. */
+  readonly contextLength: number;
+  readonly parameters: number;
+  /** In its files. */
+  readonly bytes: number;
+}

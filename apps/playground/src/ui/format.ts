@@ -1,0 +1,21 @@
+/** Numbers as people read them. */
+
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** 3,967,744 as `3.97M`. */
+export const count = (value: number): string => compact.format(value);
+
+/** Bytes in units of 1000. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  return `${(value / 1000 ** power).toPrecision(3).replace(/\.?0+$/, '')} ${units[power]}`;
+}
+
+/** Seconds as `4 s`, `2 min 05 s`. */
+export function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  return whole < 100
+    ? `${whole} s`
+    : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
+}
