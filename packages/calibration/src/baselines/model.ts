@@ -5,6 +5,7 @@ import {
   globalWeights,
   hostTensor,
   inputNormName,
+  lend,
   mlpNormName,
   readLayer,
   type DecoderConfig,
@@ -68,13 +69,14 @@ export async function quantizeBaseline(options: BaselineOptions): Promise<Baseli
   const { rounded: stream } = await createStreams(pass, ['rounded']);
   await using _ = stream;
   await embedWindows({ ...pass, tensors: model.tensors }, stream);
+  const lent = lend(model.tensors);
   let [bits, weights, additions, done] = [0, 0, 0, 0];
   for (let index = 0; index < config.layers; index++) {
     const quantised = await quantizeLayer({
       ...pass,
       gptq: { damping, actOrder: false },
       index,
-      weights: await readLayer(model.tensors, config, index, undefined, signal),
+      weights: await readLayer(lent.tensors, config, index, undefined, signal),
       inputs: stream,
       async method(on, weight, hessian) {
         const result = await fakeQuantise(on, weight, hessian, method);
@@ -88,6 +90,7 @@ export async function quantizeBaseline(options: BaselineOptions): Promise<Baseli
     });
     await writer.writeShard(`layer-${index}`, layerTensors(index, quantised));
     if (index + 1 < config.layers) await runLayer(pass, index, quantised, { from: stream, to: stream });
+    lent.free();
   }
   await writer.writeShard('rest', await globalTensors(model, config));
   const report = { bitsPerWeight: bits / weights, steps: additions / weights };

@@ -1,5 +1,5 @@
 import { createRunner, SpikeError, type Backend } from '@spikellm/backend';
-import { hostTensor } from '@spikellm/graph';
+import { createLoan, hostTensor, type Loan } from '@spikellm/graph';
 
 /** A Hessian made ready for the sweep over the columns of a weight. */
 export interface FactoredHessian {
@@ -57,7 +57,9 @@ export async function factorHessian(
   const mean = repaired.reduce((sum, value) => sum + value, 0) / C;
 
   using runner = createRunner(backend);
-  const matrix = runner.upload(hostTensor('float32', permuted(hessian, order), [C, C]));
+  const loan = createLoan();
+  const matrix = runner.upload(hostTensor('float32', permuted(hessian, order, loan.allocate), [C, C]));
+  loan.free();
   for (let damping = asked; ; damping = Math.max(10 * damping, LEAST_RAISED)) {
     const added = Float32Array.from(order, (j) => damping * mean + dead[j]);
     using diagonals = backend.upload(hostTensor('float32', added));
@@ -66,6 +68,7 @@ export async function factorHessian(
     using failed = result.pivot;
     const pivot = (await backend.read(failed)).data[0] as number;
     if (pivot < 0) {
+      matrix.dispose();
       const factor = (await backend.read(factored)).data as Float32Array;
       const pivots = new Float64Array(C);
       order.forEach((j, n) => (pivots[j] = dead[j] ? 0 : factor[n * C + n]));
@@ -80,10 +83,10 @@ export async function factorHessian(
 }
 
 /** Rows and columns in a new order. */
-function permuted(matrix: Float32Array, order: Int32Array): Float32Array {
+function permuted(matrix: Float32Array, order: Int32Array, allocate: Loan['allocate']): Float32Array {
   const C = order.length;
   if (order.every((j, n) => j === n)) return matrix;
-  const result = new Float32Array(matrix.length);
+  const result = new Float32Array(allocate(matrix.byteLength));
   for (let n = 0; n < C; n++) {
     const from = order[n] * C;
     for (let m = 0; m < C; m++) result[n * C + m] = matrix[from + order[m]];

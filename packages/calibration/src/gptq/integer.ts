@@ -1,6 +1,6 @@
 /** Whole-number weights by GPTQ, as the kernels take them. */
 import { packCodes } from '@spikellm/backend';
-import { hostTensor, type PackedWeight } from '@spikellm/graph';
+import { createLoan, hostTensor, type PackedWeight } from '@spikellm/graph';
 import { createUniformQuantiser } from './grid.ts';
 import type { WeightMethod } from './layer.ts';
 import { sweepColumns, toColumns, toRows } from './sweep.ts';
@@ -11,7 +11,10 @@ export const integerMethod =
   async (backend, weight, hessian) => {
     const C = hessian.order.length;
     const O = weight.length / C;
-    const quantiser = createUniformQuantiser(toColumns(weight, hessian.order), O, { bits, symmetric: false });
+    const loan = createLoan();
+    const columns = toColumns(weight, hessian.order, loan.allocate);
+    const quantiser = createUniformQuantiser(columns, O, { bits, symmetric: false });
+    loan.free();
     const { error } = await sweepColumns(backend, weight, hessian, quantiser);
     const codes = packCodes(toRows(quantiser.codes, hessian.order), O, C, bits);
     const [{ scale, zero }] = quantiser.grids;

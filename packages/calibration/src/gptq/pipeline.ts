@@ -1,5 +1,5 @@
 /** GPTQ over a model: layer after layer, on what the layers before it, quantised and spiking, hand over. */
-import { readLayer, type TensorSource } from '@spikellm/graph';
+import { lend, readLayer, type TensorSource } from '@spikellm/graph';
 import { embedWindows } from '../embed.ts';
 import { encodeLayer } from '../encode.ts';
 import { runLayer } from '../layer-pass.ts';
@@ -59,7 +59,8 @@ async function writeLayer(
   log: GptqLog[],
 ): Promise<void> {
   const { config, tensors, settings, writer, shardName, chooseSteps, signal, onProgress } = options;
-  const weights = await readLayer(tensors, config, index, undefined, signal);
+  const lent = lend(tensors);
+  const weights = await readLayer(lent.tensors, config, index, undefined, signal);
   const statistics = needsScores(settings)
     ? await runLayer(options, index, weights, { from: stream, watch: watchLayer })
     : undefined;
@@ -85,4 +86,5 @@ async function writeLayer(
   await writer.writeJson(LOG, log);
   const encoded = await encodeLayer(index, quantised, steps, settings.weightBits, undefined, signal);
   await writer.writeShard(shardName(index), encoded);
+  lent.free();
 }

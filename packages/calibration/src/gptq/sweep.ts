@@ -7,7 +7,7 @@
  * w the given weights and q their quantised ones. That is the published loop with U = R^-1, without its inverse.
  */
 import { createRunner, type Backend, type Runner } from '@spikellm/backend';
-import { hostTensor } from '@spikellm/graph';
+import { createLoan, hostTensor, type Loan } from '@spikellm/graph';
 import type { FactoredHessian } from './factor.ts';
 
 /** Quantises columns in the order of a sweep. Columns are [O]. */
@@ -16,7 +16,7 @@ export interface ColumnQuantiser {
   readonly block: number;
   /** Before the columns [from, to) of one block: their values [to - from, O], less the errors of earlier blocks. */
   begin?(from: number, to: number, values: Float32Array): void;
-  /** Quantises the n-th column of the sweep into `quantised`. */
+  /** Quantises the n-th column of the sweep into `quantised`; the next column overwrites `values`. */
   column(n: number, values: Float32Array, quantised: Float32Array): void;
 }
 
@@ -57,7 +57,7 @@ export async function sweepColumns(
     await sweep(middle, to);
   };
   await sweep(0, C);
-  return { weights: toRows(state.quantised, hessian.order), error: state.error };
+  return { weights: toRows(state.weights, hessian.order), error: state.error };
 }
 
 /** Columns [C, O] in the order of the sweep. */
@@ -65,80 +65,78 @@ interface State {
   readonly O: number;
   readonly C: number;
   readonly factor: Float32Array;
-  readonly given: Float32Array;
-  readonly quantised: Float32Array;
-  /** w - q of the columns that are done. */
+  /** The given weights; the quantised ones in the columns that are done. */
+  readonly weights: Float32Array;
+  /** sum over the i that have been carried of (w_i - q_i) R_id; w - q in the columns that are done. */
   readonly errors: Float32Array;
-  /** sum over the i that have been carried of (w_i - q_i) R_id. */
-  readonly carried: Float32Array;
+  /** Of one column [O]: the value that stands for it, and what that is rounded to. */
+  readonly column: { readonly values: Float32Array; readonly quantised: Float32Array };
   error: number;
 }
 
-function openSweep(weights: Float32Array, { order, factor, dead }: FactoredHessian): State {
+function openSweep(given: Float32Array, { order, factor, dead }: FactoredHessian): State {
   const C = order.length;
-  const O = weights.length / C;
-  const given = toColumns(weights, order);
-  order.forEach((channel, n) => dead[channel] && given.fill(0, n * O, (n + 1) * O));
-  const blank = (): Float32Array => new Float32Array(weights.length);
-  return { O, C, factor, given, quantised: blank(), errors: blank(), carried: blank(), error: 0 };
+  const O = given.length / C;
+  const weights = toColumns(given, order);
+  order.forEach((channel, n) => dead[channel] && weights.fill(0, n * O, (n + 1) * O));
+  const column = { values: new Float32Array(O), quantised: new Float32Array(O) };
+  return { O, C, factor, weights, errors: new Float32Array(weights.length), column, error: 0 };
 }
 
 /** Carries the errors of the columns [from, middle) to [middle, to): (R_ab)^T E_a. */
 async function carryErrors(
   runner: Runner,
-  { O, C, factor, errors, carried }: State,
+  { O, C, factor, errors }: State,
   from: number,
   middle: number,
   to: number,
 ): Promise<void> {
   const [done, next] = [middle - from, to - middle];
-  const block = new Float32Array(done * next);
+  const loan = createLoan();
+  const block = new Float32Array(loan.allocate(4 * done * next));
   for (let i = 0; i < done; i++) {
     const row = (from + i) * C;
     block.set(factor.subarray(row + middle, row + to), i * next);
   }
   const { backend } = runner;
   using a = backend.upload(hostTensor('float32', block, [done, next]));
+  loan.free();
   using b = backend.upload(hostTensor('float32', errors.subarray(from * O, middle * O), [done, O]));
   using y = runner.run('matmul_tn_f32', { a, b }).y;
   const { data } = await backend.read(y);
-  addTo(carried.subarray(middle * O, to * O), data as Float32Array, 1);
+  addTo(errors.subarray(middle * O, to * O), data as Float32Array, 1);
 }
 
 function sweepLeaf(state: State, quantiser: ColumnQuantiser, from: number, to: number): void {
-  const { O, C, factor, given, quantised, errors, carried } = state;
+  const { O, C, factor, weights, errors, column } = state;
+  const { values, quantised } = column;
+  const columnOf = (all: Float32Array, n: number): Float32Array => all.subarray(n * O, (n + 1) * O);
   for (let first = from; first < to; first += quantiser.block) {
     const last = Math.min(to, first + quantiser.block);
     if (quantiser.begin) quantiser.begin(first, last, blockValues(state, first, last));
     for (let n = first; n < last; n++) {
-      const values = valueOf(state, n);
-      const q = quantised.subarray(n * O, (n + 1) * O);
-      quantiser.column(n, values, q);
+      const [w, e] = [columnOf(weights, n), columnOf(errors, n)];
       const pivot = factor[n * C + n];
+      values.set(w);
+      addTo(values, e, 1 / pivot);
+      quantiser.column(n, values, quantised);
       for (let o = 0; o < O; o++) {
-        errors[n * O + o] = given[n * O + o] - q[o];
-        state.error += ((values[o] - q[o]) * pivot) ** 2;
+        e[o] = w[o] - quantised[o];
+        w[o] = quantised[o];
+        state.error += ((values[o] - quantised[o]) * pivot) ** 2;
       }
-      const e = errors.subarray(n * O, (n + 1) * O);
-      for (let d = n + 1; d < to; d++) addTo(carried.subarray(d * O, (d + 1) * O), e, factor[n * C + d]);
+      for (let d = n + 1; d < to; d++) addTo(columnOf(errors, d), e, factor[n * C + d]);
     }
   }
-}
-
-/** The value that stands for a column once all before it are done. */
-function valueOf({ O, C, factor, given, carried }: State, n: number): Float32Array {
-  const value = given.slice(n * O, (n + 1) * O);
-  addTo(value, carried.subarray(n * O, (n + 1) * O), 1 / factor[n * C + n]);
-  return value;
 }
 
 /**
  * The values that stand for the columns [from, to) while none of them is quantised, [to - from, O]: each takes over errors
  * of the columns before `from`, also through those in between.
  */
-function blockValues({ O, C, factor, given, carried }: State, from: number, to: number): Float32Array {
-  const values = given.slice(from * O, to * O);
-  const free = carried.slice(from * O, to * O);
+function blockValues({ O, C, factor, weights, errors }: State, from: number, to: number): Float32Array {
+  const values = weights.slice(from * O, to * O);
+  const free = errors.slice(from * O, to * O);
   const column = (of: Float32Array, n: number): Float32Array =>
     of.subarray((n - from) * O, (n - from + 1) * O);
   for (let n = from; n < to; n++) {
@@ -155,10 +153,14 @@ function addTo(to: Float32Array, from: Float32Array, factor: number): void {
 }
 
 /** Weights [O, C] to columns [C, O] in the order of a sweep. */
-export function toColumns(weights: Float32Array, order: Int32Array): Float32Array {
+export function toColumns(
+  weights: Float32Array,
+  order: Int32Array,
+  allocate: Loan['allocate'] = (bytes) => new ArrayBuffer(bytes),
+): Float32Array {
   const C = order.length;
   const O = weights.length / C;
-  const columns = new Float32Array(weights.length);
+  const columns = new Float32Array(allocate(weights.byteLength));
   for (let n = 0; n < C; n++) {
     for (let o = 0; o < O; o++) columns[n * O + o] = weights[o * C + order[n]];
   }
