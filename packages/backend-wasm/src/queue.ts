@@ -1,4 +1,5 @@
 /** Work in order, a slice at a time: between slices timers, signals and the page have their turn. */
+import { nextTurn } from '@spikellm/backend';
 
 /** So long a slice lasts, and the piece of work that it ends with. */
 const SLICE_MILLISECONDS = 8;
@@ -43,19 +44,3 @@ export function createQueue(): Queue {
     drain: () => workUntil(Infinity),
   };
 }
-
-/** Neither `setTimeout`, which pages stretch to 4 milliseconds, nor a promise alone, which lets only promises go first. */
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve);
-      return;
-    }
-    const { port1, port2 } = new MessageChannel();
-    port1.addEventListener('message', () => {
-      port1.close();
-      resolve();
-    });
-    port1.start();
-    port2.postMessage(undefined);
-  });

@@ -56,3 +56,4 @@ export { firstAvailable, type BackendCandidate, type Selected } from './selectio
 export { createTableBackend } from './table-backend.ts';
 export { createReferenceBackend } from './reference/index.ts';
 export { clamp, rint } from './rounding.ts';
+export { nextTurn } from './turn.ts';

@@ -1,7 +1,6 @@
 /** Bad input stops here, before anything is written. */
-import { createHash } from 'node:crypto';
 import { SpikeError } from '@spikellm/backend';
-import type { Fingerprint, ModelFolder } from '@spikellm/checkpoint';
+import { createDigest, type Fingerprint, type ModelFolder } from '@spikellm/checkpoint';
 import {
   checkIds,
   checkLayerCount,
@@ -55,12 +54,18 @@ export async function fingerprintOf(options: QuantizeOptions, config: DecoderCon
   const { settings, windows } = options;
   return {
     model: await hashModel(options, config),
-    'calibration tokens': shortened(createHash('sha256').update(JSON.stringify(windows)).digest('hex')),
+    'calibration tokens': hashText(JSON.stringify(windows)),
     ...namedSettings(settings),
   };
 }
 
 const shortened = (hash: string): string => hash.slice(0, 16);
+
+function hashText(text: string): string {
+  const hash = createDigest('sha256');
+  hash.update(text);
+  return shortened(hash.hex());
+}
 
 /** Those that the pipeline looks at. */
 function namedSettings({ training, gptq, ...settings }: QuantizeSettings): Fingerprint {
@@ -81,7 +86,7 @@ async function hashModel(
   const { tensors } = model;
   checkLayerCount(tensors, config);
   const lent = lend(tensors);
-  const hash = createHash('sha256');
+  const hash = createDigest('sha256');
   hash.update(JSON.stringify(config));
   const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));
   for (const { name, shape } of [globalWeights(config), ...layers].flat()) checkWeight(tensors, name, shape);
@@ -94,5 +99,5 @@ async function hashModel(
     }
     onProgress?.({ phase: 'check', done, total: config.layers });
   }
-  return shortened(hash.digest('hex'));
+  return shortened(hash.hex());
 }

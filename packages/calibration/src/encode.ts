@@ -1,5 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { packCodes, type HostTensor } from '@spikellm/backend';
+import { nextTurn, packCodes, type HostTensor } from '@spikellm/backend';
 import {
   createLoan,
   hostTensor,

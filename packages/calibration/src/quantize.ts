@@ -2,6 +2,7 @@ import type { Backend } from '@spikellm/backend';
 import {
   createCheckpoint,
   type CheckpointWriter,
+  type FilesOption,
   type ModelFolder,
   type TensorSource,
 } from '@spikellm/checkpoint';
@@ -24,6 +25,7 @@ import { rotateModel } from './rotation.ts';
 import { smoothLayer } from './smoothing.ts';
 import { collectStatistics, type StatisticsStore } from './statistics.ts';
 import { createStepChooser, type StepChooser } from './steps.ts';
+import { spillingOf } from './streams.ts';
 import type { LayerStatistics } from './watch.ts';
 
 export interface QuantizeProgress {
@@ -38,7 +40,8 @@ export interface QuantizeProgress {
   readonly training?: TrainingProgress;
 }
 
-export interface QuantizeOptions {
+/** `files` is where `out` is made. */
+export interface QuantizeOptions extends FilesOption {
   readonly model: ModelFolder;
   /** The folder to make; it must not exist. */
   readonly out: string;
@@ -66,11 +69,12 @@ export interface QuantizeOptions {
  * rejects with the signal's reason when aborted.
  */
 export async function quantize(options: QuantizeOptions): Promise<void> {
-  const { model, out, settings, windows, resume = false } = options;
+  const { model, out, settings, windows, resume = false, files } = options;
   checkSettings(settings);
   const given = floatConfig(model);
   checkWindows(windows, given, needsGradients(settings) ? 2 : 1);
-  const writer = await createCheckpoint(out, { fingerprint: await fingerprintOf(options, given), resume });
+  const fingerprint = await fingerprintOf(options, given);
+  const writer = await createCheckpoint(out, { fingerprint, resume, ...(files && { files }) });
 
   const { config, tensors } =
     settings.rotate === 'none'
@@ -88,10 +92,7 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
   if (!writer.finished.has(rest))
     await writer.writeShard(rest, await globalTensors(tensors, config, settings));
   const rotated = config.downRotation && { tie_word_embeddings: false, down_rotation: config.downRotation };
-  await writer.finish(
-    { ...model.config, ...rotated, quantization_config: spikingConfig(settings) },
-    model.path,
-  );
+  await writer.finish({ ...model.config, ...rotated, quantization_config: spikingConfig(settings) }, model);
 }
 
 /** In the folder: extra multiply-adds per token, those that the quota rule would spend and those spent. */
@@ -132,7 +133,7 @@ async function plannedSteps(
 /** What the pipelines take that go through the layers of the model as far as it is quantised. */
 function layerwise(options: Run, config: DecoderConfig, shards: Shards, chooseSteps: StepChooser) {
   const { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal } = options;
-  const spilling = { memory, folder: shards.writer.folder };
+  const spilling = spillingOf(shards.writer, memory);
   return { config, tensors, backend, settings, windows, ...shards, chooseSteps, spilling, signal };
 }
 
@@ -167,7 +168,7 @@ async function encode(
         backend,
         windows,
         store: noteStore(writer),
-        spilling: { memory, folder: writer.folder },
+        spilling: spillingOf(writer, memory),
         signal,
         onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
       })))

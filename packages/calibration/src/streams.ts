@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import type { Backend, DeviceTensor } from '@spikellm/backend';
-import { createSpillFile } from '@spikellm/checkpoint';
+import { createSpillFile, type CheckpointWriter, type FilesOption } from '@spikellm/checkpoint';
 import type { DecoderConfig } from '@spikellm/graph';
 
 /** Activations of all calibration windows between two layers: one tensor [length, hidden] float32 each. */
@@ -11,7 +10,7 @@ export interface ActivationStream extends AsyncDisposable {
   set(window: number, x: DeviceTensor): Promise<void>;
 }
 
-export interface StreamOptions {
+export interface StreamOptions extends FilesOption {
   readonly backend: Backend;
   /** Shape [length, hidden] of each window's activations. */
   readonly dims: readonly [number, number];
@@ -22,11 +21,18 @@ export interface StreamOptions {
 }
 
 /** How much memory activations may take, and the folder for the rest. */
-export interface Spilling {
+export interface Spilling extends FilesOption {
   /** Bytes. */
   readonly memory: number;
   readonly folder: string;
 }
+
+/** In the unfinished folder of a run, with which it goes. */
+export const spillingOf = ({ folder, files }: CheckpointWriter, memory: number): Spilling => ({
+  memory,
+  folder,
+  files,
+});
 
 /** Streams that share memory equally, by name. */
 export async function createStreams<Name extends string>(
@@ -46,9 +52,9 @@ export async function createStreams<Name extends string>(
   const dims = [windows[0].length, config.hiddenSize] as const;
   const bytes = windowBytes(dims);
   const resident = spilling ? Math.floor(spilling.memory / (names.length * bytes)) : windows.length;
-  const folder = spilling?.folder ?? '';
+  const { folder = '', files } = spilling ?? {};
   const open = async (name: Name) =>
-    [name, await createStream({ backend, dims, resident, folder, name })] as const;
+    [name, await createStream({ backend, dims, resident, folder, name, ...(files && { files }) })] as const;
   return Object.fromEntries(await Promise.all(names.map(open))) as Record<Name, ActivationStream>;
 }
 
@@ -61,8 +67,8 @@ export async function createStream({
   backend,
   dims,
   resident,
-  folder,
   name,
+  ...place
 }: StreamOptions): Promise<ActivationStream> {
   const bytes = windowBytes(dims);
   const kept = new Map<number, DeviceTensor>();
@@ -84,7 +90,7 @@ export async function createStream({
       }
       using spilled = x;
       const { data } = await backend.read(spilled);
-      file ??= await createSpillFile(join(folder, `${name}.stream`), bytes);
+      file ??= await createSpillFile({ ...place, name: `${name}.stream`, slotBytes: bytes });
       await file.write(
         window,
         new Uint8Array((data as Float32Array).buffer, (data as Float32Array).byteOffset, bytes),

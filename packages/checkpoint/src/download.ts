@@ -1,13 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { ListFileEntry } from '@huggingface/hub';
-import { exists, syncFolder } from './files.ts';
+import { exists, readAt } from './files.ts';
+import type { FileStore } from './store.ts';
 
 /** What every request to the hub is made with. */
 export interface HubAccess {
@@ -20,9 +15,10 @@ export interface HubAccess {
 export interface Snapshot {
   readonly repo: { readonly type: 'model'; readonly name: string };
   readonly commit: string;
+  readonly files: FileStore;
   /** The repository's folder in the cache, with `blobs` by hash and `snapshots` by commit. */
   readonly storage: string;
-  /** The folder of the commit: links to blobs under the names that the files have. */
+  /** The folder of the commit: links to blobs under the names that the files have; the files where a store has no links. */
   readonly folder: string;
 }
 
@@ -39,11 +35,15 @@ export async function downloadFile(
   signal: AbortSignal | undefined,
   onBytes: (bytes: number) => void,
 ): Promise<string> {
-  const path = join(snapshot.folder, entry.path);
-  const blob = join(snapshot.storage, 'blobs', hashOf(snapshot, entry));
-  if ((await exists(path)) || (await exists(blob))) onBytes(entry.size);
+  const { files, storage, folder } = snapshot;
+  const path = files.join(folder, entry.path);
+  const blob = files.link ? files.join(storage, 'blobs', hashOf(snapshot, entry)) : path;
+  if ((await exists(files, path)) || (await exists(files, blob))) onBytes(entry.size);
   else await downloadBlob(snapshot, entry, access, signal, blob, onBytes);
-  if (!(await exists(path))) await link(blob, path);
+  if (files.link && !(await exists(files, path))) {
+    await files.makeFolder(files.dirname(path));
+    await files.link(blob, path);
+  }
   return path;
 }
 
@@ -67,23 +67,48 @@ async function downloadBlob(
   blob: string,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
+  const { files } = snapshot;
   const incomplete = `${blob}.incomplete`;
-  await mkdir(dirname(blob), { recursive: true });
-  const begun = await stat(incomplete).catch(() => ({ size: 0 }));
-  if (begun.size > 0) onBytes(begun.size);
-  if (begun.size < entry.size || entry.size === 0) {
-    const bytes = await openRemote(snapshot, entry, access, begun.size);
-    async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-      for await (const chunk of chunks) {
+  await files.makeFolder(files.dirname(blob));
+  const file = await files.create(incomplete, { keep: true });
+  try {
+    if (file.size > 0) onBytes(file.size);
+    let position = file.size;
+    if (position < entry.size) {
+      const stream = await openRemote(snapshot, entry, access, position);
+      for await (const chunk of chunksOf(stream, signal)) {
+        await file.write(chunk, position);
+        position += chunk.length;
         onBytes(chunk.length);
-        yield chunk;
       }
     }
-    await pipeline(bytes, counted, createWriteStream(incomplete, { flags: 'a', flush: true }), { signal });
+    await file.flush();
+  } finally {
+    await file.close();
   }
-  await checkHash(snapshot, entry, incomplete);
-  await rename(incomplete, blob);
-  await syncFolder(dirname(blob));
+  await checkHash(snapshot, entry, incomplete, signal);
+  await files.move(incomplete, blob);
+}
+
+/** What comes through a stream until it ends or the signal is aborted. Not every browser can iterate over streams. */
+async function* chunksOf(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  const cancel = (): void => void reader.cancel().catch(() => {});
+  signal?.addEventListener('abort', cancel);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    cancel();
+  }
 }
 
 async function openRemote(
@@ -91,7 +116,7 @@ async function openRemote(
   { path }: ListFileEntry,
   access: HubAccess,
   start: number,
-): Promise<Readable> {
+): Promise<ReadableStream<Uint8Array>> {
   const hub = await import('@huggingface/hub');
   const remote = await hub.downloadFile({ repo, path, revision: commit, xet: false, ...access });
   if (remote === null) {
@@ -101,31 +126,42 @@ async function openRemote(
       received: 'no such file',
     });
   }
-  const { size } = remote;
-  return Readable.fromWeb(remote.slice(start, size).stream() as ReadableStream<Uint8Array>);
+  return remote.slice(start, remote.size).stream();
 }
 
+/** Bytes that are hashed at a time. */
+const HASHED_BYTES = 2 ** 22;
+
 /** Holds a complete download against its hash; one that does not match is of no use and is removed. */
-async function checkHash(snapshot: Snapshot, entry: ListFileEntry, path: string): Promise<void> {
+async function checkHash(
+  snapshot: Snapshot,
+  entry: ListFileEntry,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { files } = snapshot;
   const expected = hashOf(snapshot, entry);
-  const hash = createHash(expected.length === 64 ? 'sha256' : 'sha1');
-  const { size } = await stat(path);
-  if (expected.length === 40) hash.update(`blob ${size}\0`);
-  await pipeline(createReadStream(path), hash);
-  const received = hash.digest('hex');
+  const digest = host.createDigest(expected.length === 64 ? 'sha256' : 'sha1');
+  const file = await files.open(path);
+  try {
+    if (expected.length === 40) digest.update(`blob ${file.size}\0`);
+    const part = new Uint8Array(Math.min(HASHED_BYTES, file.size));
+    for (let position = 0; position < file.size;) {
+      const read = await readAt(file, part, position, signal);
+      if (read === 0) break;
+      digest.update(part.subarray(0, read));
+      position += read;
+    }
+  } finally {
+    await file.close();
+  }
+  const received = digest.hex();
   if (received === expected) return;
-  await rm(path);
+  await files.remove(path);
   throw new SpikeError('CORRUPT_FILE', {
     where: `${snapshot.repo.name}/${entry.path}`,
     expected: `${entry.size} bytes with hash ${expected}`,
-    received: `${size} bytes with hash ${received}`,
+    received: `${file.size} bytes with hash ${received}`,
     remedy: 'download it again',
   });
-}
-
-/** Gives a blob its name in the snapshot: a relative link, so that the cache may be moved; a copy where links fail. */
-async function link(blob: string, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await rm(path, { force: true });
-  await symlink(relative(dirname(path), blob), path).catch(() => copyFile(blob, path));
 }

@@ -1,8 +1,7 @@
-import { access, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { SpikeError } from '@spikellm/backend';
+import type { FileStore, OpenFile } from './store.ts';
 
-/** Largest single read: Node takes at most 2^31 - 1 bytes at once, and an abort is seen between two reads. */
+/** Bytes of a single read: an abort is seen between two of them. */
 const READ_BYTES = 2 ** 26;
 
 /**
@@ -10,7 +9,7 @@ const READ_BYTES = 2 ** 26;
  * for only where the file ends.
  */
 export async function readAt(
-  handle: FileHandle,
+  file: OpenFile,
   target: Uint8Array,
   position: number,
   signal?: AbortSignal,
@@ -18,32 +17,50 @@ export async function readAt(
   let done = 0;
   while (done < target.length) {
     signal?.throwIfAborted();
-    const length = Math.min(READ_BYTES, target.length - done);
-    const { bytesRead } = await handle.read(target, done, length, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
+    const read = await file.read(target.subarray(done, done + READ_BYTES), position + done);
+    if (read === 0) break;
+    done += read;
   }
   return done;
 }
 
+/** The bytes of a small file. Errors: those of the store. */
+export async function readBytes(files: FileStore, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await files.open(path);
+  try {
+    const bytes = new Uint8Array(file.size);
+    return bytes.subarray(0, await readAt(file, bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
+
 /**
- * Writes a file so that `path` is either absent, or what it was, or complete: under a temporary name, flushed to
- * the disk, then renamed. A failed write leaves nothing behind.
+ * Writes a file so that `path` is either absent, or what it was, or complete: under a temporary name, flushed,
+ * then renamed. A failed write leaves nothing behind.
  */
-export async function writeFileAtomic(path: string, chunks: Iterable<string | Uint8Array>): Promise<void> {
+export async function writeFileAtomic(
+  files: FileStore,
+  path: string,
+  chunks: Iterable<string | Uint8Array>,
+): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    const handle = await open(temporary, 'w');
+    const file = await files.create(temporary);
     try {
-      for (const chunk of chunks) await handle.writeFile(chunk);
-      await handle.sync();
+      let position = 0;
+      for (const chunk of chunks) {
+        const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+        await file.write(bytes, position);
+        position += bytes.length;
+      }
+      await file.flush();
     } finally {
-      await handle.close();
+      await file.close();
     }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
+    await files.move(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await files.remove(temporary);
     throw fileError(path, error);
   }
 }
@@ -54,20 +71,10 @@ const temporaryName = (path: string): string => path + TEMPORARY;
 /** Whether a file is what an interrupted `writeFileAtomic` leaves behind. */
 export const isTemporary = (path: string): boolean => path.endsWith(TEMPORARY);
 
-/** Makes the names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // folders cannot be opened there, and need not be
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
+/** Whether there is something at a path that can be reached. */
+export async function exists(files: FileStore, path: string): Promise<boolean> {
+  return files.stat(path).then(
+    (found) => found !== undefined,
     () => false,
   );
 }
@@ -76,8 +83,8 @@ export async function exists(path: string): Promise<boolean> {
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** Reads a JSON file that holds one object. Errors: MISSING, CORRUPT_FILE. */
-export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
-  const value = await readJson(path);
+export async function readJsonObject(files: FileStore, path: string): Promise<Record<string, unknown>> {
+  const value = await readJson(files, path);
   if (!isRecord(value)) {
     throw new SpikeError('CORRUPT_FILE', {
       where: path,
@@ -89,10 +96,11 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
 }
 
 /** Reads a JSON file. Errors: MISSING, CORRUPT_FILE. */
-export async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+export async function readJson(files: FileStore, path: string): Promise<unknown> {
+  const bytes = await readBytes(files, path).catch((error: unknown) => {
     throw fileError(path, error);
   });
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -104,33 +112,47 @@ export async function readJson(path: string): Promise<unknown> {
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** An operating system error as one sentence about `path`; any other error as it is. */
+/** The error of a path that should lead somewhere. */
+export const nothingAt = (path: string, cause?: unknown): SpikeError =>
+  new SpikeError('MISSING', {
+    where: path,
+    expected: 'a file or folder',
+    received: 'nothing at that path',
+    cause,
+  });
+
+/** An error of an operating system or a browser's storage as one sentence about `path`; any other error as it is. */
 export function fileError(path: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !('syscall' in error)) return error;
-  const cause = error as NodeJS.ErrnoException;
-  switch (cause.code) {
+  const name = systemName(error);
+  if (name === undefined) return error;
+  switch (name) {
     case 'ENOENT':
-      return new SpikeError('MISSING', {
-        where: path,
-        expected: 'a file or folder',
-        received: 'nothing at that path',
-        cause,
-      });
+    case 'NotFoundError':
+      return nothingAt(path, error);
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'QuotaExceededError':
       return new SpikeError('OUT_OF_MEMORY', {
         where: path,
         expected: 'room on the disk',
-        received: `a full disk (${cause.code})`,
+        received: `a full disk (${name})`,
         remedy: 'free some space and run again; what was finished is kept',
-        cause,
+        cause: error,
       });
     default:
       return new SpikeError('INVALID_ARGUMENT', {
         where: path,
         expected: 'a path that can be used',
-        received: cause.message,
-        cause,
+        received: (error as Error).message,
+        cause: error,
       });
   }
+}
+
+/** What the system calls its error; undefined for errors of other origin, an abort among them. */
+function systemName(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('syscall' in error) return (error as Error & { code?: string }).code ?? error.name;
+  const isStorage = error instanceof DOMException && !['AbortError', 'TimeoutError'].includes(error.name);
+  return isStorage ? error.name : undefined;
 }

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
-import { exists, fileError, isRecord, readJsonObject } from './files.ts';
+import { exists, fileError, isRecord, nothingAt, readJsonObject } from './files.ts';
 import { missingTensor, openSafetensors, type SafetensorsFile, type TensorSource } from './safetensors.ts';
+import type { FilesOption, FileStore } from './store.ts';
 import { loadTokenizer, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type TextTokenizer } from './tokenizer.ts';
 
 export const CONFIG_FILE = 'config.json';
@@ -20,6 +20,8 @@ export const KEPT_FILES = [
 /** An open model folder in the Hugging Face layout. */
 export interface ModelFolder extends AsyncDisposable {
   readonly path: string;
+  /** Where `path` lies. */
+  readonly files: FileStore;
   /** config.json, parsed. */
   readonly config: Record<string, unknown>;
   readonly tensors: TensorSource;
@@ -40,26 +42,31 @@ export interface ModelFolder extends AsyncDisposable {
  * await using folder = await openModelFolder('models/tales');
  * const embedding = await folder.tensors.read('model.embed_tokens.weight');
  */
-export async function openModelFolder(path: string): Promise<ModelFolder> {
-  await checkFolder(path);
-  const config = await readJsonObject(join(path, CONFIG_FILE));
-  const { tensors, close } = await openTensors(path);
+export async function openModelFolder(
+  path: string,
+  { files = host.files() }: FilesOption = {},
+): Promise<ModelFolder> {
+  await checkFolder(files, path);
+  const config = await readJsonObject(files, files.join(path, CONFIG_FILE));
+  const { tensors, close } = await openTensors(files, path);
   let tokenizer: Promise<TextTokenizer> | undefined;
   return {
     path,
+    files,
     config,
     tensors,
-    tokenizer: () => (tokenizer ??= loadTokenizer(path)),
+    tokenizer: () => (tokenizer ??= loadTokenizer(path, { files })),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-async function checkFolder(path: string): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => {
+async function checkFolder(files: FileStore, path: string): Promise<void> {
+  const found = await files.stat(path).catch((error: unknown) => {
     throw fileError(path, error);
   });
-  if (!found.isDirectory()) {
+  if (found === undefined) throw nothingAt(path);
+  if (!found.isFolder) {
     throw new SpikeError('MISSING', { where: path, expected: 'a model folder', received: 'a file' });
   }
 }
@@ -69,12 +76,13 @@ interface OpenTensors {
   readonly close: () => Promise<void>;
 }
 
-async function openTensors(path: string): Promise<OpenTensors> {
-  if (await exists(join(path, SINGLE_FILE))) {
-    const file = await openSafetensors(join(path, SINGLE_FILE));
+async function openTensors(files: FileStore, path: string): Promise<OpenTensors> {
+  const single = files.join(path, SINGLE_FILE);
+  if (await exists(files, single)) {
+    const file = await openSafetensors(single, { files });
     return { tensors: file, close: () => file.close() };
   }
-  if (await exists(join(path, INDEX_FILE))) return openShards(path);
+  if (await exists(files, files.join(path, INDEX_FILE))) return openShards(files, path);
   throw new SpikeError('MISSING', {
     where: path,
     expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
@@ -83,22 +91,24 @@ async function openTensors(path: string): Promise<OpenTensors> {
   });
 }
 
-async function openShards(path: string): Promise<OpenTensors> {
-  const shardOf = readWeightMap(path, await readJsonObject(join(path, INDEX_FILE)));
-  const files = new Map<string, SafetensorsFile>();
+async function openShards(files: FileStore, path: string): Promise<OpenTensors> {
+  const shardOf = readWeightMap(files, path, await readJsonObject(files, files.join(path, INDEX_FILE)));
+  const opened = new Map<string, SafetensorsFile>();
   const close = async (): Promise<void> => {
-    await Promise.all(Array.from(files.values(), (file) => file.close()));
+    await Promise.all(Array.from(opened.values(), (file) => file.close()));
   };
   try {
-    for (const shard of new Set(shardOf.values())) files.set(shard, await openSafetensors(join(path, shard)));
+    for (const shard of new Set(shardOf.values())) {
+      opened.set(shard, await openSafetensors(files.join(path, shard), { files }));
+    }
     for (const [name, shard] of shardOf) {
-      if (files.get(shard)?.info(name) === undefined) throw missingTensor(join(path, shard), name);
+      if (opened.get(shard)?.info(name) === undefined) throw missingTensor(files.join(path, shard), name);
     }
   } catch (error) {
     await close();
     throw error;
   }
-  const fileOf = (name: string): SafetensorsFile | undefined => files.get(shardOf.get(name) ?? '');
+  const fileOf = (name: string): SafetensorsFile | undefined => opened.get(shardOf.get(name) ?? '');
   const tensors: TensorSource = {
     names: () => shardOf.keys(),
     info: (name) => fileOf(name)?.info(name),
@@ -116,29 +126,24 @@ async function openShards(path: string): Promise<OpenTensors> {
  * Errors: CORRUPT_FILE, also for a shard outside the folder.
  */
 export function readWeightMap(
+  files: FileStore,
   path: string,
   { weight_map: weightMap }: Record<string, unknown>,
 ): Map<string, string> {
   if (!isRecord(weightMap)) {
     throw new SpikeError('CORRUPT_FILE', {
-      where: join(path, INDEX_FILE),
+      where: files.join(path, INDEX_FILE),
       expected: 'weight_map, an object from tensor to file',
       received: JSON.stringify(weightMap) ?? 'none',
     });
   }
   for (const [name, shard] of Object.entries(weightMap)) {
-    if (typeof shard === 'string' && isInside(path, shard)) continue;
+    if (typeof shard === 'string' && files.isInside(path, shard)) continue;
     throw new SpikeError('CORRUPT_FILE', {
-      where: join(path, INDEX_FILE),
+      where: files.join(path, INDEX_FILE),
       expected: `tensor ${name} in a file of the folder`,
       received: JSON.stringify(shard),
     });
   }
   return new Map(Object.entries(weightMap as Record<string, string>));
-}
-
-/** Whether a path from an index stays in its folder; the path as written decides, links may lead elsewhere. */
-function isInside(folder: string, file: string): boolean {
-  const way = relative(resolve(folder), resolve(folder, file));
-  return !isAbsolute(file) && way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }

@@ -1,10 +1,10 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { ListFileEntry } from '@huggingface/hub';
 import { downloadFile, type HubAccess, type Snapshot } from './download.ts';
-import { fileError, readJsonObject, writeFileAtomic } from './files.ts';
+import { exists, fileError, readJsonObject, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, readWeightMap, SINGLE_FILE } from './folder.ts';
+import type { FilesOption, FileStore } from './store.ts';
 
 /** How far a download is; bytes count all files of the model, those already in the cache among them. */
 export interface DownloadProgress {
@@ -14,8 +14,11 @@ export interface DownloadProgress {
   readonly totalBytes: number;
 }
 
-export interface ResolveModelOptions {
-  /** Default: the cache that Hugging Face libraries share (`HF_HUB_CACHE`, `HF_HOME`, ~/.cache/huggingface/hub). */
+export interface ResolveModelOptions extends FilesOption {
+  /**
+   * Default: the cache that Hugging Face libraries share (`HF_HUB_CACHE`, `HF_HOME`, ~/.cache/huggingface/hub), in browsers
+   * `models`.
+   */
   readonly cacheDir?: string;
   /** A branch, tag or commit. Default: `main`. */
   readonly revision?: string;
@@ -42,9 +45,10 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
  * const path = await resolveModel('TinyLlama/TinyLlama-1.1B-Chat-v1.0', { signal: AbortSignal.timeout(600_000) });
  */
 export async function resolveModel(pathOrHubId: string, options: ResolveModelOptions = {}): Promise<string> {
-  options.signal?.throwIfAborted();
-  const found = await stat(pathOrHubId).catch(() => undefined);
-  if (found?.isDirectory()) return pathOrHubId;
+  const { files = host.files(), signal } = options;
+  signal?.throwIfAborted();
+  const found = await files.stat(pathOrHubId).catch(() => undefined);
+  if (found?.isFolder) return pathOrHubId;
   if (found !== undefined || !HUB_ID.test(pathOrHubId)) {
     throw new SpikeError('MISSING', {
       where: pathOrHubId,
@@ -53,15 +57,15 @@ export async function resolveModel(pathOrHubId: string, options: ResolveModelOpt
     });
   }
   try {
-    return await downloadModel(pathOrHubId, options);
+    return await downloadModel(files, pathOrHubId, options);
   } catch (error) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     throw hubError(pathOrHubId, error);
   }
 }
 
-async function downloadModel(name: string, options: ResolveModelOptions): Promise<string> {
-  const { getHFHubCachePath, getRepoFolderName, listFiles, modelInfo } = await import('@huggingface/hub');
+async function downloadModel(files: FileStore, name: string, options: ResolveModelOptions): Promise<string> {
+  const { listFiles, modelInfo } = await import('@huggingface/hub');
   const access = hubAccess(options);
   const repo = { type: 'model', name } as const;
   const revision = options.revision ?? 'main';
@@ -70,31 +74,55 @@ async function downloadModel(name: string, options: ResolveModelOptions): Promis
   for await (const entry of listFiles({ repo, revision: commit, recursive: true, ...access })) {
     if (entry.type === 'file') entries.set(entry.path, entry);
   }
-  const storage = join(options.cacheDir ?? getHFHubCachePath(), getRepoFolderName(repo));
-  const snapshot: Snapshot = { repo, commit, storage, folder: join(storage, 'snapshots', commit) };
+  const cache = options.cacheDir ?? (await host.hubCache());
+  const storage = files.join(cache, `models--${name.replace('/', '--')}`);
+  const folder = files.join(storage, 'snapshots', commit);
+  const snapshot: Snapshot = { repo, commit, files, storage, folder };
 
-  const files = await wantedFiles(snapshot, entries, access, options.signal);
-  const totalBytes = files.reduce((sum, { size }) => sum + size, 0);
+  const wanted = await wantedFiles(snapshot, entries, access, options.signal);
+  const totalBytes = wanted.reduce((sum, { size }) => sum + size, 0);
+  await checkRoom(snapshot, wanted);
   let loadedBytes = 0;
-  for (const entry of files) {
+  for (const entry of wanted) {
     await downloadFile(snapshot, entry, access, options.signal, (bytes) => {
       loadedBytes += bytes;
       options.onProgress?.({ file: entry.path, loadedBytes, totalBytes });
     });
   }
-  if (revision !== commit) await writeRef(join(storage, 'refs', revision), commit);
-  return snapshot.folder;
+  if (revision !== commit) await writeRef(files, files.join(storage, 'refs', revision), commit);
+  return folder;
+}
+
+/** Errors: OUT_OF_MEMORY where the store has less room than the files need that are not there yet. */
+async function checkRoom({ repo, files, folder }: Snapshot, wanted: readonly ListFileEntry[]): Promise<void> {
+  const room = await files.room?.();
+  if (room === undefined) return;
+  let needed = 0;
+  for (const { path, size } of wanted) {
+    const whole = files.join(folder, path);
+    if (await exists(files, whole)) continue;
+    const begun = await files.stat(`${whole}.incomplete`).catch(() => undefined);
+    needed += Math.max(0, size - (begun?.size ?? 0));
+  }
+  if (needed <= room) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+  throw new SpikeError('OUT_OF_MEMORY', {
+    where: repo.name,
+    expected: `room for ${gigabytes(needed)} of files`,
+    received: `${gigabytes(room)} that may still be written`,
+    remedy: 'free some space, or use a smaller model',
+  });
 }
 
 /** Notes which commit a branch or tag stood for, where the libraries that share the cache look for it. */
-async function writeRef(path: string, commit: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomic(path, [commit]);
+async function writeRef(files: FileStore, path: string, commit: string): Promise<void> {
+  await files.makeFolder(files.dirname(path));
+  await writeFileAtomic(files, path, [commit]);
 }
 
 /** What is sent with every request: the hub, the token, and a fetch that ends with the signal. */
 function hubAccess({ hubUrl, signal, fetch: send = fetch }: ResolveModelOptions): HubAccess {
-  const { HF_TOKEN: accessToken } = process.env;
+  const accessToken = host.hubToken();
   return {
     fetch: (input, init) => send(input, signal === undefined ? init : { ...init, signal }),
     ...(hubUrl !== undefined && { hubUrl }),
@@ -124,7 +152,9 @@ async function wantedFiles(
   if (entries.has(SINGLE_FILE) || !entries.has(INDEX_FILE)) return [config, ...kept, entryOf(SINGLE_FILE)];
   const index = entryOf(INDEX_FILE);
   const path = await downloadFile(snapshot, index, access, signal, () => {});
-  const shards = new Set(readWeightMap(snapshot.folder, await readJsonObject(path)).values());
+  const shards = new Set(
+    readWeightMap(snapshot.files, snapshot.folder, await readJsonObject(snapshot.files, path)).values(),
+  );
   return [config, ...kept, index, ...Array.from(shards, entryOf)];
 }
 

@@ -9,7 +9,11 @@ export { openSafetensors, type ReadOptions, type SafetensorsFile, type TensorSou
 export { writeSafetensors } from './write-safetensors.ts';
 export { openModelFolder, type ModelFolder } from './folder.ts';
 export type { TextStream, TextTokenizer } from './tokenizer.ts';
-export { createSpillFile, type SpillFile } from './spill.ts';
+export { createSpillFile, type SpillFile, type SpillOptions } from './spill.ts';
 export type { Fingerprint } from './journal.ts';
 export { createCheckpoint, type CheckpointWriter } from './writer.ts';
+export type { FilesOption, FileStat, FileStore, OpenFile, WritableFile } from './store.ts';
+export { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
+export { createDigest } from './digest.ts';
+export type { Digest } from './host.ts';
 export { resolveModel, type DownloadProgress, type ResolveModelOptions } from './hub.ts';

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { SpikeError } from '@spikellm/backend';
 import { exists, isRecord, jsonText, readJsonObject, writeFileAtomic } from './files.ts';
+import type { FileStore } from './store.ts';
 
 /** What the bytes of a run depend on, by the names that an error calls it by. */
 export type Fingerprint = Readonly<Record<string, string | number | boolean>>;
@@ -15,10 +15,10 @@ export interface Journal {
 const JOURNAL_FILE = 'journal.json';
 
 /** The journal in a folder, undefined where there is none. Errors: CORRUPT_FILE. */
-export async function readJournal(folder: string): Promise<Journal | undefined> {
-  const path = join(folder, JOURNAL_FILE);
-  if (!(await exists(path))) return undefined;
-  const { fingerprint, shards } = await readJsonObject(path);
+export async function readJournal(files: FileStore, folder: string): Promise<Journal | undefined> {
+  const path = files.join(folder, JOURNAL_FILE);
+  if (!(await exists(files, path))) return undefined;
+  const { fingerprint, shards } = await readJsonObject(files, path);
   if (!isRecord(fingerprint) || !isRecord(shards)) {
     throw new SpikeError('CORRUPT_FILE', {
       where: path,
@@ -34,9 +34,13 @@ export async function readJournal(folder: string): Promise<Journal | undefined> 
 }
 
 /** Replaces the journal at once: a reader finds the old one or the new one. */
-export async function writeJournal(folder: string, { fingerprint, shards }: Journal): Promise<void> {
+export async function writeJournal(
+  files: FileStore,
+  folder: string,
+  { fingerprint, shards }: Journal,
+): Promise<void> {
   const journal = { fingerprint, shards: Object.fromEntries(shards) };
-  await writeFileAtomic(join(folder, JOURNAL_FILE), [jsonText(journal)]);
+  await writeFileAtomic(files, files.join(folder, JOURNAL_FILE), [jsonText(journal)]);
 }
 
 /** What `now` has otherwise than `before`, as an error says it; nothing where they agree. */

@@ -1,9 +1,10 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { Tensor } from 'onnxruntime-common';
 import { checkFinite, tensorFrom } from './dtype.ts';
 import { fileError, readAt } from './files.ts';
 import { headerLength, LENGTH_BYTES, parseHeader, type Header, type TensorInfo } from './header.ts';
+import type { FilesOption, OpenFile } from './store.ts';
 
 /** Named tensors that are read when asked for. */
 export interface TensorSource {
@@ -49,31 +50,34 @@ export interface SafetensorsFile extends TensorSource, AsyncDisposable {
  * await using file = await openSafetensors('model.safetensors');
  * for (const name of file.names()) console.log(name, file.info(name)?.shape);
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const handle = await open(path, 'r').catch((error: unknown) => {
+export async function openSafetensors(
+  path: string,
+  { files = host.files() }: FilesOption = {},
+): Promise<SafetensorsFile> {
+  const opened = await files.open(path).catch((error: unknown) => {
     throw fileError(path, error);
   });
   try {
-    const { header, dataStart } = await readHeader(path, handle);
-    return createFile(path, handle, header, dataStart);
+    const { header, dataStart } = await readHeader(path, opened);
+    return createFile(path, opened, header, dataStart);
   } catch (error) {
-    await handle.close();
+    await opened.close();
     throw fileError(path, error);
   }
 }
 
-async function readHeader(path: string, handle: FileHandle): Promise<{ header: Header; dataStart: number }> {
-  const { size } = await handle.stat();
+async function readHeader(path: string, opened: OpenFile): Promise<{ header: Header; dataStart: number }> {
+  const { size } = opened;
   const start = new Uint8Array(Math.min(size, LENGTH_BYTES));
-  await readAt(handle, start, 0);
+  await readAt(opened, start, 0);
   const bytes = new Uint8Array(headerLength(path, start, size));
-  await readAt(handle, bytes, LENGTH_BYTES);
+  await readAt(opened, bytes, LENGTH_BYTES);
   return { header: parseHeader(path, bytes, size), dataStart: LENGTH_BYTES + bytes.length };
 }
 
-function createFile(path: string, handle: FileHandle, header: Header, dataStart: number): SafetensorsFile {
+function createFile(path: string, opened: OpenFile, header: Header, dataStart: number): SafetensorsFile {
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= handle.close());
+  const close = (): Promise<void> => (closing ??= opened.close());
   return {
     path,
     metadata: header.metadata,
@@ -87,7 +91,7 @@ function createFile(path: string, handle: FileHandle, header: Header, dataStart:
       }
       const memory = (size: number): ArrayBuffer => allocated(`${path}: tensor ${name}`, size, allocate);
       const buffer = memory(place.bytes);
-      const found = await readAt(handle, new Uint8Array(buffer), dataStart + place.begin, signal);
+      const found = await readAt(opened, new Uint8Array(buffer), dataStart + place.begin, signal);
       if (found < place.bytes) {
         throw new SpikeError('CORRUPT_FILE', {
           where: `${path}: tensor ${name}`,

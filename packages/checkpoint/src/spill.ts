@@ -1,7 +1,7 @@
-import { mkdir, open, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import { fileError, readAt } from './files.ts';
+import type { FilesOption } from './store.ts';
 
 /** A file of equal slots for data that does not fit in memory. Disposing deletes it. */
 export interface SpillFile extends AsyncDisposable {
@@ -11,18 +11,28 @@ export interface SpillFile extends AsyncDisposable {
   write(slot: number, bytes: Uint8Array): Promise<void>;
 }
 
-/**
- * Creates the file at `path`, in place of one that an earlier run left there.
- *
- * @param slotBytes length of every slot
- */
-export async function createSpillFile(path: string, slotBytes: number): Promise<SpillFile> {
+export interface SpillOptions extends FilesOption {
+  /** Where the file lies; made where it is missing. */
+  readonly folder: string;
+  readonly name: string;
+  /** Length of every slot. */
+  readonly slotBytes: number;
+}
+
+/** Creates the file, in place of one that an earlier run left there. */
+export async function createSpillFile({
+  folder,
+  name,
+  slotBytes,
+  files = host.files(),
+}: SpillOptions): Promise<SpillFile> {
+  const path = files.join(folder, name);
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const handle = await open(path, 'w+');
+    await files.makeFolder(folder);
+    const file = await files.create(path);
     return {
       async read(slot, target) {
-        const done = await readAt(handle, target, slot * slotBytes);
+        const done = await readAt(file, target, slot * slotBytes);
         if (done === slotBytes) return;
         throw new SpikeError('CORRUPT_FILE', {
           where: path,
@@ -33,22 +43,14 @@ export async function createSpillFile(path: string, slotBytes: number): Promise<
       },
       async write(slot, bytes) {
         try {
-          for (let done = 0; done < bytes.length;) {
-            const { bytesWritten } = await handle.write(
-              bytes,
-              done,
-              bytes.length - done,
-              slot * slotBytes + done,
-            );
-            done += bytesWritten;
-          }
+          await file.write(bytes, slot * slotBytes);
         } catch (error) {
           throw fileError(path, error);
         }
       },
       async [Symbol.asyncDispose]() {
-        await handle.close();
-        await rm(path, { force: true });
+        await file.close();
+        await files.remove(path);
       },
     };
   } catch (error) {

@@ -1,7 +1,8 @@
-import { join } from 'node:path';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { exists, isRecord, readJsonObject } from './files.ts';
+import type { FilesOption } from './store.ts';
 import { cutAtWords } from './words.ts';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
@@ -41,11 +42,14 @@ interface Vocabulary {
  * Loads tokenizer.json and, where there is one, tokenizer_config.json of a model folder.
  * Errors: MISSING, CORRUPT_FILE, UNSUPPORTED.
  */
-export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
-  const path = join(folder, TOKENIZER_FILE);
-  const definition = await readJsonObject(path);
-  const configPath = join(folder, TOKENIZER_CONFIG_FILE);
-  const config = (await exists(configPath)) ? await readJsonObject(configPath) : {};
+export async function loadTokenizer(
+  folder: string,
+  { files = host.files() }: FilesOption = {},
+): Promise<TextTokenizer> {
+  const path = files.join(folder, TOKENIZER_FILE);
+  const definition = await readJsonObject(files, path);
+  const configPath = files.join(folder, TOKENIZER_CONFIG_FILE);
+  const config = (await exists(files, configPath)) ? await readJsonObject(files, configPath) : {};
   const tokenizer = createTokenizer(path, cutAtWords(definition), config);
   const frame = createFrame(path, tokenizer, config);
   const special = new Set(

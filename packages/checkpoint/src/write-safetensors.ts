@@ -1,8 +1,10 @@
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { Tensor } from 'onnxruntime-common';
 import { bytesPerElement, checkFinite, dtypeOf, type SafetensorsDtype } from './dtype.ts';
 import { writeFileAtomic } from './files.ts';
 import { LENGTH_BYTES, METADATA } from './header.ts';
+import type { FilesOption } from './store.ts';
 
 /**
  * Writes a safetensors file: under a temporary name, flushed, then renamed, so that `path` is never half a file.
@@ -20,9 +22,11 @@ export async function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, Tensor]>,
   metadata?: Record<string, string>,
+  { files = host.files() }: FilesOption = {},
 ): Promise<void> {
   const entries = sortedByWidth(Array.from(tensors, ([name, tensor]) => toEntry(path, name, tensor)));
-  await writeFileAtomic(path, [headerBytes(path, entries, metadata), ...entries.map(({ data }) => data)]);
+  const header = headerBytes(path, entries, metadata);
+  await writeFileAtomic(files, path, [header, ...entries.map(({ data }) => data)]);
 }
 
 interface Entry {

@@ -1,11 +1,20 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { Tensor } from 'onnxruntime-common';
-import { exists, fileError, isTemporary, jsonText, readJson, syncFolder, writeFileAtomic } from './files.ts';
-import { CONFIG_FILE, INDEX_FILE, KEPT_FILES } from './folder.ts';
+import {
+  exists,
+  fileError,
+  isTemporary,
+  jsonText,
+  nothingAt,
+  readBytes,
+  readJson,
+  writeFileAtomic,
+} from './files.ts';
+import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, type ModelFolder } from './folder.ts';
 import { differences, readJournal, writeJournal, type Fingerprint, type Journal } from './journal.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import type { FilesOption, FileStore } from './store.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
 /** Writes an output folder that appears only when it is complete. Calls are made one after the other. */
@@ -14,6 +23,8 @@ export interface CheckpointWriter {
   readonly finished: ReadonlySet<string>;
   /** The unfinished folder's part for what only a run needs; it is not part of the finished folder. */
   readonly folder: string;
+  /** Where that folder lies. */
+  readonly files: FileStore;
   /**
    * Writes `<name>.safetensors` and records it; from then on a crash does not lose it.
    * Errors: as `writeSafetensors`.
@@ -31,12 +42,15 @@ export interface CheckpointWriter {
   readJson(file: string): Promise<unknown>;
   /**
    * Adds config.json, the index of the shards (except for a single shard called `model`) and the tokenizer files of
-   * `copyFrom`, then gives the folder its name. Nothing can be written afterwards.
+   * `copyFrom`, a folder of the same store or an open one of any, then gives the folder its name. Nothing can be written
+   * afterwards.
    *
    * Errors: MISSING (`copyFrom`), EXISTS, MISMATCH (a tensor in two shards), OUT_OF_MEMORY (the disk is full).
    */
-  finish(config: Record<string, unknown>, copyFrom: string): Promise<void>;
+  finish(config: Record<string, unknown>, copyFrom: string | CopySource): Promise<void>;
 }
+
+type CopySource = Pick<ModelFolder, 'path' | 'files'>;
 
 const SHARD_EXTENSION = '.safetensors';
 
@@ -60,23 +74,27 @@ const STATE_FOLDER = '.resume';
  */
 export async function createCheckpoint(
   path: string,
-  { fingerprint, resume }: { readonly fingerprint: Fingerprint; readonly resume: boolean },
+  {
+    fingerprint,
+    resume,
+    files = host.files(),
+  }: FilesOption & { readonly fingerprint: Fingerprint; readonly resume: boolean },
 ): Promise<CheckpointWriter> {
-  const target = resolve(path);
+  const target = files.resolve(path);
   const partial = `${target}.partial`;
-  await refuseExisting(target, 'give another path or delete it');
-  if (!resume) await refuseExisting(partial, '--resume to continue it or delete the folder');
+  await refuseExisting(files, target, 'give another path or delete it');
+  if (!resume) await refuseExisting(files, partial, '--resume to continue it or delete the folder');
   try {
-    await mkdir(join(partial, STATE_FOLDER), { recursive: true });
-    const journal = await openJournal(partial, fingerprint);
-    return createWriter(target, partial, journal);
+    await files.makeFolder(files.join(partial, STATE_FOLDER));
+    const journal = await openJournal(files, partial, fingerprint);
+    return createWriter(files, target, partial, journal);
   } catch (error) {
     throw fileError(partial, error);
   }
 }
 
-async function refuseExisting(path: string, remedy: string): Promise<void> {
-  if (!(await exists(path))) return;
+async function refuseExisting(files: FileStore, path: string, remedy: string): Promise<void> {
+  if (!(await exists(files, path))) return;
   throw new SpikeError('EXISTS', {
     where: path,
     expected: 'a path that is free',
@@ -86,13 +104,13 @@ async function refuseExisting(path: string, remedy: string): Promise<void> {
 }
 
 /** The journal of the folder, held against the run and the files; a new one where the run only begins. */
-async function openJournal(partial: string, fingerprint: Fingerprint): Promise<Journal> {
-  const state = join(partial, STATE_FOLDER);
-  const journal = await readJournal(state);
+async function openJournal(files: FileStore, partial: string, fingerprint: Fingerprint): Promise<Journal> {
+  const state = files.join(partial, STATE_FOLDER);
+  const journal = await readJournal(files, state);
   if (journal === undefined) {
-    await refuseForeign(partial);
+    await refuseForeign(files, partial);
     const fresh = { fingerprint, shards: new Map<string, number>() };
-    await writeJournal(state, fresh);
+    await writeJournal(files, state, fresh);
     return fresh;
   }
   const changed = differences(journal.fingerprint, fingerprint);
@@ -105,15 +123,16 @@ async function openJournal(partial: string, fingerprint: Fingerprint): Promise<J
     });
   }
   for (const [name, bytes] of journal.shards) {
-    if ((await fileSize(join(partial, name + SHARD_EXTENSION))) !== bytes) journal.shards.delete(name);
+    if ((await fileSize(files, files.join(partial, name + SHARD_EXTENSION))) !== bytes)
+      journal.shards.delete(name);
   }
-  await removeUnfinished(partial, journal);
+  await removeUnfinished(files, partial, journal);
   return journal;
 }
 
 /** A run writes its journal first, so a folder that has files but no journal is somebody else's. */
-async function refuseForeign(partial: string): Promise<void> {
-  const entries = (await readdir(partial)).filter((entry) => entry !== STATE_FOLDER);
+async function refuseForeign(files: FileStore, partial: string): Promise<void> {
+  const entries = (await files.list(partial)).filter((entry) => entry !== STATE_FOLDER);
   if (entries.length === 0) return;
   throw new SpikeError('CORRUPT_FILE', {
     where: partial,
@@ -124,59 +143,62 @@ async function refuseForeign(partial: string): Promise<void> {
 }
 
 /** Removes what a killed run was about to write. */
-async function removeUnfinished(partial: string, { shards }: Journal): Promise<void> {
+async function removeUnfinished(files: FileStore, partial: string, { shards }: Journal): Promise<void> {
   const finished = new Set(Array.from(shards.keys(), (name) => name + SHARD_EXTENSION));
   const isUnfinished = (entry: string): boolean =>
     isTemporary(entry) || (entry.endsWith(SHARD_EXTENSION) && !finished.has(entry));
-  const entries = await readdir(partial, { recursive: true });
-  await Promise.all(entries.filter(isUnfinished).map((entry) => rm(join(partial, entry))));
+  for (const folder of [partial, files.join(partial, STATE_FOLDER)]) {
+    const entries = (await files.list(folder)).filter(isUnfinished);
+    await Promise.all(entries.map((entry) => files.remove(files.join(folder, entry))));
+  }
 }
 
-async function fileSize(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    ({ size }) => size,
+async function fileSize(files: FileStore, path: string): Promise<number | undefined> {
+  return files.stat(path).then(
+    (found) => found?.size,
     () => undefined,
   );
 }
 
-function createWriter(target: string, partial: string, journal: Journal): CheckpointWriter {
-  const state = join(partial, STATE_FOLDER);
+function createWriter(files: FileStore, target: string, partial: string, journal: Journal): CheckpointWriter {
+  const state = files.join(partial, STATE_FOLDER);
   const finished = new Set(journal.shards.keys());
-  const notePath = (name: string): string => join(state, `note-${checkName(name)}.json`);
+  const notePath = (name: string): string => files.join(state, `note-${checkName(name)}.json`);
   return {
     finished,
     folder: state,
-    openShard: (name) => openSafetensors(join(partial, checkName(name) + SHARD_EXTENSION)),
+    files,
+    openShard: (name) => openSafetensors(files.join(partial, checkName(name) + SHARD_EXTENSION), { files }),
     async writeShard(name, tensors) {
-      const path = join(partial, checkName(name) + SHARD_EXTENSION);
-      await writeSafetensors(path, tensors);
-      journal.shards.set(name, (await stat(path)).size);
-      await writeJournal(state, journal);
+      const path = files.join(partial, checkName(name) + SHARD_EXTENSION);
+      await writeSafetensors(path, tensors, undefined, { files });
+      journal.shards.set(name, (await fileSize(files, path)) ?? 0);
+      await writeJournal(files, state, journal);
       finished.add(name);
     },
     async writeNote(name, json) {
-      await writeFileAtomic(notePath(name), [jsonText(json)]);
+      await writeFileAtomic(files, notePath(name), [jsonText(json)]);
     },
     async readNote(name) {
-      return readIfThere(notePath(name));
+      return readIfThere(files, notePath(name));
     },
     async writeJson(file, json) {
-      await writeFileAtomic(join(partial, checkName(file)), [jsonText(json)]);
+      await writeFileAtomic(files, files.join(partial, checkName(file)), [jsonText(json)]);
     },
     async readJson(file) {
-      return readIfThere(join(partial, checkName(file)));
+      return readIfThere(files, files.join(partial, checkName(file)));
     },
     async finish(config, copyFrom) {
       try {
         const names = [...finished].toSorted();
-        if (names.length !== 1 || names[0] !== 'model') await writeIndex(partial, names);
-        await copyKept(copyFrom, partial);
-        await writeFileAtomic(join(partial, CONFIG_FILE), [jsonText(config)]);
-        await refuseExisting(target, 'move it away and resume');
-        await rename(partial, target);
-        await syncFolder(dirname(target));
+        if (names.length !== 1 || names[0] !== 'model') await writeIndex(files, partial, names);
+        const from = typeof copyFrom === 'string' ? { path: copyFrom, files } : copyFrom;
+        await copyKept(from, files, partial);
+        await writeFileAtomic(files, files.join(partial, CONFIG_FILE), [jsonText(config)]);
+        await refuseExisting(files, target, 'move it away and resume');
+        await files.move(partial, target);
         // Last, so that a run killed before the rename can still be resumed.
-        await rm(join(target, STATE_FOLDER), { recursive: true });
+        await files.remove(files.join(target, STATE_FOLDER));
       } catch (error) {
         throw fileError(partial, error);
       }
@@ -184,8 +206,8 @@ function createWriter(target: string, partial: string, journal: Journal): Checkp
   };
 }
 
-const readIfThere = async (path: string): Promise<unknown> =>
-  (await exists(path)) ? readJson(path) : undefined;
+const readIfThere = async (files: FileStore, path: string): Promise<unknown> =>
+  (await exists(files, path)) ? readJson(files, path) : undefined;
 
 /** Names become file names, so they are held to what every file system takes. */
 function checkName(name: string): string {
@@ -197,11 +219,11 @@ function checkName(name: string): string {
   });
 }
 
-async function writeIndex(partial: string, names: readonly string[]): Promise<void> {
+async function writeIndex(files: FileStore, partial: string, names: readonly string[]): Promise<void> {
   const shardOf = new Map<string, string>();
   let totalSize = 0;
   for (const shard of names.map((name) => name + SHARD_EXTENSION)) {
-    await using file = await openSafetensors(join(partial, shard));
+    await using file = await openSafetensors(files.join(partial, shard), { files });
     for (const name of file.names()) {
       const other = shardOf.get(name);
       if (other !== undefined) {
@@ -219,16 +241,18 @@ async function writeIndex(partial: string, names: readonly string[]): Promise<vo
     metadata: { total_size: totalSize },
     weight_map: Object.fromEntries(shardOf),
   };
-  await writeFileAtomic(join(partial, INDEX_FILE), [jsonText(index)]);
+  await writeFileAtomic(files, files.join(partial, INDEX_FILE), [jsonText(index)]);
 }
 
-async function copyKept(from: string, partial: string): Promise<void> {
-  await stat(from).catch((error: unknown) => {
-    throw fileError(from, error);
+async function copyKept(from: CopySource, files: FileStore, partial: string): Promise<void> {
+  const found = await from.files.stat(from.path).catch((error: unknown) => {
+    throw fileError(from.path, error);
   });
+  if (found === undefined) throw nothingAt(from.path);
   for (const file of KEPT_FILES) {
-    if (!(await exists(join(from, file)))) continue;
+    const source = from.files.join(from.path, file);
+    if (!(await exists(from.files, source))) continue;
     // Read and written rather than copied, for a copy takes over permissions that may forbid to write it again.
-    await writeFileAtomic(join(partial, file), [await readFile(join(from, file))]);
+    await writeFileAtomic(files, files.join(partial, file), [await readBytes(from.files, source)]);
   }
 }

@@ -47,7 +47,8 @@ export function undeclaredImports(members: readonly Member[]): string[] {
   });
 }
 
-function isInside({ folder }: Member, path: string, specifier: string): boolean {
+function isInside({ folder, manifest }: Member, path: string, specifier: string): boolean {
+  if (specifier.startsWith('#')) return manifest.imports?.[specifier] !== undefined;
   return specifier.startsWith('.') && posix.join(posix.dirname(path), specifier).startsWith(`${folder}/`);
 }
 

@@ -14,6 +14,8 @@ export interface Manifest {
   readonly license?: string;
   readonly type?: string;
   readonly exports?: Readonly<Record<string, unknown>>;
+  /** Modules of the package that depend on conditions, by names that begin with '#'. */
+  readonly imports?: Readonly<Record<string, unknown>>;
   readonly files?: readonly string[];
   readonly engines?: { readonly node?: string };
   readonly publishConfig?: { readonly access?: string };

@@ -102,6 +102,15 @@ describe('the rules', () => {
     ]);
   });
 
+  test('refuse an import by condition that the package has not', () => {
+    const top = member('packages/top', [], `import { host } from '#host';`);
+    const imports = { '#host': { node: './dist/node.js', default: './dist/web.js' } };
+    expect(undeclaredImports([{ ...top, manifest: { ...top.manifest, imports } }])).toEqual([]);
+    expect(undeclaredImports([top])).toEqual([
+      'packages/top/src/index.ts imports #host: not a dependency of @x/top',
+    ]);
+  });
+
   test('refuse a relative import into another package', () => {
     const source = `export * from '../../base/src/index.ts';`;
     expect(undeclaredImports([member('packages/top', [], source)])).toEqual([

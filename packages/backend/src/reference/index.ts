@@ -7,6 +7,7 @@ import { newElements, type ElementArray, type ElementType } from '../elements.ts
 import { SpikeError } from '../errors.ts';
 import type { Driver, Implementation } from '../driver.ts';
 import { createTableBackend } from '../table-backend.ts';
+import { nextTurn } from '../turn.ts';
 import type { KernelName } from '../table/index.ts';
 import { attend } from './attention.ts';
 import { attendWindow, attendWindowBackward } from './attention-window.ts';
@@ -111,9 +112,6 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   gather_backward_f32: plain(gatherBackward),
 };
 
-/** All work is done at dispatch; what is left is to let the event loop turn once. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
 function allocate(type: ElementType, length: number): ElementArray {
   try {
     return newElements(type, length);
@@ -133,6 +131,7 @@ const driver: Driver<ElementArray> = {
   kernels,
   allocate,
   write: (storage, data) => storage.set(data),
+  /** All work is done at dispatch; what is left is to let the event loop turn once. */
   synchronize: nextTurn,
   read: async (storage) => {
     const copy = storage.slice();

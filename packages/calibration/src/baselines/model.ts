@@ -1,6 +1,6 @@
 /** A whole model by a weight-only method without a packed format: a float folder, and what a format of its own would take. */
 import type { Backend } from '@spikellm/backend';
-import { createCheckpoint, type ModelFolder } from '@spikellm/checkpoint';
+import { createCheckpoint, type FilesOption, type ModelFolder } from '@spikellm/checkpoint';
 import {
   globalWeights,
   hostTensor,
@@ -20,7 +20,8 @@ import { runLayer } from '../layer-pass.ts';
 import { createStreams } from '../streams.ts';
 import { fakeQuantise, type BaselineMethod } from './methods.ts';
 
-export interface BaselineOptions {
+/** `files` is where `out` is made. */
+export interface BaselineOptions extends FilesOption {
   readonly model: ModelFolder;
   /** The folder to make; it must not exist. */
   readonly out: string;
@@ -58,12 +59,14 @@ export async function quantizeBaseline(options: BaselineOptions): Promise<Baseli
     damping = DEFAULT_GPTQ.damping,
     signal,
     onProgress,
+    files,
   } = options;
   const config = floatConfig(model);
   checkWindows(windows, config, 1);
   const writer = await createCheckpoint(out, {
     fingerprint: { method: JSON.stringify(method) },
     resume: false,
+    ...(files && { files }),
   });
   const pass = { config, backend, windows, signal };
   const { rounded: stream } = await createStreams(pass, ['rounded']);
@@ -95,7 +98,7 @@ export async function quantizeBaseline(options: BaselineOptions): Promise<Baseli
   await writer.writeShard('rest', await globalTensors(model, config));
   const report = { bitsPerWeight: bits / weights, steps: additions / weights };
   await writer.writeJson('baseline.json', { method, ...report });
-  await writer.finish(model.config, model.path);
+  await writer.finish(model.config, model);
   return report;
 }
 

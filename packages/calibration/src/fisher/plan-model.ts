@@ -5,6 +5,7 @@ import { equivalentScales, initialParameters } from '../omniquant/parameters.ts'
 import type { QuantizeSettings } from '../settings.ts';
 import { smoothLayer } from '../smoothing.ts';
 import type { LayerSteps } from '../steps.ts';
+import { spillingOf } from '../streams.ts';
 import { measureGradients, type GradientPassOptions } from './gradients.ts';
 import { planSteps, STEP_CHOICES, type StepPlan } from './plan.ts';
 
@@ -27,7 +28,7 @@ export async function planModel({ writer, memory, ...options }: PlanModelOptions
     ...options,
     fold: foldOf(config, settings),
     choices: STEP_CHOICES,
-    spilling: { memory, folder: writer.folder },
+    spilling: spillingOf(writer, memory),
   });
   const plan = planSteps(config, settings, windows[0].length, moments);
   await writer.writeNote(NOTE, toNote(plan));

@@ -1,0 +1,19 @@
+import type { FileStore } from './store.ts';
+
+/** A hash of bytes that come in parts. */
+export interface Digest {
+  update(data: Uint8Array | string): void;
+  /** The hash of all, in lower-case hexadecimal digits. */
+  hex(): string;
+}
+
+/** What differs between Node and browsers, where no caller says it; `#host` is the one of the two that runs. */
+export interface Host {
+  /** The store of callers that name none. Errors: INVALID_ARGUMENT in a browser, which has none of its own. */
+  files(): FileStore;
+  createDigest(name: 'sha1' | 'sha256'): Digest;
+  /** The token that gated models of the hub are read with. */
+  hubToken(): string | undefined;
+  /** The folder of downloaded models. */
+  hubCache(): Promise<string>;
+}

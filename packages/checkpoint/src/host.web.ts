@@ -1,0 +1,25 @@
+import { SpikeError } from '@spikellm/backend';
+import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Host } from './host.ts';
+
+export const host: Host = {
+  files() {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'files',
+      expected: 'a store of files, for a browser has no disk',
+      received: 'none',
+      remedy: 'pass one, such as createMemoryFiles(), as the option `files`',
+    });
+  },
+  createDigest(name) {
+    const hash = { sha1, sha256 }[name].create();
+    return {
+      update: (data) => void hash.update(typeof data === 'string' ? utf8ToBytes(data) : data),
+      hex: () => bytesToHex(hash.digest()),
+    };
+  },
+  hubToken: () => undefined,
+  hubCache: async () => 'models',
+};
