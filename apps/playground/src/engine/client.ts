@@ -5,11 +5,14 @@ import { oneOf, urlSignal } from '../url-state.ts';
 import {
   BACKEND_NAMES,
   type BackendChoice,
+  type ModelSource,
   type ModelSummary,
-  type OnProgress,
+  type EngineEvent,
   type OpenedBackend,
   type Progress,
 } from './contract.ts';
+import { request, type SpikingRequest } from './settings.ts';
+import type { SpikingSummary } from './spiking.ts';
 import type { Engine } from './worker.ts';
 
 /** The backend that the reader wants, in the URL of every room. */
@@ -22,6 +25,7 @@ export const backendChoice = urlSignal<BackendChoice>(
 
 const opened = signal<OpenedBackend | undefined>(undefined);
 const loaded = signal<ModelSummary | undefined>(undefined);
+const made = signal<SpikingSummary | undefined>(undefined);
 const current = signal<(Progress & { readonly since: number }) | undefined>(undefined);
 const failure = signal<string | undefined>(undefined);
 
@@ -29,6 +33,8 @@ const failure = signal<string | undefined>(undefined);
 export const backend: ReadonlySignal<OpenedBackend | undefined> = opened;
 /** The float model; undefined until it is open. */
 export const model: ReadonlySignal<ModelSummary | undefined> = loaded;
+/** The spiking model that was made from it last; undefined until one is. */
+export const spiking: ReadonlySignal<SpikingSummary | undefined> = made;
 /** The work that runs; `since` in milliseconds of `performance.now`. */
 export const activity: ReadonlySignal<(Progress & { readonly since: number }) | undefined> = current;
 /** Whether work can begin. */
@@ -47,39 +53,59 @@ export const isStopped = (error: unknown): boolean => error instanceof Error && 
 export const sentenceOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-/**
- * Has the worker do something and shows it as the activity of the page. `onProgress` is for the worker to call.
- * Rejects as the worker does; see `isStopped`.
- */
-export async function ask<T>(
-  what: string,
-  question: (engine: Remote<Engine>, onProgress: OnProgress) => Promise<T>,
-): Promise<T> {
-  const since = performance.now();
-  current.value = { what, done: 0, total: 0, since };
-  const onProgress = proxy((progress: Progress): void => {
-    current.value = {
-      ...progress,
-      since: current.peek()?.what === progress.what ? current.peek()!.since : performance.now(),
-    };
-  });
+/** Has the worker do something, and shows it as the activity of the page. Rejects as the worker does; see `isStopped`. */
+export async function ask<T>(what: string, question: (engine: Remote<Engine>) => Promise<T>): Promise<T> {
+  current.value = { what, done: 0, total: 0, since: performance.now() };
   try {
-    return await question(engine, onProgress);
+    return await question(engine);
   } finally {
     current.value = undefined;
   }
 }
 
+const listeners = new Set<(event: EngineEvent) => void>();
+/** Calls `listener` with all that the worker tells. Returns how to end that. */
+export function listen(listener: (event: EngineEvent) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+listen((event) => {
+  const { value: busy } = current;
+  // What arrives late is of no interest any more.
+  if (event.kind !== 'progress' || busy === undefined) return;
+  const since = busy.what === event.what ? busy.since : performance.now();
+  current.value = { what: event.what, done: event.done, total: event.total, since };
+});
+
 /** Stops what `ask` began. */
 export const stop = (): Promise<void> => engine.stop();
 
-/** Opens the backend that the URL asks for, and another whenever that changes. */
+/** Opens a model in place of the one before it, and of the spiking one made from that. */
+export async function openModel(source: ModelSource): Promise<void> {
+  loaded.value = await ask('opening the model', (worker) => worker.openModel(source));
+  made.value = undefined;
+}
+
+/** Makes the spiking model of the settings in the URL, unless it is there. */
+export async function ensureSpiking(wanted: SpikingRequest = request.peek()): Promise<SpikingSummary> {
+  const known = made.peek();
+  if (known !== undefined && JSON.stringify(known.request) === JSON.stringify(wanted)) return known;
+  const summary = await ask('calibrating', (worker) => worker.makeSpiking(wanted));
+  made.value = summary;
+  return summary;
+}
+
+/** Opens the backend that the URL asks for, and another whenever that changes; then the bundled model. */
 export function startEngine(): void {
-  let queue = Promise.resolve();
+  let queue: Promise<void> = engine.listen(
+    proxy((event) => listeners.forEach((listener) => listener(event))),
+  );
   effect(() => {
     const choice = backendChoice.value;
     queue = queue.then(() => untracked(() => openChosen(choice)));
   });
+  queue = queue.then(() => openModel({ kind: 'bundled' })).catch(fail);
 }
 
 async function openChosen(choice: BackendChoice): Promise<void> {

@@ -1,4 +1,4 @@
-/** What crosses the border between the page and the worker that the model lives in: plain values, and callbacks. */
+/** What crosses the border between the page and the worker that the model lives in: plain values. */
 import type { BackendReport } from '@spikellm/backend';
 
 export const BACKEND_NAMES = ['wasm', 'webgpu', 'reference'] as const;
@@ -20,7 +20,9 @@ export interface Progress {
   readonly done: number;
   readonly total: number;
 }
-export type OnProgress = (progress: Progress) => void;
+
+/** What the worker tells while it works. */
+export type EngineEvent = { readonly kind: 'progress' } & Progress;
 
 /** Where a model comes from: with the page, or files by their names in a model folder. */
 export type ModelSource =

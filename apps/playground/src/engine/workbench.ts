@@ -2,6 +2,7 @@
 import { SpikeError, type Backend } from '@spikellm/backend';
 import type { ModelFolder, TextTokenizer } from '@spikellm/checkpoint';
 import { loadDecoder, type Decoder } from '@spikellm/graph';
+import type { EngineEvent } from './contract.ts';
 
 /** A model folder whose files are at hand. */
 export interface OpenModel {
@@ -32,9 +33,14 @@ export interface Workbench {
   work<T>(name: string, body: (signal: AbortSignal) => Promise<T>): Promise<T>;
   /** Stops the work that runs, if any does. */
   stop(): void;
+  /** Tells the page something. */
+  tell(event: EngineEvent): void;
+  /** Tells the page how far the work is. */
+  report(what: string, done: number, total: number): void;
 }
 
-export function createWorkbench(): Workbench {
+/** @param tell - takes what the worker has to tell while it works */
+export function createWorkbench(tell: (event: EngineEvent) => void): Workbench {
   let backend: Backend | undefined;
   const models = new Map<Side, OpenModel>();
   const decoders = new Map<Side, Decoder>();
@@ -102,6 +108,8 @@ export function createWorkbench(): Workbench {
     stop() {
       running?.controller.abort(new DOMException('stopped', 'AbortError'));
     },
+    tell,
+    report: (what, done, total) => tell({ kind: 'progress', what, done, total }),
   };
   return workbench;
 }

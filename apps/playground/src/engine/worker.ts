@@ -1,11 +1,21 @@
 /** The worker that the model lives in, so that the page never waits for it. */
 import { expose } from 'comlink';
 import { backendsOf } from './backends.ts';
+import type { EngineEvent } from './contract.ts';
+import { modelsOf } from './models.ts';
+import { spikingOf } from './spiking.ts';
 import { createWorkbench } from './workbench.ts';
 
-const workbench = createWorkbench();
+let listener: ((event: EngineEvent) => void) | undefined;
+const workbench = createWorkbench((event) => listener?.(event));
 const engine = {
   ...backendsOf(workbench),
+  ...modelsOf(workbench),
+  ...spikingOf(workbench),
+  /** Events go to this listener from now on. */
+  listen(to: (event: EngineEvent) => void): void {
+    listener = to;
+  },
   stop: () => workbench.stop(),
 };
 /** What the page can ask of the worker. */
