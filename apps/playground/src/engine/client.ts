@@ -3,7 +3,7 @@ import { computed, effect, signal, untracked, type ReadonlySignal } from '@preac
 import { proxy, wrap, type Remote } from 'comlink';
 import { oneOf, urlSignal } from '../url-state.ts';
 import {
-  BACKEND_NAMES,
+  VARIANTS,
   type BackendChoice,
   type ModelSource,
   type ModelSummary,
@@ -11,17 +11,13 @@ import {
   type OpenedBackend,
   type Progress,
 } from './contract.ts';
+import type { Offers } from './offers.ts';
 import { request, type SpikingRequest } from './settings.ts';
 import type { SpikingSummary } from './spiking.ts';
 import type { Engine } from './worker.ts';
 
 /** The backend that the reader wants, in the URL of every room. */
-export const backendChoice = urlSignal<BackendChoice>(
-  'all',
-  'backend',
-  'auto',
-  oneOf('auto', ...BACKEND_NAMES),
-);
+export const backendChoice = urlSignal<BackendChoice>('all', 'backend', 'auto', oneOf('auto', ...VARIANTS));
 
 const opened = signal<OpenedBackend | undefined>(undefined);
 const loaded = signal<ModelSummary | undefined>(undefined);
@@ -80,6 +76,9 @@ listen((event) => {
 
 /** Stops what `ask` began. */
 export const stop = (): Promise<void> => engine.stop();
+
+/** What the browser offers, as the worker sees it. */
+export const look = (): Promise<Offers> => engine.lookAtBrowser();
 
 /** Opens a model in place of the one before it, and of the spiking one made from that. */
 export async function openModel(source: ModelSource): Promise<void> {

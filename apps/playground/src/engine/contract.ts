@@ -1,13 +1,21 @@
 /** What crosses the border between the page and the worker that the model lives in: plain values. */
 import type { BackendReport } from '@spikellm/backend';
 
-export const BACKEND_NAMES = ['wasm', 'webgpu', 'reference'] as const;
-export type BackendName = (typeof BACKEND_NAMES)[number];
-/** What the reader asked for; `auto` takes the first that runs here. */
-export type BackendChoice = BackendName | 'auto';
+/** The backends of a page, each in the ways in which it can be opened. */
+export const VARIANTS = ['wasm', 'wasm-one-thread', 'wasm-simd128', 'webgpu', 'reference'] as const;
+export type Variant = (typeof VARIANTS)[number];
+export const VARIANT_TITLES: Readonly<Record<Variant, string>> = {
+  wasm: 'WebAssembly, the best of this browser',
+  'wasm-one-thread': 'WebAssembly on one thread',
+  'wasm-simd128': 'WebAssembly without relaxed SIMD, on one thread',
+  webgpu: 'WebGPU',
+  reference: 'Plain TypeScript, the reference',
+};
+/** What the reader asked for; `auto` takes the first that runs everything here. */
+export type BackendChoice = Variant | 'auto';
 
 export interface OpenedBackend {
-  readonly name: BackendName;
+  readonly variant: Variant;
   readonly report: BackendReport;
   /** Why this one. */
   readonly reason: string;

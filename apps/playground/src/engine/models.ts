@@ -1,5 +1,5 @@
 /** Opens model folders whose files are Blobs: those that come with the page, or that a reader dropped. */
-import { createBlobFiles, openModelFolder } from '@spikellm/checkpoint';
+import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
 import { model as bundled } from '@spikellm/demo-model';
 import { describeModel } from '@spikellm/evaluation';
 import { parseDecoderConfig } from '@spikellm/graph';
@@ -27,7 +27,8 @@ export const modelsOf = (workbench: Workbench) => ({
 
 /** Opens a model folder of these files. Errors: as `openModelFolder`. */
 async function openFiles(name: string, files: ReadonlyMap<string, Blob>): Promise<OpenModel> {
-  const folder = await openModelFolder('', { files: createBlobFiles(files) });
+  const store = createMemoryFiles(Array.from(files, ([path, file]) => [`${name}/${path}`, file]));
+  const folder = await openModelFolder(name, { files: store });
   return { name, folder, tokenizer: await folder.tokenizer() };
 }
 

@@ -191,3 +191,20 @@ export function TextArea({
     </Field>
   );
 }
+
+/** One line of text. */
+export function TextField({ label, signal, help, disabled }: Labelled & { readonly signal: Signal<string> }) {
+  const id = useId();
+  return (
+    <Field id={id} label={label} help={help}>
+      <input
+        id={id}
+        type="text"
+        value={signal.value}
+        disabled={disabled}
+        aria-describedby={helpOf(id, help)}
+        onInput={({ currentTarget }) => (signal.value = currentTarget.value)}
+      />
+    </Field>
+  );
+}

@@ -19,3 +19,6 @@ export function duration(seconds: number): string {
     ? `${whole} s`
     : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
 }
+
+/** A rate with three digits that count. */
+export const rate = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
