@@ -1,18 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
 import golden from '../../../tooling/golden/numbers/tales.json' with { type: 'json' };
 import { noChromium, servePlayground, type Playground } from './playground.ts';
 
 /** A prompt whose greedy continuation is known. */
-const [{ prompt, ids, greedy_ids: greedy }] = golden.prompts;
+const [{ prompt, greedy_text: said }] = golden.prompts;
 
 /** The texts that a page writes on all of its backends: rows of backend, model, agreement and text. */
 async function writeOnAll(page: Page): Promise<string[][]> {
   await page.getByLabel('Prompt').fill(prompt);
   await page.getByRole('button', { name: 'Write on all' }).click();
   const rows = page.locator('section', { hasText: 'The same text everywhere' }).locator('tbody tr');
-  await expect.poll(() => rows.count(), { timeout: 50_000 }).toBe(5);
+  await expect.poll(() => rows.count(), { timeout: 50_000, interval: 250 }).toBe(5);
   return rows.evaluateAll((found) =>
     found.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')),
   );
@@ -31,8 +32,8 @@ describe.skipIf(noChromium)('backends', () => {
     expect(rows.map(([variant, side, agreement]) => [variant, side, agreement])).toEqual(
       ['wasm', 'wasm-one-thread', 'wasm-simd128', 'webgpu', 'reference'].map((name) => [name, 'float', 'same']),
     );
-    const known = await textOf(greedy.slice(ids.length, ids.length + 48));
-    for (const [, , , text] of rows) expect(text.trimStart().startsWith(known.trimStart())).toBe(true);
+    const known = said.slice(prompt.length).trim().replaceAll(/\s+/g, ' ');
+    for (const [, , , text] of rows) expect(known.startsWith(text.trim().replaceAll(/\s+/g, ' '))).toBe(true);
     expect(opened.faults).toEqual([]);
   });
 

@@ -196,7 +196,8 @@ export function openDevice(gpu: GPUDevice, capabilities: Capabilities, owned: bo
       const bytes = new Uint8Array(source as ArrayBuffer, byteOffset, byteLength);
       buffer.stale = false;
       if (byteLength % 4 === 0 && buffer.lastUse <= submitted) {
-        queue.writeBuffer(buffer.gpu, 0, bytes);
+        // Browsers refuse buffers that may still change their length, such as those that tensors are read into.
+        queue.writeBuffer(buffer.gpu, 0, (source as ArrayBuffer).resizable ? bytes.slice() : bytes);
         return;
       }
       const data = new Uint8Array(Math.ceil(byteLength / 4) * 4);

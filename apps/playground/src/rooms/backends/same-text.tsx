@@ -5,7 +5,7 @@ import { VARIANTS, type Variant } from '../../engine/contract.ts';
 import { TextField } from '../../ui/controls.tsx';
 import { text, urlSignal } from '../../url-state.ts';
 
-const prompt = urlSignal('backends', 'prompt', 'Once upon a time there was', text);
+const prompt = urlSignal('backends', 'prompt', 'Once upon a time there was a', text);
 
 type Outcome = { readonly texts: readonly WrittenText[] } | { readonly failure: string };
 const outcomes = signal<ReadonlyMap<Variant, Outcome>>(new Map());
