@@ -30,7 +30,11 @@ describe.skipIf(noChromium)('backends', () => {
     await using opened = await playground.open('#/backends');
     const rows = await writeOnAll(opened.page);
     expect(rows.map(([variant, side, agreement]) => [variant, side, agreement])).toEqual(
-      ['wasm', 'wasm-one-thread', 'wasm-simd128', 'webgpu', 'reference'].map((name) => [name, 'float', 'same']),
+      ['wasm', 'wasm-one-thread', 'wasm-simd128', 'webgpu', 'reference'].map((name) => [
+        name,
+        'float',
+        'same',
+      ]),
     );
     const known = said.slice(prompt.length).trim().replaceAll(/\s+/g, ' ');
     for (const [, , , text] of rows) expect(known.startsWith(text.trim().replaceAll(/\s+/g, ' '))).toBe(true);

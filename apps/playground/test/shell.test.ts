@@ -32,4 +32,37 @@ describe.skipIf(noChromium)('the page', () => {
     expect(await opened.page.evaluate(() => crossOriginIsolated)).toBe(false);
     expect(opened.faults).toEqual([]);
   });
+
+  it('is small, and there before its model is', { retry: 4 }, async () => {
+    await using opened = await playground.open('', { url: 'about:blank' });
+    const { page } = opened;
+    const before = playground.sentBytes();
+    let arrive = (): void => {};
+    const held = new Promise<void>((resolve) => (arrive = resolve));
+    await page.route('**/*.safetensors', async (route) => {
+      await held;
+      await route.continue();
+    });
+    const began = performance.now();
+    await page.goto(playground.url);
+    await page.getByRole('link', { name: 'Backends' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Backends' }).waitFor();
+    const seconds = (performance.now() - began) / 1000;
+    expect(seconds).toBeLessThan(3);
+    arrive();
+    await page.getByText('3.97M parameters').waitFor();
+    const bytes = playground.sentBytes() - before;
+    expect(bytes).toBeLessThan(12e6);
+    expect(bytes).toBeGreaterThan(7.9e6); // the model is among them
+    console.log(`interactive after ${seconds.toFixed(2)} s, ${(bytes / 1e6).toFixed(2)} MB over the wire`);
+    expect(opened.faults).toEqual([]);
+  });
+
+  it('can be served from a folder of a server', async () => {
+    await using deep = await servePlayground({ base: '/some/where/' });
+    await using opened = await deep.open('#/backends');
+    expect(opened.page.url()).toContain('/some/where/');
+    await opened.page.getByText('3.97M parameters').waitFor();
+    expect(opened.faults).toEqual([]);
+  });
 });
