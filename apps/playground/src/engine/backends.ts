@@ -31,7 +31,7 @@ export const backendsOf = (workbench: Workbench) => ({
       const why = passed.map(({ name, error }) => `${name} is not used: ${error.message}`).join(' ');
       const asked = choice === 'auto' ? 'the first that runs everything here' : 'chosen by hand';
       return {
-        variant: names[passed.length] as Variant,
+        variant: names[passed.length],
         report: backend.report,
         reason: why === '' ? asked : why,
       };
