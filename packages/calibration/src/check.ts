@@ -94,7 +94,7 @@ async function hashModel(
     for (const { name } of entries) {
       signal?.throwIfAborted();
       const { data } = await lent.tensors.read(name, { as: 'stored' });
-      hash.update(data as Uint8Array);
+      hash.update(data as ArrayBufferView);
       lent.free();
     }
     onProgress?.({ phase: 'check', done, total: config.layers });

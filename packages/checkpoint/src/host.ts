@@ -2,7 +2,8 @@ import type { FileStore } from './store.ts';
 
 /** A hash of bytes that come in parts. */
 export interface Digest {
-  update(data: Uint8Array | string): void;
+  /** Adds the bytes of an array, whatever its elements are, or of a text in UTF-8. */
+  update(data: ArrayBufferView | string): void;
   /** The hash of all, in lower-case hexadecimal digits. */
   hex(): string;
 }
@@ -14,6 +15,8 @@ export interface Host {
   createDigest(name: 'sha1' | 'sha256'): Digest;
   /** The token that gated models of the hub are read with. */
   hubToken(): string | undefined;
+  /** What helps with a model that may not be read. */
+  readonly gatedRemedy: string;
   /** The folder of downloaded models. */
   hubCache(): Promise<string>;
 }

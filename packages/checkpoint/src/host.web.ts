@@ -10,16 +10,22 @@ export const host: Host = {
       where: 'files',
       expected: 'a store of files, for a browser has no disk',
       received: 'none',
-      remedy: 'pass one, such as createMemoryFiles(), as the option `files`',
+      remedy: 'pass createMemoryFiles() or await openOpfsFiles() as the option `files`',
     });
   },
   createDigest(name) {
     const hash = { sha1, sha256 }[name].create();
     return {
-      update: (data) => void hash.update(typeof data === 'string' ? utf8ToBytes(data) : data),
+      update: (data) => void hash.update(bytesOf(data)),
       hex: () => bytesToHex(hash.digest()),
     };
   },
   hubToken: () => undefined,
+  gatedRemedy: 'check the name; gated models cannot be read in a browser',
   hubCache: async () => 'models',
 };
+
+function bytesOf(data: ArrayBufferView | string): Uint8Array {
+  if (typeof data === 'string') return utf8ToBytes(data);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

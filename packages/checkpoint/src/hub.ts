@@ -36,10 +36,10 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
  * The folder of a model: a local folder as it is, else that of a Hugging Face hub id `owner/name`, whose config,
  * safetensors and tokenizer are downloaded into the Hugging Face cache unless they are there. An interrupted
  * download goes on where it stopped, and each file is held against its hash before it counts as there. For gated
- * models the access token is read from `HF_TOKEN`.
+ * models the access token is read from `HF_TOKEN`, in Node. With `files` both folders are in that store.
  *
  * Errors: MISSING (no such folder or model, no safetensors, no connection), CORRUPT_FILE (a hash that does not
- * match), OUT_OF_MEMORY (the disk is full); rejects with the signal's reason when aborted.
+ * match), OUT_OF_MEMORY (the disk is full, or a browser grants less than the model needs); rejects with the signal's reason when aborted.
  *
  * @example
  * const path = await resolveModel('TinyLlama/TinyLlama-1.1B-Chat-v1.0', { signal: AbortSignal.timeout(600_000) });
@@ -105,11 +105,11 @@ async function checkRoom({ repo, files, folder }: Snapshot, wanted: readonly Lis
     needed += Math.max(0, size - (begun?.size ?? 0));
   }
   if (needed <= room) return;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+  const said = (bytes: number): string => (bytes < 1e7 ? `${bytes} bytes` : `${(bytes / 1e9).toFixed(2)} GB`);
   throw new SpikeError('OUT_OF_MEMORY', {
     where: repo.name,
-    expected: `room for ${gigabytes(needed)} of files`,
-    received: `${gigabytes(room)} that may still be written`,
+    expected: `room for ${said(needed)} of files`,
+    received: `${said(room)} that may still be written`,
     remedy: 'free some space, or use a smaller model',
   });
 }
@@ -176,9 +176,7 @@ function hubError(name: string, error: unknown): unknown {
     where: name,
     expected: 'a model folder, or a model of the Hugging Face hub that may be read',
     received: `no such folder, and status ${status} from the hub`,
-    remedy: [401, 403, 404].includes(status)
-      ? 'check the name, and set HF_TOKEN where the model is gated'
-      : 'try again later',
+    remedy: [401, 403, 404].includes(status) ? host.gatedRemedy : 'try again later',
     cause: error,
   });
 }

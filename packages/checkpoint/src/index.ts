@@ -14,6 +14,7 @@ export type { Fingerprint } from './journal.ts';
 export { createCheckpoint, type CheckpointWriter } from './writer.ts';
 export type { FilesOption, FileStat, FileStore, OpenFile, WritableFile } from './store.ts';
 export { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
+export { openOpfsFiles } from './opfs-files.ts';
 export { createDigest } from './digest.ts';
 export type { Digest } from './host.ts';
 export { resolveModel, type DownloadProgress, type ResolveModelOptions } from './hub.ts';

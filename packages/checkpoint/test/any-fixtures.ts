@@ -7,7 +7,7 @@ export const tensorOf = (...values: number[]): Tensor =>
   new Tensor('float32', Float32Array.from(values), [values.length]);
 
 /** Bytes of a safetensors file with this header, given as JSON text or as a value. */
-export function safetensorsBytes(header: unknown, data: ArrayLike<number> = []): Uint8Array {
+export function safetensorsBytes(header: unknown, data: ArrayLike<number> = []): Uint8Array<ArrayBuffer> {
   const json = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
   const bytes = new Uint8Array(8 + json.length + data.length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);

@@ -10,6 +10,8 @@ test.for(['sha1', 'sha256'] as const)('%s is the same in Node and in browsers', 
     digest.update('text ✓');
     digest.update(bytes);
     digest.update(bytes.subarray(3, 130));
+    digest.update(new Uint16Array(bytes.buffer, 8, 5));
+    digest.update(Float32Array.of(Math.PI));
     return digest.hex();
   });
   expect(hex[0]).toMatch(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
@@ -19,6 +21,6 @@ test.for(['sha1', 'sha256'] as const)('%s is the same in Node and in browsers', 
 test('a browser asks for a store in one sentence', () => {
   expect(() => web.files()).toThrow(SpikeError);
   expect(() => web.files()).toThrow(
-    /^files: expected a store of files, .*received none; pass one, such as createMemoryFiles\(\)/,
+    /^files: expected a store of files, .*received none; pass createMemoryFiles\(\) or await openOpfsFiles\(\)/,
   );
 });

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { openModelFolder, resolveModel, type DownloadProgress } from '../src/index.ts';
 import { expectError, temporaryFolder } from './fixtures.ts';
-import { COMMIT, ONE, REPOSITORY, startHub, text, TWO, type Hub } from './hub-server.ts';
+import { COMMIT, ONE, REPOSITORY, text, TWO } from './hub-answers.ts';
+import { startHub, type Hub } from './hub-server.ts';
 
 describe('a folder', () => {
   test('is given back as it is, and nothing is asked of the hub', async () => {

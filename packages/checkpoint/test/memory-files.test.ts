@@ -23,7 +23,7 @@ class Large extends Blob {
 test('a folder of Blobs opens without reading one whole', async () => {
   const files = createMemoryFiles([
     ['/tales/config.json', new Blob(['{"model_type":"llama"}'])],
-    ['tales/model.safetensors', new Large([WEIGHTS as BlobPart], WEIGHTS.length - 12)],
+    ['tales/model.safetensors', new Large([WEIGHTS], WEIGHTS.length - 12)],
   ]);
   await using folder = await openModelFolder('tales', { files });
   expect(folder.config).toEqual({ model_type: 'llama' });
@@ -35,7 +35,7 @@ test('a folder of Blobs opens without reading one whole', async () => {
 test('files without a folder are in the root', async () => {
   const files = createMemoryFiles([
     ['config.json', new Blob(['{}'])],
-    ['model.safetensors', new Blob([WEIGHTS as BlobPart])],
+    ['model.safetensors', new Blob([WEIGHTS])],
   ]);
   await using folder = await openModelFolder('/', { files });
   expect([...folder.tensors.names()]).toEqual(['w']);

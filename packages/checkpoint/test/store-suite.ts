@@ -54,6 +54,21 @@ export function describeStore(openPlace: () => Promise<Place>): void {
     expect((await place.contents(place.root)).get('file')).toEqual(expected);
   });
 
+  test('writes from resizable buffers and reads into them', async () => {
+    const resizable = (): Uint8Array => new Uint8Array(new ArrayBuffer(5e6, { maxByteLength: 1e7 }));
+    const file = await files.create(at('file'));
+    await file.write(resizable().fill(7), 3);
+    const target = resizable().subarray(0, 6);
+    expect(await file.read(target, 0)).toBe(6);
+    expect([...target]).toEqual([0, 0, 0, 7, 7, 7]);
+    await file.close();
+    expect((await files.stat(at('file')))?.size).toBe(5_000_003);
+    const opened = await files.open(at('file'));
+    expect(await opened.read(target, 5_000_000)).toBe(3);
+    expect(target[2]).toBe(7);
+    await opened.close();
+  });
+
   test('creates a file anew, or keeps what it has', async () => {
     await place.put(at('file'), 'long content');
     const kept = await files.create(at('file'), { keep: true });
