@@ -20,9 +20,10 @@ function readHash(): { room: RoomId; params: URLSearchParams } {
   return { room: isRoom(path) ? path : ROOMS[0], params: new URLSearchParams(query) };
 }
 
-const opened = readHash();
+/** What the URL said when it was last read: values of a room that is loaded later are found here. */
+let said = readHash();
 /** The room that is open. */
-export const room: Signal<RoomId> = signal(opened.room);
+export const room: Signal<RoomId> = signal(said.room);
 
 interface Bound {
   /** Its text where the value is not the default. */
@@ -37,6 +38,8 @@ const bound: Record<RoomId | 'all', Map<string, Bound>> = {
   speak: new Map(),
   backends: new Map(),
 };
+/** How many values are bound: a room binds its own when it is loaded. */
+const bindings = signal(0);
 const valuesOf = (of: RoomId): [string, Bound][] => [...bound.all, ...bound[of]];
 
 /**
@@ -50,7 +53,7 @@ export function urlSignal<T>(
   fallback: T,
   { format, parse }: Codec<T>,
 ): Signal<T> {
-  const given = of === 'all' || opened.room === of ? opened.params.get(name) : null;
+  const given = of === 'all' || said.room === of ? said.params.get(name) : null;
   const value = signal(given === null ? fallback : (parse(given) ?? fallback));
   const defaultText = format(fallback);
   bound[of].set(name, {
@@ -62,14 +65,17 @@ export function urlSignal<T>(
       value.value = text === undefined ? fallback : (parse(text) ?? fallback);
     },
   });
+  bindings.value = bindings.peek() + 1;
   return value;
 }
 
 function hashOf(of: RoomId): string {
-  const params = new URLSearchParams();
+  // What the URL says of a room that is not loaded yet stays in it, for a page that is reloaded meanwhile.
+  const params = new URLSearchParams(said.room === of ? said.params : '');
   for (const [name, { write }] of valuesOf(of)) {
     const text = write();
-    if (text !== undefined) params.set(name, text);
+    if (text === undefined) params.delete(name);
+    else params.set(name, text);
   }
   const query = params.toString();
   return `#/${of}${query === '' ? '' : `?${query}`}`;
@@ -79,6 +85,8 @@ function hashOf(of: RoomId): string {
 export function followUrl(): () => void {
   let shown = room.value;
   const stop = effect(() => {
+    // A room that was loaded has values to write.
+    void bindings.value;
     const hash = hashOf(room.value);
     if (hash === location.hash) return;
     // Another room is a page of the history, another value of a slider is not.
@@ -87,7 +95,8 @@ export function followUrl(): () => void {
     shown = room.value;
   });
   const onChange = (): void => {
-    const { room: next, params } = readHash();
+    said = readHash();
+    const { room: next, params } = said;
     batch(() => {
       shown = next;
       room.value = next;

@@ -47,6 +47,7 @@ export function saveSvg(title: string, below: Element): void {
     for (const property of STYLED) element.style.setProperty(property, style.getPropertyValue(property));
   }
   copy.style.setProperty('background-color', getComputedStyle(document.body).backgroundColor);
+  copy.removeAttribute('aria-hidden');
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   save(fileName(title, 'svg'), new Blob([copy.outerHTML], { type: 'image/svg+xml' }));
 }

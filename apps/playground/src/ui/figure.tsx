@@ -35,13 +35,10 @@ export function Figure({
   useLayoutEffect(() => {
     if (width === 0) return;
     const drawn = draw(width);
-    for (const svg of [drawn, ...drawn.querySelectorAll('svg')]) {
-      if (svg.tagName.toLowerCase() !== 'svg') continue;
-      svg.setAttribute('role', 'img');
-      svg.setAttribute('aria-label', description);
-    }
+    // The frame is the image that is described; the parts of a drawing have labels of their own that say less.
+    drawn.setAttribute('aria-hidden', 'true');
     frame.current!.replaceChildren(drawn);
-  }, [draw, width, description]);
+  }, [draw, width]);
   return (
     <figure>
       <div class="figure-head">
@@ -55,7 +52,7 @@ export function Figure({
           </button>
         </span>
       </div>
-      <div ref={frame} class="plot" />
+      <div ref={frame} class="plot" role="img" aria-label={description} />
       {children && <figcaption>{children}</figcaption>}
     </figure>
   );

@@ -22,3 +22,7 @@ export function duration(seconds: number): string {
 
 /** A rate with three digits that count. */
 export const rate = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+/** 0.1 + 0.2 as `0.3`, -2 as `−2`: at most so many decimals, and a true minus. */
+export const decimal = (value: number, digits = 3): string =>
+  String(Number(value.toFixed(digits)) || 0).replace('-', '−');
