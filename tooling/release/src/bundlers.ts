@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { build } from 'vite';
 import webpack from 'webpack';
 
-/** Bundles a folder with index.html and main.js into another. */
+/** Bundles a folder with index.html and main.js into another; what webpack warns of is an error. */
 type Bundle = (app: string, out: string) => Promise<void>;
 
 export const bundlers: Readonly<Record<string, Bundle>> = {
@@ -23,10 +23,12 @@ export const bundlers: Readonly<Record<string, Bundle>> = {
       entry: './main.js',
       output: { path: out, filename: 'main.js' },
       experiments: { topLevelAwait: true },
+      performance: { hints: false },
     });
     await new Promise<void>((resolve, reject) => {
       compiler.run((error, stats) => {
-        const failed = error ?? (stats?.hasErrors() ? new Error(stats.toString('errors-only')) : undefined);
+        const faulty = stats?.hasErrors() === true || stats?.hasWarnings() === true;
+        const failed = error ?? (faulty ? new Error(stats.toString('errors-warnings')) : undefined);
         compiler.close(() => (failed ? reject(failed) : resolve()));
       });
     });

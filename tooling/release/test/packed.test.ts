@@ -41,11 +41,14 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** A sum by wasm, which is a module and workers, and by WebGPU. */
+/** A sum by wasm, which is a module and workers, and by WebGPU; the bundled model, quantised in memory. */
 const PAGE = `
   import { createReferenceBackend, createRunner, firstAvailable } from '@spikellm/backend';
   import { createWasmBackend } from '@spikellm/backend-wasm';
   import { createWebGpuBackend } from '@spikellm/backend-webgpu';
+  import { DEFAULT_SETTINGS, quantize } from '@spikellm/calibration';
+  import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
+  import { model as assets } from '@spikellm/demo-model';
   const sums = [];
   for (const candidate of [
     { name: 'wasm', open: () => createWasmBackend({ threads: 2 }) },
@@ -57,7 +60,14 @@ const PAGE = `
     const { data } = await backend.read(runner.run('add_f32', { a, b }).y);
     sums.push(data[0] + ' by ' + backend.report.device);
   }
-  document.title = sums.join(', ');
+  const parts = { 'config.json': assets.config, 'model.safetensors': assets.weights };
+  const fetched = Object.entries(parts).map(async ([name, url]) => ['demo/' + name, await (await fetch(url)).blob()]);
+  const files = createMemoryFiles(await Promise.all(fetched));
+  const model = await openModelFolder('demo', { files });
+  const backend = await createWasmBackend({ threads: 2 });
+  const settings = { ...DEFAULT_SETTINGS, pipeline: 'smoothquant' };
+  await quantize({ model, out: 'out', files, backend, settings, windows: [[1, 2, 3, 4]] });
+  document.title = sums.join(', ') + ', ' + files.blobs('out').size + ' files';
 `;
 const chromium = findChromium();
 
@@ -134,7 +144,7 @@ describe('installed by npm', () => {
         .map((file) => readFileSync(join(out, file), 'utf8'));
       expect(texts.filter((text) => /spikellm_cpu\.node|dawn\.node/.test(text))).toEqual([]);
       expect(await titleOf(out, chromium!)).toMatch(
-        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\)$/,
+        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\), \d+ files$/,
       );
     });
   });
