@@ -279,6 +279,28 @@ describe.skipIf(noChromium)('the neuron lab', () => {
     expect(opened.faults).toEqual([]);
   });
 
+  it('shows values under the pointer, and gives a drawing away', async () => {
+    await using opened = await open('?input=own&x=0.75+1.875&T=2');
+    const { page } = opened;
+    const drawing = page.getByRole('img', { name: 'Membrane and spikes of the GIF neuron' });
+    await drawing.locator('svg').first().waitFor();
+    const { width } = (await drawing.boundingBox())!;
+    await drawing.hover({ position: { x: width * 0.75, y: 60 } });
+    await drawing.getByText('charged to 2.125').waitFor();
+    await drawing.hover({ position: { x: width * 0.75, y: 230 } });
+    await drawing.getByText('spike 2').waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'SVG of GIF', exact: true }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe('gif.svg');
+    const svg = await readFile(await download.path(), 'utf8');
+    expect(svg).toMatch(/^<svg[^>]* xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+    expect(svg.match(/<svg/g)).toHaveLength(3);
+    expect(svg).toContain('membrane (units of input)');
+    expect(opened.faults).toEqual([]);
+  });
+
   it('counts bits as the package does', async () => {
     await using opened = await open('?T=8&L=7&salient=0.2');
     const { page } = opened;
