@@ -50,7 +50,8 @@ export interface CheckpointWriter {
   finish(config: Record<string, unknown>, copyFrom: string | CopySource): Promise<void>;
 }
 
-type CopySource = Pick<ModelFolder, 'path' | 'files'>;
+/** A folder, in the store of the writer where it names none. */
+type CopySource = Pick<ModelFolder, 'path'> & FilesOption;
 
 const SHARD_EXTENSION = '.safetensors';
 
@@ -192,8 +193,7 @@ function createWriter(files: FileStore, target: string, partial: string, journal
       try {
         const names = [...finished].toSorted();
         if (names.length !== 1 || names[0] !== 'model') await writeIndex(files, partial, names);
-        const from = typeof copyFrom === 'string' ? { path: copyFrom, files } : copyFrom;
-        await copyKept(from, files, partial);
+        await copyKept(typeof copyFrom === 'string' ? { path: copyFrom } : copyFrom, files, partial);
         await writeFileAtomic(files, files.join(partial, CONFIG_FILE), [jsonText(config)]);
         await refuseExisting(files, target, 'move it away and resume');
         await files.move(partial, target);
@@ -245,14 +245,15 @@ async function writeIndex(files: FileStore, partial: string, names: readonly str
 }
 
 async function copyKept(from: CopySource, files: FileStore, partial: string): Promise<void> {
-  const found = await from.files.stat(from.path).catch((error: unknown) => {
-    throw fileError(from.path, error);
+  const { path, files: sources = files } = from;
+  const found = await sources.stat(path).catch((error: unknown) => {
+    throw fileError(path, error);
   });
-  if (found === undefined) throw nothingAt(from.path);
+  if (found === undefined) throw nothingAt(path);
   for (const file of KEPT_FILES) {
-    const source = from.files.join(from.path, file);
-    if (!(await exists(from.files, source))) continue;
+    const source = sources.join(path, file);
+    if (!(await exists(sources, source))) continue;
     // Read and written rather than copied, for a copy takes over permissions that may forbid to write it again.
-    await writeFileAtomic(files, files.join(partial, file), [await readBytes(from.files, source)]);
+    await writeFileAtomic(files, files.join(partial, file), [await readBytes(sources, source)]);
   }
 }
