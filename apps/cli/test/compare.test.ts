@@ -7,9 +7,10 @@ import { SIMULATION_NOTE } from '@spikellm/evaluation';
 import { expect, test } from 'vitest';
 import { fingerprintModel, openCache } from '../src/compare/cache.ts';
 import { METHODS, parseMethods, type Method } from '../src/compare/methods.ts';
-import type { Row } from '../src/compare/row.ts';
+import type { DoneRow, Row } from '../src/compare/row.ts';
 import { runMethods } from '../src/compare/run.ts';
 import { MODEL, run, scratch, sink, TEXT } from './run.ts';
+import { writeTinyModel } from './tiny-model.ts';
 
 const TINY = ['--window', '32', '--max-windows', '2', '--samples', '2'];
 
@@ -77,6 +78,44 @@ test('a baseline is counted as what it stands for', async () => {
   expect(stdout).toMatch(/│ pb-llm-90 .*│ +1\.70 │/);
   expect(stdout).toContain('Without a packed format, run as floats: pb-llm-90. ');
 });
+
+test('every row that runs when it is named, and the rotated ones, on a tiny model', async () => {
+  using folder = scratch();
+  const model = await writeTinyModel(join(folder.path, 'tiny'));
+  const names = METHODS.map(({ name }) => name).filter((name) => !name.startsWith('omniquant'));
+  const { code, stdout } = await run(
+    ...['compare', model, '--text', TEXT, ...TINY, '--cache', join(folder.path, 'cache'), '--json'],
+    ...['--methods', names.join()],
+  );
+  expect(code).toBe(0);
+  const rows: Row[] = JSON.parse(stdout).rows;
+  expect(rows.map(({ method, error }) => [method, error])).toEqual(names.map((name) => [name, null]));
+  const row = (name: string) => rows.find(({ method }) => method === name) as DoneRow;
+  for (const name of names) expect(row(name).evaluation.perplexity).toBeGreaterThan(1);
+  for (const steps of [2.4, 1.7, 1.35]) {
+    const ternary = row(`ternary-${steps}`);
+    // The budget is spent but for less than a channel of each linear.
+    expect(ternary.averageWeightSteps).toBeLessThanOrEqual(steps);
+    expect(ternary.averageWeightSteps).toBeGreaterThan(steps - 0.1);
+    expect(ternary.averageSteps).toBeNull();
+    expect(row(`pb-llm-${{ 2.4: 80, 1.7: 90, 1.35: 95 }[steps]}`).averageWeightSteps).toBeCloseTo(steps, 6);
+  }
+  expect(row('ternary')).toMatchObject({ settings: { pipeline: 'gptq', gptq: { weights: 'ternary' } } });
+  expect(row('ternary').averageSteps).toBeGreaterThan(1);
+  for (const name of ['rtn', 'gptq', 'gptq-fisher']) {
+    const rotated = row(`${name}-rotated`);
+    expect(rotated.settings).toEqual({ ...row(name).settings, rotate: 'hadamard' });
+    expect(rotated.evaluation.perplexity).not.toBe(row(name).evaluation.perplexity);
+  }
+  expect(row('billm')).toMatchObject({
+    settings: null,
+    baseline: { method: { name: 'billm' } },
+    bytes: null,
+  });
+  // A second pass for some columns, and none for others.
+  expect(row('billm').averageWeightSteps).toBeGreaterThan(1);
+  expect(row('billm').averageWeightSteps).toBeLessThan(2);
+}, 60_000);
 
 test('eval gives the perplexity of the table', async () => {
   using folder = scratch();

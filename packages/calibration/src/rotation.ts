@@ -11,6 +11,7 @@
 import { createRunner, sizeOf, type Backend } from '@spikellm/backend';
 import type { TensorSource } from '@spikellm/checkpoint';
 import {
+  createLoan,
   createRandom,
   EMBEDDING,
   FINAL_NORM,
@@ -22,6 +23,7 @@ import {
   readWeight,
   type DecoderConfig,
   type LinearEntry,
+  type Loan,
 } from '@spikellm/graph';
 import { Tensor } from 'onnxruntime-common';
 
@@ -30,6 +32,15 @@ export interface RotatedModel {
   /** Tensors of the rotated model, each rotated when it is read. */
   readonly tensors: Pick<TensorSource, 'info' | 'read'>;
 }
+
+/** How a tensor is read: `allocate` has memory for all that it is on its way, which is given back afterwards. */
+interface Reading {
+  readonly allocate: Loan['allocate'];
+  readonly signal?: AbortSignal | undefined;
+}
+type Read = (reading: Reading) => Promise<Float32Array>;
+/** Rows to rows that are turned. */
+type Turn = (rows: Float32Array, reading: Reading) => Promise<Float32Array>;
 
 /** @param seed - draws the signs of the residual stream */
 export function rotateModel(
@@ -47,62 +58,73 @@ export function rotateModel(
     using y = runner.run('hadamard_f32', { x }).y;
     return (await backend.read(y)).data as Float32Array;
   };
+  /** Rows of C, each channel by its own factor. */
+  const scaled = (rows: Float32Array, factors: Float32Array, { allocate }: Reading): Float32Array => {
+    const result = new Float32Array(allocate(rows.byteLength));
+    for (let i = 0; i < rows.length; i++) result[i] = rows[i] * factors[i % C];
+    return result;
+  };
   /** Rows of C to rows of the residual stream. */
-  const toStream = (rows: Float32Array): Promise<Float32Array> =>
-    turn(
-      rows.map((value, i) => value * signs[i % C]),
-      C,
-    );
-  const columnsOf = (matrix: Float32Array, columns: number): Float32Array =>
-    Float32Array.from(matrix, (_, i) => {
-      const rows = matrix.length / columns;
-      return matrix[(i % rows) * columns + Math.floor(i / rows)];
-    });
+  const toStream: Turn = (rows, reading) => turn(scaled(rows, signs, reading), C);
+  const transposed = (matrix: Float32Array, columns: number, { allocate }: Reading): Float32Array => {
+    const rows = matrix.length / columns;
+    const result = new Float32Array(allocate(matrix.byteLength));
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        result[column * rows + row] = matrix[row * columns + column];
+      }
+    }
+    return result;
+  };
   /** The outputs of a weight [O, inputs], or of a bias with one input, turned in blocks. */
   const turnOutputs = async (
     weight: Float32Array,
     inputs: number,
-    by: (rows: Float32Array) => Promise<Float32Array>,
-  ): Promise<Float32Array> => columnsOf(await by(columnsOf(weight, inputs)), weight.length / inputs);
-  const outputsOf: Partial<Record<string, (rows: Float32Array) => Promise<Float32Array>>> = {
+    by: Turn,
+    reading: Reading,
+  ): Promise<Float32Array> => {
+    const turned = await by(transposed(weight, inputs, reading), reading);
+    return transposed(turned, weight.length / inputs, reading);
+  };
+  const outputsOf: Partial<Record<string, Turn>> = {
     'self_attn.v_proj': (rows) => turn(rows, D),
     'self_attn.o_proj': toStream,
     'mlp.down_proj': toStream,
   };
-  const read = async (name: string, shape: readonly number[], signal?: AbortSignal): Promise<Float32Array> =>
-    (await readWeight(source, name, shape, signal)).data as Float32Array;
+  const read = async (
+    name: string,
+    shape: readonly number[],
+    { allocate, signal }: Reading,
+  ): Promise<Float32Array> => {
+    const from: RotatedModel['tensors'] = {
+      info: (of) => source.info(of),
+      read: (of, options) => source.read(of, { ...options, allocate }),
+    };
+    return (await readWeight(from, name, shape, signal)).data as Float32Array;
+  };
 
   /** A weight that reads the stream behind a norm. */
-  const behindNorm = async (
-    rows: Float32Array,
-    norm: string,
-    signal?: AbortSignal,
-  ): Promise<Float32Array> => {
-    const weight = await read(norm, [C], signal);
-    return toStream(rows.map((value, i) => value * weight[i % C]));
-  };
-  const rotateInputs = (index: number, entry: LinearEntry, rows: Float32Array, signal?: AbortSignal) =>
+  const behindNorm = async (rows: Float32Array, norm: string, reading: Reading): Promise<Float32Array> =>
+    toStream(scaled(rows, await read(norm, [C], reading), reading), reading);
+  const rotateInputs = (index: number, entry: LinearEntry, rows: Float32Array, reading: Reading) =>
     ({
-      qkv: () => behindNorm(rows, inputNormName(index), signal),
+      qkv: () => behindNorm(rows, inputNormName(index), reading),
       o: () => turn(rows, D),
-      gate_up: () => behindNorm(rows, mlpNormName(index), signal),
+      gate_up: () => behindNorm(rows, mlpNormName(index), reading),
       down: () => turn(rows, entry.inputs),
     })[entry.group]();
 
-  const rotated = new Map<
-    string,
-    { shape: number[]; read: (signal?: AbortSignal) => Promise<Float32Array> }
-  >();
+  const rotated = new Map<string, { shape: number[]; read: Read }>();
   const table = [config.vocabularySize, C];
   const ones = (): Promise<Float32Array> => Promise.resolve(new Float32Array(C).fill(1));
   rotated.set(EMBEDDING, {
     shape: table,
-    read: async (signal) => toStream(await read(EMBEDDING, table, signal)),
+    read: async (reading) => toStream(await read(EMBEDDING, table, reading), reading),
   });
   rotated.set(HEAD, {
     shape: table,
-    read: async (signal) =>
-      behindNorm(await read(config.tiedEmbeddings ? EMBEDDING : HEAD, table, signal), FINAL_NORM, signal),
+    read: async (reading) =>
+      behindNorm(await read(config.tiedEmbeddings ? EMBEDDING : HEAD, table, reading), FINAL_NORM, reading),
   });
   rotated.set(FINAL_NORM, { shape: [C], read: ones });
   for (let index = 0; index < config.layers; index++) {
@@ -114,17 +136,17 @@ export function rotateModel(
       const weight = `${prefix}.weight`;
       rotated.set(weight, {
         shape: [outputs, inputs],
-        async read(signal) {
-          const rows = await read(weight, [outputs, inputs], signal);
-          const inner = await rotateInputs(index, entry, rows, signal);
-          return turned ? turnOutputs(inner, inputs, turned) : inner;
+        async read(reading) {
+          const rows = await read(weight, [outputs, inputs], reading);
+          const inner = await rotateInputs(index, entry, rows, reading);
+          return turned ? turnOutputs(inner, inputs, turned, reading) : inner;
         },
       });
       if (!entry.bias || !turned) continue;
       const bias = `${prefix}.bias`;
       rotated.set(bias, {
         shape: [outputs],
-        read: async (signal) => turnOutputs(await read(bias, [outputs], signal), 1, turned),
+        read: async (reading) => turnOutputs(await read(bias, [outputs], reading), 1, turned, reading),
       });
     }
   }
@@ -138,7 +160,13 @@ export function rotateModel(
       async read(name, options): Promise<Tensor> {
         const own = rotated.get(name);
         if (own === undefined) return source.read(name, options);
-        return new Tensor('float32', await own.read(options?.signal), own.shape);
+        const loan = createLoan();
+        const { signal, allocate = (bytes: number) => new ArrayBuffer(bytes) } = options ?? {};
+        const data = await own.read({ allocate: loan.allocate, signal });
+        const result = new Float32Array(allocate(data.byteLength));
+        result.set(data);
+        loan.free();
+        return new Tensor('float32', result, own.shape);
       },
     },
   };

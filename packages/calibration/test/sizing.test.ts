@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createReferenceBackend } from '@spikellm/backend';
+import { createReferenceBackend, type Backend } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { parseDecoderConfig } from '@spikellm/graph';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ import {
   type QuantizeSettings,
   type SizingOptions,
 } from '../src/index.ts';
+import { layerParameters } from '../src/sizing/memory.ts';
 import { TINY_CONFIG, tinyWindows, writeTinyModel } from './tiny-model.ts';
 
 const [samples, length] = [3, 40];
@@ -81,12 +82,94 @@ describe('memory', () => {
   });
 });
 
-it('says the size of a checkpoint within a tenth', async () => {
-  const { checkpointBytes } = sizeRun(sizing(2));
-  await using written = await openModelFolder(join(folder, '2 out'));
+describe('GPTQ', () => {
+  const COMPENSATED: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'gptq' };
+  const said = (options: SizingOptions): number =>
+    sizeRun(options).parts.find(({ part }) => part === 'compensate')!.bytes;
+  const large = (layers: number, intermediate_size: number, changes: Partial<SizingOptions> = {}) =>
+    sizing(layers, {
+      config: parseDecoderConfig({
+        ...shape,
+        hidden_size: 1024,
+        intermediate_size,
+        num_hidden_layers: layers,
+      }),
+      settings: COMPENSATED,
+      ...changes,
+    });
+
+  it('has room for what it holds on the device and for the weights on the host', async () => {
+    using backend = createReferenceBackend();
+    let most = 0;
+    const watched: Backend = {
+      ...backend,
+      read(...given) {
+        most = Math.max(most, backend.liveBytes);
+        return backend.read(...given);
+      },
+    };
+    const config = { ...shape, num_hidden_layers: 2 };
+    await using model = await openModelFolder(await writeTinyModel(join(folder, 'gptq'), { config }));
+    const out = join(folder, 'gptq out');
+    await quantize({
+      model,
+      out,
+      backend: watched,
+      settings: COMPENSATED,
+      windows: tinyWindows(samples, length),
+      memory: 0,
+    });
+    const bytes = said(sizing(2, { settings: COMPENSATED }));
+    expect(bytes).toBeGreaterThan(most + 4 * layerParameters(sizing(2).config));
+    expect(bytes).toBeLessThan(10 * most);
+  });
+
+  it('is no more for another layer, and 20 bytes more for each element of the largest Hessian', () => {
+    expect(said(large(9, 4096))).toBe(said(large(8, 4096)));
+    const [more, less] = [said(large(8, 4096)), said(large(8, 4032))];
+    // Weights: float32 in host memory, and the largest twice more.
+    const weights = (3 * 4 + 2 * 4) * 1024 * (4096 - 4032);
+    expect(more - less).toBe(20 * (4096 ** 2 - 4032 ** 2) + weights);
+  });
+
+  it.each([
+    ['integers', {}],
+    ['ternary', { weights: 'ternary', equalSteps: 2 }],
+    ['ternary', { weights: 'ternary', salientWeights: 0.5 }],
+  ] as const)('says the size of a checkpoint within a tenth: %s', async (name, changes) => {
+    using backend = createReferenceBackend();
+    const settings = { ...COMPENSATED, gptq: { ...COMPENSATED.gptq, ...changes } };
+    const config = { ...shape, num_hidden_layers: 1 };
+    const path = join(folder, `${name} ${JSON.stringify(changes).length}`);
+    await using model = await openModelFolder(await writeTinyModel(path, { config }));
+    const windows = tinyWindows(samples, length);
+    await quantize({ model, out: `${path} out`, backend, settings, windows });
+    const { checkpointBytes } = sizeRun(sizing(1, { settings }));
+    expect(Math.abs(checkpointBytes / (await bytesOf(`${path} out`)) - 1)).toBeLessThan(0.1);
+  });
+});
+
+it('says that rotated tables are two, in float32, and pass through copies', () => {
+  const config = parseDecoderConfig({ ...shape, num_hidden_layers: 2, tie_word_embeddings: true });
+  const options = sizing(2, { config, storedBytes: 2 });
+  const rotated = { ...options, settings: { ...options.settings, rotate: 'hadamard' as const } };
+  const table = config.vocabularySize * config.hiddenSize;
+  expect(sizeRun(rotated).checkpointBytes - sizeRun(options).checkpointBytes).toBe((2 * 4 - 2) * table);
+  const written = sizeRun(rotated).parts.find(({ part }) => part === 'tables')!;
+  expect(written.bytes).toBe((2 * 4 + 4 * 4 + 2) * table);
+});
+
+/** Bytes of the tensors of a folder. */
+async function bytesOf(path: string): Promise<number> {
+  await using written = await openModelFolder(path);
   let bytes = 0;
   for (const name of written.tensors.names()) bytes += written.tensors.info(name)!.bytes;
-  expect(Math.abs(checkpointBytes / bytes - 1)).toBeLessThan(0.1);
+  return bytes;
+}
+
+it('says the size of a checkpoint within a tenth', async () => {
+  const { checkpointBytes } = sizeRun(sizing(2));
+  expect(Math.abs(checkpointBytes / (await bytesOf(join(folder, '2 out'))) - 1)).toBeLessThan(0.1);
 });
 
 it('says times that grow with layers and epochs', async () => {
@@ -98,5 +181,9 @@ it('says times that grow with layers and epochs', async () => {
   expect(seconds).toBeCloseTo(2 * secondsPerLayer);
   const longer = { ...TRAINED, training: { ...training, epochs: 5 } };
   expect(estimateRun({ ...options, settings: longer }, rates).seconds).toBeGreaterThan(2 * seconds);
+  const gptq: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'gptq' };
+  const compensated = (changes: object): number =>
+    estimateRun({ ...options, settings: gptq, ...changes }, rates).seconds;
+  expect(compensated({ samples: 300 })).toBeGreaterThan(compensated({}));
   expect(backend.liveBytes).toBe(0);
 });

@@ -31,9 +31,6 @@ interface Sized extends Omit<RunEstimate, 'parts'> {
   readonly parts: Readonly<Partial<Record<Part, number>>>;
 }
 
-/** The pipelines whose sizes are known; the Hessians of gptq are not counted yet. */
-const SIZED = PIPELINES.filter((pipeline) => pipeline !== 'gptq');
-
 /**
  * Bytes of objects between two collections of garbage, measured: the heap's young part grows to its full size within some
  * hundred passes of a window through a layer.
@@ -42,7 +39,7 @@ const heapBytes = (passes: number): number => 22e6 + 28e6 * Math.min(1, passes /
 /** A loaded checkpoint over its bytes, see docs/results.md. */
 const LOADED = 1.1;
 
-/** Says what a run would take, of every pipeline that has sizes, from a model folder or from a config.json alone. */
+/** Says what a run of every pipeline would take, from a model folder or from a config.json alone. */
 export async function dryRun(
   session: Session,
   name: string,
@@ -57,7 +54,7 @@ export async function dryRun(
   const processBytes = process.memoryUsage.rss();
   const rates = await measureRates(backend, config, settings, length, session.signal);
   const storedBytes = ['float16', 'bfloat16'].includes(String(json.torch_dtype ?? json.dtype)) ? 2 : 4;
-  const all = SIZED.map((pipeline): Sized => {
+  const all = PIPELINES.map((pipeline): Sized => {
     const sizing = { config, settings: { ...settings, pipeline }, samples, length, memory, storedBytes };
     const { parts, ...estimate } = estimateRun(sizing, rates);
     const turns = pipeline === 'omniquant' ? settings.training.epochs + 2 : 1;
@@ -123,6 +120,7 @@ const WORDS: Readonly<Record<Part, string>> = {
   calibrate: 'calibrates',
   gradients: 'finds gradients',
   train: 'trains',
+  compensate: 'quantises',
   encode: 'encodes',
   tables: 'writes tables',
   evaluate: 'evaluates',

@@ -41,7 +41,7 @@ export function addQuantize(program: Command, session: Session): void {
     .option('--out <dir>', 'folder to write; must not exist')
     .option(
       '--dry-run',
-      'only say what memory, disk and time every pipeline but gptq would take; a config.json is enough',
+      'only say what memory, disk and time every pipeline would take; a config.json is enough',
     );
   withSettings(command)
     .option('--text <file>', 'UTF-8 text to calibrate on (default: the bundled one)')

@@ -16,7 +16,7 @@ import {
 } from './cells.ts';
 import { drawFiring, spikingRows } from './firing.ts';
 import { html, numbersTable, raw, type Markup } from './markup.ts';
-import { drawScatter, legendOf, type Measure } from './scatter.ts';
+import { drawScatter, legendOf, lossOf, type Measure } from './scatter.ts';
 import { STYLE } from './style.ts';
 import { WIDTHS } from './svg.ts';
 
@@ -70,15 +70,15 @@ const MEASURES: readonly (Measure & { readonly said: string; readonly show: (val
     title: 'Perplexity against true bits per weight',
     label: 'bits per weight',
     of: ({ bitsPerWeight }) => bitsPerWeight,
-    log: false,
+    ticks: [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 12, 16],
     said: 'Bits count everything a linear stores: codes, scales, zero points, salient channels. Lower and further left is better.',
     show: (value) => value.toFixed(3),
   },
   {
     title: 'Perplexity against ACE',
-    label: 'ACE per token (bits × bits, log scale)',
+    label: 'ACE per token',
+    unit: 'bits × bits',
     of: (row) => row.operations.total.ace,
-    log: true,
     said: 'Arithmetic computation effort: the bits of both operands multiplied, summed over all products of all steps. Lower and further left is better.',
     show: operations,
   },
@@ -97,18 +97,19 @@ function scatter(measure: (typeof MEASURES)[number], rows: readonly DoneRow[]): 
   const numbers = rows
     .toSorted((a, b) => measure.of(a) - measure.of(b))
     .map((row) => [row.method, measure.show(measure.of(row)), row.evaluation.perplexity.toFixed(3)]);
+  const { float } = lossOf(rows);
+  const height =
+    float === undefined
+      ? ''
+      : ` Heights are what is lost to the float model, ${float.evaluation.perplexity.toFixed(2)} at ${measure.show(measure.of(float))} ${measure.label}, which has no place on a logarithmic axis.`;
   return figure({
     title: measure.title,
-    said: measure.said,
+    said: measure.said + height,
     draw: (width) => drawScatter(rows, measure, width),
     legend: html`<ul class="legend">
       ${marks}
     </ul>`,
-    numbers: numbersTable(
-      'Numbers of this plot',
-      ['method', measure.label.split(' (')[0], 'perplexity'],
-      numbers,
-    ),
+    numbers: numbersTable('Numbers of this plot', ['method', measure.label, 'perplexity'], numbers),
   });
 }
 
@@ -116,6 +117,8 @@ const SYMBOL_PATHS = {
   circle: 'M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0',
   triangle: 'M0,-6L6,5L-6,5Z',
   diamond: 'M0,-7L5,0L0,7L-5,0Z',
+  square: 'M-5,-5H5V5H-5Z',
+  times: 'M-5,-5L5,5M-5,5L5,-5',
 };
 
 function resultsTable(rows: readonly Row[]): Markup {

@@ -35,7 +35,10 @@ export interface Height {
 
 const LINE_PIXELS = 15;
 
-/** Heights of labels, in units of the scale, moved apart so that no two lines of text touch. */
+/**
+ * Heights of labels, in units of the scale, moved apart so that no two lines of text touch, and no further: the sum of
+ * squared moves is least.
+ */
 export function spreadLabels<T extends EdgeLabel>(
   labels: readonly T[],
   scale: Height,
@@ -49,13 +52,26 @@ export function spreadLabels<T extends EdgeLabel>(
     return scale.log ? Math.exp(value) : value;
   };
   const sorted = labels.toSorted((a, b) => b.y - a.y);
-  const pixels = sorted.map(({ y }) => toPixel(y));
-  for (let i = 1; i < pixels.length; i++) pixels[i] = Math.max(pixels[i], pixels[i - 1] + LINE_PIXELS);
-  const floor = scale.height - scale.bottom;
-  for (let i = pixels.length - 1, limit = floor; i >= 0; i--, limit -= LINE_PIXELS) {
-    pixels[i] = Math.min(pixels[i], limit);
+  // Less the lines above it, a label may stand no higher than the one before: the nearest rising sequence.
+  const places = rising(sorted.map(({ y }, i) => toPixel(y) - i * LINE_PIXELS));
+  const lowest = scale.height - scale.bottom - (sorted.length - 1) * LINE_PIXELS;
+  const inFrame = (place: number): number => Math.min(Math.max(place, scale.top), lowest);
+  return sorted.map((label, i) => ({ ...label, at: toValue(inFrame(places[i]) + i * LINE_PIXELS) }));
+}
+
+/** The sequence that never falls and is nearest to the values: neighbours that fall share their mean. */
+function rising(values: readonly number[]): number[] {
+  const runs: { mean: number; count: number }[] = [];
+  for (const value of values) {
+    let run = { mean: value, count: 1 };
+    while (runs.length > 0 && runs.at(-1)!.mean > run.mean) {
+      const before = runs.pop()!;
+      const count = before.count + run.count;
+      run = { mean: (before.mean * before.count + run.mean * run.count) / count, count };
+    }
+    runs.push(run);
   }
-  return sorted.map((label, i) => ({ ...label, at: toValue(pixels[i]) }));
+  return runs.flatMap(({ mean, count }) => Array.from({ length: count }, () => mean));
 }
 
 /** A domain with some room around its values. */

@@ -3,13 +3,13 @@ import { lend, readLayer, type TensorSource } from '@spikellm/graph';
 import { embedWindows } from '../embed.ts';
 import { encodeLayer } from '../encode.ts';
 import { runLayer } from '../layer-pass.ts';
-import { needsScores, spikingConfig } from '../settings.ts';
+import { needsScores, spikingConfig, type QuantizeSettings } from '../settings.ts';
 import type { StepChooser } from '../steps.ts';
 import { createStreams, type ActivationStream, type Spilling } from '../streams.ts';
 import { watchLayer } from '../watch.ts';
 import { runWrittenLayer, type WrittenLayerOptions } from '../written-layer.ts';
 import { integerMethod } from './integer.ts';
-import { quantizeLayer, type LinearLog } from './layer.ts';
+import { quantizeLayer, type LinearLog, type WeightMethod } from './layer.ts';
 import { ternaryMethod } from './ternary.ts';
 
 /** How the linears of one layer came out. */
@@ -52,6 +52,10 @@ export async function gptqLayers(options: GptqOptions): Promise<void> {
   }
 }
 
+/** What quantises weights with these settings. */
+export const weightMethod = ({ gptq, weightBits }: QuantizeSettings): WeightMethod =>
+  gptq.weights === 'ternary' ? ternaryMethod(gptq) : integerMethod(weightBits);
+
 async function writeLayer(
   options: GptqOptions,
   index: number,
@@ -75,8 +79,7 @@ async function writeLayer(
     steps,
     spiking: spikingConfig(settings),
     inputs: stream,
-    method:
-      settings.gptq.weights === 'ternary' ? ternaryMethod(settings.gptq) : integerMethod(settings.weightBits),
+    method: weightMethod(settings),
     onLinear(linear) {
       linears.push(linear);
       onProgress?.(count * index + linears.length, count * config.layers);

@@ -1,4 +1,6 @@
 import { needsGradients, needsScores } from '../settings.ts';
+import { compensationSeconds } from './compensation-rates.ts';
+import { hessianGroups } from './compensation.ts';
 import { layerParameters, sizeRun, type RunSize, type SizingOptions } from './memory.ts';
 import type { Rates } from './rates.ts';
 
@@ -34,5 +36,11 @@ function layerSeconds({ config, settings, samples, length }: SizingOptions, rate
     const watched = scores ? rates.scored : augmentedLoss ? rates.forward : 0;
     perToken += epochs * rates.training + 2 * rates.forward + watched;
   } else if (scores || settings.pipeline === 'smoothquant') perToken += rates.scored;
-  return perToken * samples * length * weights + rates.encoding * weights;
+  const tokens = samples * length;
+  if (settings.pipeline === 'gptq') {
+    // A pass for each Hessian, and one of what was written.
+    perToken += (hessianGroups(config).length + 1) * rates.forward;
+    return perToken * tokens * weights + compensationSeconds(config, tokens, rates);
+  }
+  return perToken * tokens * weights + rates.encoding * weights;
 }

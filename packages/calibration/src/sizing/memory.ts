@@ -1,9 +1,13 @@
 /** What a run will hold in memory and on disk, from the config alone. */
 import { packedBytes } from '@spikellm/backend';
-import { FLOAT_BITS, layerLinears, type DecoderConfig } from '@spikellm/graph';
+import { FLOAT_BITS, layerLinears, type DecoderConfig, type LinearEntry } from '@spikellm/graph';
+import { WEIGHT_STEP_CHOICES } from '../gptq/settings.ts';
 import { hasSalience, needsGradients, needsScores, type QuantizeSettings } from '../settings.ts';
+import { compensationBytes } from './compensation.ts';
+import { garbageBytes, keptBytes } from './waiting.ts';
 
 const F32 = 4;
+const TRIT_BITS = 2;
 
 export interface SizingOptions {
   readonly config: DecoderConfig;
@@ -19,7 +23,7 @@ export interface SizingOptions {
 
 /** The most bytes that a part of a run holds at once, beyond what the process has anyway. */
 export interface PartSize {
-  readonly part: 'check' | 'embed' | 'calibrate' | 'gradients' | 'train' | 'encode' | 'tables';
+  readonly part: 'check' | 'embed' | 'calibrate' | 'gradients' | 'train' | 'compensate' | 'encode' | 'tables';
   readonly bytes: number;
 }
 
@@ -50,46 +54,70 @@ export function sizeRun(options: SizingOptions): RunSize {
   const shapes = new Map(linears.map(({ inputs, outputs }) => [`${outputs} ${inputs}`, inputs * outputs]));
   const gradientBytes = F32 * [...shapes.values()].reduce((sum, size) => sum + size, 0);
   const activations = activationBytes(config, length);
-  /** While a layer is read its largest linear stands beside it as it is stored. */
-  const reading = storedBytes < F32 ? storedBytes * largest : 0;
-  const streams = streamCount(config, settings) * samples * length * hiddenSize * F32;
-  const resident = Math.min(streams, memory);
-  const folds = settings.pipeline !== 'rtn';
+  const rotated = settings.rotate !== 'none';
+  /** What stands beside a tensor that is read: the same as it is stored, and copies on the way through rotations. */
+  const beside = (size: number, copies: number): number =>
+    size * (rotated ? storedBytes + copies * F32 : storedBytes < F32 ? storedBytes : 0);
+  const reading = beside(largest, 7);
+  const stream = samples * length * hiddenSize * F32;
+  const counts = streamCounts(config, settings);
+  const resident = (count: number): number => Math.min(count * stream, memory);
+  const { pipeline } = settings;
+  const folds = pipeline === 'smoothquant' || pipeline === 'omniquant';
   const packed = packedLayer(config, settings);
 
   const parts: PartSize[] = [{ part: 'check', bytes: storedBytes * Math.max(table, largest) }];
   const add = (part: PartSize['part'], bytes: number): void => void parts.push({ part, bytes });
-  const forward = resident + layer + Math.max(reading, layer + activations.forward);
-  if (needsGradients(settings)) {
+  let before = 0;
+  if (counts.gradients > 0) {
     const logits = 3 * length * vocabularySize * F32;
     const folded = folds ? 2 * layer : layer;
-    add('gradients', resident + Math.max(folded + 2 * layer + activations.training, F32 * table + logits));
+    const ofLayer = folded + 2 * layer + activations.training;
+    const ofLoss = F32 * table + logits;
+    const waiting = keptBytes(Math.min(ofLayer, ofLoss)) + garbageBytes(2 * counts.gradients * stream);
+    add('gradients', resident(counts.gradients) + Math.max(ofLayer, ofLoss) + waiting);
+    before = resident(counts.gradients) + ofLayer + ofLoss;
   }
-  if (settings.pipeline === 'omniquant' || needsGradients(settings) || calibrates(settings)) {
-    add('embed', resident + 2 * F32 * table);
-    if (settings.pipeline !== 'omniquant') add('calibrate', forward);
+  if (counts.layers > 0 || counts.gradients > 0) {
+    const read = Math.max(2 * F32 * table, rotated ? beside(table, 5) : 0);
+    add('embed', resident(Math.max(1, counts.layers)) + read);
   }
-  if (settings.pipeline === 'omniquant') {
-    add('train', resident + 3 * layer + gradientBytes + activations.training);
+  const streams = resident(counts.layers);
+  if (pipeline === 'omniquant') add('train', streams + 3 * layer + gradientBytes + activations.training);
+  else if (pipeline === 'gptq') {
+    add(
+      'compensate',
+      streams + Math.max(reading, compensationBytes(config, packed, activations.forward, before)),
+    );
+  } else if (counts.layers > 0) {
+    add('calibrate', streams + layer + Math.max(reading, layer + activations.forward));
   }
-  add('encode', resident + layer + Math.max(reading, (folds ? layer : 0) + largest + packed));
-  const tables = tiedEmbeddings ? 1 : 2;
-  add('tables', tables * table * (settings.headBits < FLOAT_BITS ? F32 + 2 : storedBytes));
-  const written = settings.headBits < FLOAT_BITS ? 1 : storedBytes;
+  if (pipeline !== 'gptq') {
+    const kept = pipeline === 'omniquant' ? streams : 0;
+    add('encode', kept + layer + Math.max(reading, (folds ? layer : 0) + largest + packed));
+  }
+  const tables = tiedEmbeddings && !rotated ? 1 : 2;
+  const packs = settings.headBits < FLOAT_BITS;
+  const tableBytes = rotated ? F32 : storedBytes;
+  add('tables', tables * table * (packs ? F32 + 2 : tableBytes) + (rotated ? beside(table, 4) : 0));
   return {
     parts,
-    checkpointBytes: config.layers * packed + tables * table * written,
-    spilledBytes: Math.max(0, streams - memory),
+    checkpointBytes: config.layers * packed + tables * table * (packs ? 1 : tableBytes),
+    spilledBytes: Math.max(0, Math.max(counts.gradients, counts.layers) * stream - memory),
   };
 }
 
-const calibrates = (settings: QuantizeSettings): boolean =>
-  settings.pipeline === 'smoothquant' || needsScores(settings);
-
-/** Activation streams [samples, length, hidden] that are kept at one time. */
-function streamCount({ layers }: DecoderConfig, settings: QuantizeSettings): number {
-  const training = settings.pipeline === 'omniquant' ? (settings.training.augmentedLoss ? 3 : 2) : 0;
-  return Math.max(needsGradients(settings) ? layers + 1 : 0, training, calibrates(settings) ? 1 : 0);
+/** Activation streams [samples, length, hidden] that are kept at one time: of the gradients, and after that. */
+function streamCounts(
+  { layers }: DecoderConfig,
+  settings: QuantizeSettings,
+): { readonly gradients: number; readonly layers: number } {
+  const { pipeline, training } = settings;
+  const scored = pipeline === 'smoothquant' || needsScores(settings) ? 1 : 0;
+  return {
+    gradients: needsGradients(settings) ? layers + 1 : 0,
+    layers: pipeline === 'omniquant' ? (training.augmentedLoss ? 3 : 2) : pipeline === 'gptq' ? 1 : scored,
+  };
 }
 
 /** Activations of one window within one layer: of a pass, and of a training step with its gradients. */
@@ -109,10 +137,23 @@ function activationBytes(
 }
 
 /** A layer of the checkpoint. */
-function packedLayer(config: DecoderConfig, { weightBits, ...settings }: QuantizeSettings): number {
-  const salient = hasSalience({ weightBits, ...settings }) ? 4 * settings.salient : 0;
+function packedLayer(config: DecoderConfig, settings: QuantizeSettings): number {
+  const salient = hasSalience(settings) ? 4 * settings.salient : 0;
   return layerLinears(config, 0).reduce(
-    (sum, { inputs, outputs }) => sum + outputs * (packedBytes(inputs, weightBits) + 6) + salient * inputs,
+    (sum, linear) => sum + packedWeight(linear, settings) + salient * linear.inputs,
     2 * F32 * config.hiddenSize,
   );
+}
+
+/** Codes, scales and zero points, or trits, scales and the steps of each channel. */
+function packedWeight(
+  { inputs, outputs }: LinearEntry,
+  { pipeline, weightBits, gptq }: QuantizeSettings,
+): number {
+  if (pipeline !== 'gptq' || gptq.weights === 'integer')
+    return outputs * (packedBytes(inputs, weightBits) + 6);
+  const { equalSteps, weightSteps, salientSteps, salientWeights } = gptq;
+  const steps = equalSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
+  const classes = equalSteps === undefined ? 2 : WEIGHT_STEP_CHOICES.length;
+  return outputs * ((TRIT_BITS * steps * inputs) / 8 + F32 * classes) + inputs;
 }

@@ -1,12 +1,6 @@
 /** Short measurements of what a backend does in a second, on a small layer of the model's proportions. */
 import type { Backend, HostTensor } from '@spikellm/backend';
-import {
-  createRandom,
-  hostTensor,
-  layerLinears,
-  type DecoderConfig,
-  type LayerWeights,
-} from '@spikellm/graph';
+import { hostTensor, layerLinears, type DecoderConfig, type LayerWeights } from '@spikellm/graph';
 import { encodeLayer } from '../encode.ts';
 import { runLayer } from '../layer-pass.ts';
 import { initialParameters } from '../omniquant/parameters.ts';
@@ -15,10 +9,12 @@ import type { QuantizeSettings } from '../settings.ts';
 import { uniformSteps } from '../steps.ts';
 import { createStreams } from '../streams.ts';
 import { watchLayer, watchSizes, type Watcher } from '../watch.ts';
+import { measureCompensation, type CompensationRates } from './compensation-rates.ts';
 import { layerParameters } from './memory.ts';
+import { randomMatrix } from './random-matrix.ts';
 
 /** Seconds per token and weight of a layer, but for encoding, which is per weight. */
-export interface Rates {
+export interface Rates extends CompensationRates {
   readonly forward: number;
   /** A pass that scores the channels of every linear. */
   readonly scored: number;
@@ -83,6 +79,7 @@ export async function measureRates(
       scored: await pass(watchLayer),
       training: meanGap(updates) / (length * size),
       encoding,
+      ...(await measureCompensation(backend, config, settings, length, signal)),
     };
   } finally {
     for (const stream of [inputs, targets]) await stream[Symbol.asyncDispose]();
@@ -119,10 +116,4 @@ function randomLayer(config: DecoderConfig): LayerWeights {
       bias: undefined,
     })),
   };
-}
-
-function randomMatrix(rows: number, columns: number, scale: number, seed: number): HostTensor {
-  const random = createRandom(seed);
-  const data = Float32Array.from({ length: rows * columns }, () => scale * (2 * random.real() - 1));
-  return hostTensor('float32', data, [rows, columns]);
 }
