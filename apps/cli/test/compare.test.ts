@@ -83,10 +83,8 @@ test('every row that runs when it is named, and the rotated ones, on a tiny mode
   using folder = scratch();
   const model = await writeTinyModel(join(folder.path, 'tiny'));
   const names = METHODS.map(({ name }) => name).filter((name) => !name.startsWith('omniquant'));
-  const { code, stdout } = await run(
-    ...['compare', model, '--text', TEXT, ...TINY, '--cache', join(folder.path, 'cache'), '--json'],
-    ...['--methods', names.join()],
-  );
+  const shared = ['--text', TEXT, ...TINY, '--cache', join(folder.path, 'cache'), '--json'];
+  const { code, stdout } = await run('compare', model, ...shared, '--methods', names.join());
   expect(code).toBe(0);
   const rows: Row[] = JSON.parse(stdout).rows;
   expect(rows.map(({ method, error }) => [method, error])).toEqual(names.map((name) => [name, null]));

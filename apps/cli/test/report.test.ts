@@ -177,7 +177,7 @@ test('bits are on a log scale beside a float model, with ticks between its and t
   const ticksOf = (rows: readonly DoneRow[]): string[] => {
     const { document: drawn } = parseHTML(drawScatter(rows, measure, 720));
     return [...drawn.querySelectorAll('[aria-label="x-axis tick label"] text')].map(
-      (text) => text.textContent!,
+      ({ textContent }) => textContent,
     );
   };
   expect(ticksOf([rowOf('float', 28), rowOf('rtn', 31)])).toEqual(['4', '8', '16']);
