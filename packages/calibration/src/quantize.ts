@@ -76,9 +76,9 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
   const fingerprint = await fingerprintOf(options, given);
   const writer = await createCheckpoint(out, { fingerprint, resume, ...(files && { files }) });
 
-  const { config, tensors } =
+  const { config, json, tensors } =
     settings.rotate === 'none'
-      ? { config: given, tensors: options.model.tensors }
+      ? { config: given, json: {}, tensors: options.model.tensors }
       : rotateModel(options.backend, given, options.model.tensors, settings.seed);
   const run: Run = { ...options, tensors };
   const shards: Shards = { writer, shardName: (index) => shardName(index, config) };
@@ -91,8 +91,7 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
   const rest = shardName(config.layers, config);
   if (!writer.finished.has(rest))
     await writer.writeShard(rest, await globalTensors(tensors, config, settings));
-  const rotated = config.downRotation && { tie_word_embeddings: false, down_rotation: config.downRotation };
-  await writer.finish({ ...model.config, ...rotated, quantization_config: spikingConfig(settings) }, model);
+  await writer.finish({ ...model.config, ...json, quantization_config: spikingConfig(settings) }, model);
 }
 
 /** In the folder: extra multiply-adds per token, those that the quota rule would spend and those spent. */

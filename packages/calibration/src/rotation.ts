@@ -29,6 +29,8 @@ import { Tensor } from 'onnxruntime-common';
 
 export interface RotatedModel {
   readonly config: DecoderConfig;
+  /** The fields of config.json that say so. */
+  readonly json: Readonly<Record<string, unknown>>;
   /** Tensors of the rotated model, each rotated when it is read. */
   readonly tensors: Pick<TensorSource, 'info' | 'read'>;
 }
@@ -152,6 +154,7 @@ export function rotateModel(
   }
   return {
     config: { ...config, tiedEmbeddings: false, downRotation: 'hadamard' },
+    json: { tie_word_embeddings: false, down_rotation: 'hadamard' },
     tensors: {
       info(name) {
         const own = rotated.get(name);
