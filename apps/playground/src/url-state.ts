@@ -133,6 +133,11 @@ export const oneOf = <T extends string>(...choices: readonly T[]): Codec<T> => (
   parse: (text) => choices.find((choice) => choice === text),
 });
 
+export const oneNumberOf = (...choices: readonly number[]): Codec<number> => ({
+  format: String,
+  parse: (text) => choices.find((choice) => String(choice) === text),
+});
+
 export const flag: Codec<boolean> = {
   format: (value) => (value ? '1' : '0'),
   parse: (text) => (text === '1' ? true : text === '0' ? false : undefined),

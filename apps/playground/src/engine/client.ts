@@ -1,5 +1,5 @@
 /** The page's side of the worker: what it has open, and what it is doing. */
-import { computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import { proxy, wrap, type Remote } from 'comlink';
 import { oneOf, urlSignal } from '../url-state.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type OpenedBackend,
   type Progress,
 } from './contract.ts';
+import type { OpenedModel } from './models.ts';
 import type { Offers } from './offers.ts';
 import { request, type SpikingRequest } from './settings.ts';
 import type { SpikingSummary } from './spiking.ts';
@@ -49,15 +50,32 @@ export const isStopped = (error: unknown): boolean => error instanceof Error && 
 export const sentenceOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-/** Has the worker do something, and shows it as the activity of the page. Rejects as the worker does; see `isStopped`. */
-export async function ask<T>(what: string, question: (engine: Remote<Engine>) => Promise<T>): Promise<T> {
+let controller = new AbortController();
+let questions = 0;
+
+/**
+ * Has the worker do something, and shows it as the activity of the page. What is asked within a question is part of its
+ * activity. Rejects as the worker does; see `isStopped`.
+ *
+ * @param question - its signal is aborted by `stop`, for questions of several parts
+ */
+export async function ask<T>(
+  what: string,
+  question: (engine: Remote<Engine>, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { value: outer } = current;
+  if (questions++ === 0) controller = new AbortController();
   current.value = { what, done: 0, total: 0, since: performance.now() };
   try {
-    return await question(engine);
+    return await question(engine, controller.signal);
   } finally {
-    current.value = undefined;
+    current.value = --questions === 0 ? undefined : (outer ?? current.value);
   }
 }
+
+/** Asks for what the worker has at hand, which is no work. */
+export const askAtRest = <T>(question: (engine: Remote<Engine>) => Promise<T>): Promise<T> =>
+  question(engine);
 
 const listeners = new Set<(event: EngineEvent) => void>();
 /** Calls `listener` with all that the worker tells. Returns how to end that. */
@@ -75,22 +93,37 @@ listen((event) => {
 });
 
 /** Stops what `ask` began. */
-export const stop = (): Promise<void> => engine.stop();
+export function stop(): Promise<void> {
+  controller.abort(new DOMException('stopped', 'AbortError'));
+  return engine.stop();
+}
 
 /** What the browser offers, as the worker sees it. */
 export const look = (): Promise<Offers> => engine.lookAtBrowser();
 
-/** Opens a model in place of the one before it, and of the spiking one made from that. */
+/**
+ * Opens a float model in place of the one before it and of the spiking one made from that, or a SpikeLLM checkpoint of
+ * the open model in place of the spiking one.
+ */
 export async function openModel(source: ModelSource): Promise<void> {
-  loaded.value = await ask('opening the model', (worker) => worker.openModel(source));
-  made.value = undefined;
+  const found = await ask<OpenedModel>('opening the model', (worker) => worker.openModel(source));
+  batch(() => {
+    if (found.side === 'float') loaded.value = found.summary;
+    made.value = found.side === 'float' ? undefined : found.summary;
+  });
 }
 
-/** Makes the spiking model of the settings in the URL, unless it is there. */
-export async function ensureSpiking(wanted: SpikingRequest = request.peek()): Promise<SpikingSummary> {
+/**
+ * Makes the spiking model of some settings, unless it is there.
+ *
+ * @param wanted - by default what is there already, if it was opened as a checkpoint, else the settings in the URL
+ */
+export async function ensureSpiking(wanted?: SpikingRequest): Promise<SpikingSummary> {
   const known = made.peek();
-  if (known !== undefined && JSON.stringify(known.request) === JSON.stringify(wanted)) return known;
-  const summary = await ask('calibrating', (worker) => worker.makeSpiking(wanted));
+  if (known?.request === null && wanted === undefined) return known;
+  const settings = wanted ?? request.peek();
+  if (known !== undefined && JSON.stringify(known.request) === JSON.stringify(settings)) return known;
+  const summary = await ask('calibrating', (worker) => worker.makeSpiking(settings));
   made.value = summary;
   return summary;
 }

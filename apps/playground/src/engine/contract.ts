@@ -40,6 +40,8 @@ export type ModelSource =
 /** An open model as the page shows it. */
 export interface ModelSummary {
   readonly name: string;
+  /** Whether it came with the page. */
+  readonly bundled: boolean;
   readonly layers: number;
   readonly hiddenSize: number;
   readonly vocabularySize: number;

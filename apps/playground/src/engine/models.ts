@@ -1,9 +1,11 @@
 /** Opens model folders whose files are Blobs: those that come with the page, or that a reader dropped. */
+import { SpikeError } from '@spikellm/backend';
 import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
 import { model as bundled } from '@spikellm/demo-model';
 import { describeModel } from '@spikellm/evaluation';
-import { parseDecoderConfig } from '@spikellm/graph';
+import { parseDecoderConfig, type DecoderConfig } from '@spikellm/graph';
 import type { ModelSource, ModelSummary } from './contract.ts';
+import { summariseSpiking, type SpikingSummary } from './spiking.ts';
 import type { OpenModel, Workbench } from './workbench.ts';
 
 const BUNDLED_FILES = {
@@ -13,33 +15,74 @@ const BUNDLED_FILES = {
   'tokenizer_config.json': bundled.tokenizerConfig,
 } as const;
 
+/** What a folder turned out to be. */
+export type OpenedModel =
+  | { readonly side: 'float'; readonly summary: ModelSummary }
+  | { readonly side: 'spiking'; readonly summary: SpikingSummary };
+
 export const modelsOf = (workbench: Workbench) => ({
-  /** Opens a float model in place of the one before it. Errors: as `openModelFolder`; a file that cannot be fetched. */
-  openModel: (source: ModelSource): Promise<ModelSummary> =>
-    workbench.work('opening a model', async (signal) => {
+  /**
+   * Opens a float model in place of the one before it, or a SpikeLLM checkpoint of the open float model in place of the
+   * spiking one. When it fails all stays as it was.
+   * Errors: as `openModelFolder` and `describeModel`; MISMATCH for a checkpoint of another model; a file that cannot be
+   * fetched.
+   */
+  openModel: (source: ModelSource): Promise<OpenedModel> =>
+    workbench.work('opening a model', async (signal): Promise<OpenedModel> => {
       const files = source.kind === 'bundled' ? await fetchBundled(workbench, signal) : source.files;
       const model = await openFiles(source.kind === 'bundled' ? 'tales' : source.name, files);
-      const summary = await summarise(model);
-      workbench.setModel('float', model);
-      return summary;
+      if (model.folder.config.quantization_config == null) {
+        const summary = await summarise(model, source.kind === 'bundled');
+        workbench.setModel('float', model);
+        return { side: 'float', summary };
+      }
+      const summary = await summariseSpiking(model);
+      checkSameModel(model, workbench.model('float'));
+      workbench.setModel('spiking', model);
+      return { side: 'spiking', summary };
     }),
 });
 
 /** Opens a model folder of these files. Errors: as `openModelFolder`. */
-async function openFiles(name: string, files: ReadonlyMap<string, Blob>): Promise<OpenModel> {
-  const store = createMemoryFiles(Array.from(files, ([path, file]) => [`${name}/${path}`, file]));
-  const folder = await openModelFolder(name, { files: store });
-  return { name, folder, tokenizer: await folder.tokenizer() };
+async function openFiles(name: string, blobs: ReadonlyMap<string, Blob>): Promise<OpenModel> {
+  const files = createMemoryFiles(Array.from(blobs, ([file, blob]) => [`${name}/${file}`, blob] as const));
+  const folder = await openModelFolder(name, { files });
+  return { name, folder, tokenizer: await folder.tokenizer(), blobs: () => blobs };
 }
 
-export async function summarise({ name, folder }: OpenModel): Promise<ModelSummary> {
+/** Errors: MISMATCH for a checkpoint whose decoder is not shaped as that of the float model. */
+function checkSameModel(checkpoint: OpenModel, float: OpenModel): void {
+  const shapeOf = ({ folder }: OpenModel): string => {
+    const { layers, hiddenSize, intermediateSize, heads, kvHeads, vocabularySize }: DecoderConfig =
+      parseDecoderConfig(folder.config);
+    return `${layers} layers of ${hiddenSize} and ${intermediateSize} channels, ${heads} heads over ${kvHeads}, ${vocabularySize} tokens`;
+  };
+  if (shapeOf(checkpoint) === shapeOf(float)) return;
+  throw new SpikeError('MISMATCH', {
+    where: checkpoint.name,
+    expected: `a checkpoint made from the open model, ${float.name} (${shapeOf(float)})`,
+    received: shapeOf(checkpoint),
+    remedy: 'open the float model that it was made from first',
+  });
+}
+
+async function summarise({ name, folder }: OpenModel, isBundled: boolean): Promise<ModelSummary> {
   const { layers, hiddenSize, vocabularySize, contextLength } = parseDecoderConfig(folder.config);
   const { bytes } = await describeModel(folder.config, folder.tensors);
   let parameters = 0;
   for (const tensor of folder.tensors.names()) {
     parameters += folder.tensors.info(tensor)!.shape.reduce((product, length) => product * length, 1);
   }
-  return { name, layers, hiddenSize, vocabularySize, contextLength, parameters, bytes: bytes.total };
+  return {
+    name,
+    bundled: isBundled,
+    layers,
+    hiddenSize,
+    vocabularySize,
+    contextLength,
+    parameters,
+    bytes: bytes.total,
+  };
 }
 
 async function fetchBundled(workbench: Workbench, signal: AbortSignal): Promise<Map<string, Blob>> {

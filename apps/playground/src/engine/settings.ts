@@ -5,10 +5,11 @@ import {
   PIPELINES,
   ROTATIONS,
   SALIENCY_METRICS,
+  STEP_CHOICES,
   WEIGHT_KINDS,
   type QuantizeSettings,
 } from '@spikellm/calibration';
-import { numberIn, oneOf, urlSignal, wholeIn } from '../url-state.ts';
+import { numberIn, oneNumberOf, oneOf, urlSignal, wholeIn } from '../url-state.ts';
 
 /** Keys of the KV cache that a text can be generated with; `published` sees later tokens. */
 export const CAUSAL_KEYS = ['block', 'token', 'float'] as const;
@@ -21,7 +22,7 @@ export const chosen = {
   pipeline: urlSignal('all', 'pipeline', pipeline, oneOf(...PIPELINES)),
   weightBits: urlSignal('all', 'wbits', weightBits, wholeIn(2, 8)),
   activationBits: urlSignal('all', 'abits', activationBits, wholeIn(2, 8)),
-  steps: urlSignal('all', 'steps', steps, wholeIn(1, 4)),
+  steps: urlSignal('all', 'steps', steps, oneNumberOf(...STEP_CHOICES)),
   salient: urlSignal('all', 'salient', salient, numberIn(0, 1)),
   saliency: urlSignal('all', 'saliency', saliency, oneOf(...SALIENCY_METRICS)),
   key: urlSignal('all', 'kv', 'block', oneOf(...CAUSAL_KEYS)),
@@ -52,7 +53,7 @@ export const request = computed<SpikingRequest>(() => {
       pipeline: chosen.pipeline.value,
       weightBits: chosen.weightBits.value,
       activationBits: chosen.activationBits.value,
-      steps: chosen.steps.value === 3 ? 2 : chosen.steps.value,
+      steps: chosen.steps.value,
       salient: chosen.salient.value,
       saliency: chosen.saliency.value,
       key: chosen.key.value,

@@ -1,22 +1,43 @@
 /** Makes the spiking model: quantises the float one in the memory of the worker. */
-import { quantize, sampleWindows } from '@spikellm/calibration';
+import { quantize, type QuantizeSettings } from '@spikellm/calibration';
 import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
-import { texts } from '@spikellm/demo-model';
 import { describeModel, type ActivationBits } from '@spikellm/evaluation';
-import { parseDecoderConfig } from '@spikellm/graph';
+import {
+  layerLinears,
+  parseDecoderConfig,
+  readSteps,
+  type LinearGroup,
+  type SpikingConfig,
+} from '@spikellm/graph';
 import type { SpikingRequest } from './settings.ts';
+import { knownStatistics } from './statistics.ts';
+import { calibrationWindows } from './windows.ts';
 import type { OpenModel, Workbench } from './workbench.ts';
 
-/** Tokens of a calibration window, where the context of the model has room for them. */
-export const WINDOW = 256;
-
 export interface SpikingSummary {
-  readonly request: SpikingRequest;
-  readonly seconds: number;
+  readonly name: string;
+  /** What it was made with; null for a checkpoint that was opened. */
+  readonly request: SpikingRequest | null;
+  /** How long it took; null for a checkpoint that was opened. */
+  readonly seconds: number | null;
+  readonly config: SpikingConfig;
   /** True bits: codes, scales, zero points, steps. */
   readonly bitsPerWeight: number;
   readonly activations: ActivationBits;
   readonly bytes: number;
+  /** Steps at the inputs of its linears. */
+  readonly steps: readonly InputSteps[];
+}
+
+/** The input that the linears of a group share, in one layer. */
+export interface LayerInput {
+  readonly layer: number;
+  readonly group: LinearGroup;
+}
+
+export interface InputSteps extends LayerInput {
+  /** T of each channel, [C]; the most where the linears of the group differ. */
+  readonly steps: Uint8Array;
 }
 
 const PHASES = {
@@ -37,16 +58,14 @@ export const spikingOf = (workbench: Workbench) => ({
     workbench.work('making the spiking model', async (signal) => {
       const began = performance.now();
       const model = await quantised(workbench, request, signal);
+      const seconds = (performance.now() - began) / 1000;
+      const summary = { ...(await summariseSpiking(model)), request, seconds };
       workbench.setModel('spiking', model);
-      const { total, bytes } = await describeModel(model.folder.config, model.folder.tensors);
-      return {
-        request,
-        seconds: (performance.now() - began) / 1000,
-        bitsPerWeight: total.bitsPerWeight,
-        activations: total,
-        bytes: bytes.total,
-      };
+      return summary;
     }),
+
+  /** The files of the spiking model's folder, by name. */
+  spikingFiles: (): ReadonlyMap<string, Blob> => workbench.model('spiking').blobs(),
 });
 
 /** The float model with these settings, in memory of its own. */
@@ -55,29 +74,71 @@ export async function quantised(
   { settings, samples }: SpikingRequest,
   signal: AbortSignal,
 ): Promise<OpenModel> {
-  const { name, folder, tokenizer } = workbench.model('float');
-  const windows = await calibrationWindows(workbench.model('float'), samples, settings.seed);
+  const float = workbench.model('float');
+  const statistics = knownStatistics(workbench, { ...settings, samples });
   const files = createMemoryFiles();
   await quantize({
-    model: folder,
-    out: 'spiking',
+    model: float.folder,
+    out: FOLDER,
     files,
     backend: workbench.backend(),
     settings,
-    windows,
+    windows: await calibrationWindows(float, { samples, seed: settings.seed }),
+    ...(statistics && { statistics }),
     signal,
     onProgress: ({ phase, done, total }) => workbench.report(PHASES[phase], done, total),
   });
-  return { name: `${name}, spiking`, folder: await openModelFolder('spiking', { files }), tokenizer };
+  return {
+    name: `${float.name}-spiking`,
+    folder: await openModelFolder(FOLDER, { files }),
+    tokenizer: float.tokenizer,
+    blobs: () => files.blobs(FOLDER),
+  };
+}
+const FOLDER = 'spiking';
+
+/** What a spiking model says of itself. Errors: those of its config; MISSING, SHAPE. */
+export async function summariseSpiking({ name, folder }: OpenModel): Promise<SpikingSummary> {
+  const { total, bytes, spiking } = await describeModel(folder.config, folder.tensors);
+  return {
+    name,
+    request: null,
+    seconds: null,
+    config: spiking!,
+    bitsPerWeight: total.bitsPerWeight,
+    activations: total,
+    bytes: bytes.total,
+    steps: await stepsOfInputs(folder),
+  };
 }
 
-/** Windows of the bundled calibration text, as the command line draws them. */
-export async function calibrationWindows(
-  { folder, tokenizer }: OpenModel,
-  samples: number,
-  seed: number,
-): Promise<number[][]> {
-  const { contextLength } = parseDecoderConfig(folder.config);
-  const text = await (await fetch(texts.calibration)).text();
-  return sampleWindows(tokenizer.encode(text), { samples, length: Math.min(WINDOW, contextLength), seed });
+async function stepsOfInputs({ config: json, tensors }: OpenModel['folder']): Promise<InputSteps[]> {
+  const config = parseDecoderConfig(json);
+  const found: InputSteps[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    for (const [group, linears] of groupsOf(layerLinears(config, layer))) {
+      const each = await Promise.all(linears.map(({ prefix, inputs }) => readSteps(tensors, prefix, inputs)));
+      found.push({ layer, group, steps: each[0].map((_, j) => Math.max(...each.map((own) => own[j]))) });
+    }
+  }
+  return found;
 }
+
+/** Linears by the input that they share. */
+export function groupsOf<Linear extends { readonly group: LinearGroup }>(
+  linears: readonly Linear[],
+): Map<LinearGroup, Linear[]> {
+  const groups = new Map<LinearGroup, Linear[]>();
+  for (const linear of linears) groups.set(linear.group, [...(groups.get(linear.group) ?? []), linear]);
+  return groups;
+}
+
+/** Plain round-to-nearest with the bits of other settings: what spikes are held against. */
+export const roundToNearest = (settings: QuantizeSettings): QuantizeSettings => ({
+  ...settings,
+  pipeline: 'rtn',
+  steps: 1,
+  salient: 0,
+  saliency: 'published',
+  rotate: 'none',
+});

@@ -9,6 +9,8 @@ export interface OpenModel {
   readonly name: string;
   readonly folder: ModelFolder;
   readonly tokenizer: TextTokenizer;
+  /** Its files, by their names in the folder. */
+  blobs(): ReadonlyMap<string, Blob>;
 }
 
 export const SIDES = ['float', 'spiking'] as const;

@@ -1,6 +1,7 @@
 /** The worker that the model lives in, so that the page never waits for it. */
 import { expose } from 'comlink';
 import { backendsOf } from './backends.ts';
+import { calibrateOf } from './calibrate.ts';
 import { comparisonOf } from './comparison.ts';
 import type { EngineEvent } from './contract.ts';
 import { modelsOf } from './models.ts';
@@ -14,6 +15,7 @@ const engine = {
   ...modelsOf(workbench),
   ...spikingOf(workbench),
   ...comparisonOf(workbench),
+  ...calibrateOf(workbench),
   /** Events go to this listener from now on. */
   listen(to: (event: EngineEvent) => void): void {
     listener = to;

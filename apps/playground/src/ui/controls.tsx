@@ -116,7 +116,7 @@ export function NumberField({
 }
 
 /** One of some names. @param names - what the reader sees of each; the choice itself where it has none */
-export function Select<T extends string>({
+export function Select<T extends string | number>({
   label,
   signal,
   choices,
@@ -176,7 +176,7 @@ export function TextArea({
   rows = 3,
   help,
   disabled,
-}: Labelled & { readonly signal: Signal<string>; readonly rows?: number }) {
+}: Labelled & { readonly signal: Signal<string> | Signal<string | undefined>; readonly rows?: number }) {
   const id = useId();
   return (
     <Field id={id} label={label} help={help}>
