@@ -14,9 +14,8 @@ import { mean, MODELS, openMeasurements, spread } from './measure.mjs';
 const gptq = (changes = {}) => ({ pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, ...changes } });
 const ternary = (changes) => ({ ...gptq({ weights: 'ternary', ...changes }), activationBits: 16 });
 const pbLlm = (lowFraction, form) => ({ baseline: { name: 'pb-llm', lowFraction, mean: form } });
-const elements = (salient, salientSteps) => ({
-  baseline: { name: 'ternary-elements', salient, salientSteps },
-});
+const elements = (salientWeights, changes) =>
+  ternary({ weightUnit: 'element', salientWeights, salientSteps: 3, ...changes });
 const classes = (salientWeights, salientSteps) => ternary({ salientWeights, salientSteps });
 
 /** Weights only: activations in float. */
@@ -33,8 +32,11 @@ const WEIGHTS = {
   'PB-LLM, 95 % binary, masked mean': pbLlm(0.95, 'masked'),
   'ternary, 17.5 % at T = 3': classes(0.175, 3),
   'ternary, budget 1.35': ternary({ equalSteps: 1.35 }),
-  'ternary elements, 17.5 % at T = 3': elements(0.175, 3),
+  'ternary elements, 17.5 % at T = 3': elements(0.175),
   'ternary, T = 1': ternary({ salientWeights: 0 }),
+  'ternary, budget 1.7, groups of 128': ternary({ equalSteps: 1.7, weightGroup: 128 }),
+  'ternary elements, 17.5 % at T = 3, groups of 128': elements(0.175, { weightGroup: 128 }),
+  'ternary, T = 1, groups of 128': ternary({ salientWeights: 0, weightGroup: 128 }),
   BiLLM: { baseline: { name: 'billm' } },
   'GPTQ, 4 bits, groups of 128': { baseline: { name: 'gptq', bits: 4, group: 128 } },
 };

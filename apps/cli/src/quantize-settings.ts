@@ -6,6 +6,7 @@ import {
   ROTATIONS,
   SALIENCY_METRICS,
   WEIGHT_KINDS,
+  WEIGHT_UNITS,
   type QuantizeSettings,
 } from '@spikellm/calibration';
 import { MAX_WEIGHT_STEPS } from '@spikellm/backend';
@@ -42,6 +43,8 @@ export interface SettingsOptions {
   readonly salientSteps: number;
   readonly salientWeights: number;
   readonly equalSteps?: number;
+  readonly weightGroup?: number;
+  readonly weightUnit: NonNullable<QuantizeSettings['gptq']['weightUnit']>;
 }
 
 const spikeBits = numbers(
@@ -60,6 +63,11 @@ const schedules = oneOf(['constant', 'cosine']);
 const ranges = oneOf(['lossless', 'published']);
 const weightKinds = oneOf(WEIGHT_KINDS);
 const weightSteps = wholeBetween(1, MAX_WEIGHT_STEPS);
+const weightUnits = oneOf(WEIGHT_UNITS);
+const columns = numbers(
+  'a whole number of columns, 1 or more',
+  (value) => Number.isSafeInteger(value) && value >= 1,
+);
 const meanSteps = numbers('a number from 1 to 4', (value) => value >= 1 && value <= 4);
 const masks = oneOf(['shared', 'own']);
 
@@ -76,6 +84,8 @@ export type CommonOptions = Omit<
   | 'salientSteps'
   | 'salientWeights'
   | 'equalSteps'
+  | 'weightGroup'
+  | 'weightUnit'
 >;
 
 export function withSettings(command: Command): Command {
@@ -95,14 +105,16 @@ export function withSettings(command: Command): Command {
       ),
     )
     .addOption(
-      option('--salient-steps <n>', 'gptq: those of a weight in a salient channel', weightSteps).default(
+      option('--salient-steps <n>', 'gptq: those of a salient weight', weightSteps).default(
         gptq.salientSteps,
       ),
     )
     .addOption(
-      option('--salient-weights <p>', 'gptq: share of channels whose weights are salient', shares).default(
-        gptq.salientWeights,
-      ),
+      option(
+        '--salient-weights <p>',
+        'gptq: share of channels, or weights, that are salient',
+        shares,
+      ).default(gptq.salientWeights),
     )
     .addOption(
       option(
@@ -110,6 +122,16 @@ export function withSettings(command: Command): Command {
         'gptq: mean steps of a ternary weight, spent where they help most',
         meanSteps,
       ),
+    )
+    .addOption(
+      option(
+        '--weight-group <n>',
+        'gptq: columns of ternary weights that share scales; a row by default',
+        columns,
+      ),
+    )
+    .addOption(
+      option('--weight-unit <unit>', 'gptq: what gets more ternary steps', weightUnits).default('channel'),
     );
   return withCommonSettings(command);
 }
@@ -183,6 +205,8 @@ export function settingsOf(options: SettingsOptions): QuantizeSettings {
       salientSteps: options.salientSteps,
       salientWeights: options.salientWeights,
       ...(options.equalSteps !== undefined && { equalSteps: options.equalSteps }),
+      ...(options.weightGroup !== undefined && { weightGroup: options.weightGroup }),
+      ...(options.weightUnit !== 'channel' && { weightUnit: options.weightUnit }),
     },
   };
 }

@@ -165,6 +165,46 @@ test('quantize for people says what it calibrated on and how to repeat the numbe
   );
 });
 
+test('quantize writes ternary weights of single weights and groups, and inspect says so', async () => {
+  using folder = scratch();
+  const out = join(folder.path, 'elements');
+  const tiny = ['--samples', '1', '--seqlen', '16', '--eval-windows', '1', '--abits', '16'];
+  const options = [
+    '--pipeline',
+    'gptq',
+    '--weights',
+    'ternary',
+    '--weight-unit',
+    'element',
+    '--weight-group',
+    '100',
+  ];
+  const { code, stdout } = await run(
+    'quantize',
+    MODEL,
+    '--out',
+    out,
+    '--text',
+    TEXT,
+    ...tiny,
+    ...options,
+    '--json',
+  );
+  expect(code).toBe(0);
+  const { bitsPerWeight } = JSON.parse(stdout);
+  // A trit, two more for a fifth, the map, and 2 scales for each started 100 of 256 or 688 columns, which are 256 wide at least.
+  expect(bitsPerWeight).toBeGreaterThan(2.8 + 1 + (2 * 32) / 100);
+  expect(bitsPerWeight).toBeLessThan(2.8 + 1 + (2 * 3 * 32) / 256 + 0.01);
+  const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  expect(config.quantization_config).toMatchObject({
+    format_version: 1,
+    weights: { kind: 'ternary', steps: [1, 3], group: 100, unit: 'element' },
+  });
+  expect((await run('inspect', out)).stdout).toContain(
+    'spiking ternary weights of 1 or 3 steps a weight, scales for groups of 100 columns, A16, gptq',
+  );
+});
+
 test('the demo compares four models and tells a story', async () => {
   const [stdout, stderr] = [sink(), sink()];
   const session = { stdout, stderr, signal: new AbortController().signal };

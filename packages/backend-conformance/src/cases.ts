@@ -107,17 +107,21 @@ export function casesOf(kernel: string, row: KernelRow): Case[] {
   const about = [...axes].flatMap(([axis, values]) => values.map((value) => ({ [axis]: value })));
   return [...about, ...(recipeOf(kernel).also ?? [])].map((fixed) => {
     const [axis, value] = Object.entries(fixed)[0];
-    const id = `${axis}=${String(value)}`;
+    const id = `${axis}=${show(value)}`;
     const choice = settle({ ...choose(axes, createRandom(`${kernel} ${id}`)), ...fixed });
     return caseOf(kernel, row, id, choice);
   });
 }
 
+/** A value of an axis in a name; lists of lists keep apart what they hold. */
+const show = (value: unknown): string =>
+  Array.isArray(value) && Array.isArray(value[0]) ? value.map(String).join(' | ') : String(value);
+
 function caseOf(kernel: string, row: KernelRow, id: string, choice: Choice): Case {
   const entries = Object.entries(choice);
   const attributes = Object.fromEntries(entries.filter(([name]) => name in row.attributes));
   const sizes = entries.filter(([name, value]) => typeof value === 'number' && !(name in attributes));
-  const described = entries.map(([name, value]) => `${name}=${String(value)}`).filter((part) => part !== id);
+  const described = entries.map(([name, value]) => `${name}=${show(value)}`).filter((part) => part !== id);
   return {
     kernel,
     row,

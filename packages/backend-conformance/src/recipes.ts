@@ -7,9 +7,11 @@ import {
   gatherOrder,
   maxCode,
   packCodes,
+  tritsOfRow,
   type ElementArray,
   type KernelName,
   type Letters,
+  type WeightChannels,
 } from '@spikellm/backend';
 import type { GifFormat } from '@spikellm/backend';
 import { halfBits, STYLES, type StyleName } from './data.ts';
@@ -128,17 +130,25 @@ const packedLinears = (...names: readonly string[]): Recipe => ({
 /** zero times the sum of a row of weights passes 2^31. */
 const beyondInt32 = { C: 4096, O: 17, data: 'offset', bits: 8, classes: [1], weightBits: 8 };
 
-/** Steps in a random order, as many of 1, 2, ... as the attributes say. */
+interface TernaryAttributes {
+  readonly weightChannels: WeightChannels;
+  readonly weightParts: number;
+}
+
+/** Steps in a random order within each group, as many of 1, 2, ... as the attributes say. */
 const weightSteps: Fill = ({ random, attributes }) => {
-  const { weightChannels } = attributes as { weightChannels: readonly number[] };
-  const left = weightChannels.flatMap((count, i) => Array<number>(count).fill(i + 1));
-  return () => left.splice(random.below(left.length), 1)[0];
+  const { weightChannels, weightParts } = attributes as TernaryAttributes;
+  const left = weightChannels.map((counts) => counts.flatMap((count, i) => Array<number>(count).fill(i + 1)));
+  const columns = left[0].length / weightParts;
+  return (_, column) => {
+    const own = left[Math.floor(column / columns)];
+    return own.splice(random.below(own.length), 1)[0];
+  };
 };
 
 /** Packed trits. `zeroRows` and `extremes` have rows of one trit: 0, or +1 and -1 in turn, which make all k +T or -T. */
 const trits: Fill = ({ style, random, letters, attributes, columns }) => {
-  const { weightChannels } = attributes as { weightChannels: readonly number[] };
-  const E = weightChannels.reduce((sum, count, i) => sum + count * (i + 1), 0);
+  const E = tritsOfRow((attributes as TernaryAttributes).weightChannels);
   const ofRow = (row: number): number | undefined =>
     style === 'extremes' ? 2 * (row % 2) : style === 'zeroRows' && row % 2 === 0 ? 1 : undefined;
   const packed = packCodes(
@@ -150,25 +160,46 @@ const trits: Fill = ({ style, random, letters, attributes, columns }) => {
   return (row, column) => packed[row * columns + column];
 };
 
-/** One class and several, up to 7 steps; rows that end in the middle of a byte and of a vector. */
-const CHANNELS = [
-  ...[1, 3, 4, 5, 8, 15, 16, 17, 63, 64, 65, 257].map((channels) => [channels]),
-  [0, 1],
-  [0, 0, 33],
-  [0, 0, 0, 0, 0, 0, 65],
-  [1, 1, 1, 1, 1, 1, 1],
-  [16, 16],
-  [40, 0, 9],
-  [9, 30, 0, 17],
-  [100, 0, 0, 0, 5, 0, 31],
-  [250, 0, 20],
+/** One class and several, up to 7 steps; rows that end in the middle of a byte and of a vector; groups of columns. */
+const CHANNELS: readonly WeightChannels[] = [
+  ...[1, 3, 4, 5, 8, 15, 16, 17, 63, 64, 65, 257].map((channels) => [[channels]]),
+  ...[
+    [0, 1],
+    [0, 0, 33],
+    [0, 0, 0, 0, 0, 0, 65],
+    [1, 1, 1, 1, 1, 1, 1],
+    [16, 16],
+    [40, 0, 9],
+    [9, 30, 0, 17],
+    [100, 0, 0, 0, 5, 0, 31],
+    [250, 0, 20],
+  ].map((counts) => [counts]),
+  [[1], [1], [1]],
+  [[128], [128], [1]],
+  [[7, 0, 9], [0, 16], [16], [3]],
+  [[0, 0, 5], [5], [2, 0, 0, 1]],
+  [[100, 0, 28], [128], [0, 60, 60]],
+  Array.from({ length: 90 }, () => [2, 1]),
+];
+/** Weights of two parts: all channels in one step and in three, also in groups; steps that differ within a part. */
+const PARTS: readonly WeightChannels[] = [
+  [[1, 0, 1]],
+  [[67, 0, 67]],
+  [
+    [64, 0, 64],
+    [64, 0, 64],
+    [9, 0, 9],
+  ],
+  [[30, 20, 4], [54]],
+  [[32], [18]],
 ];
 const ternaryLinear: Recipe = {
   fills: { weightSteps, weight: trits },
-  axes: { weightChannels: CHANNELS },
+  axes: { weightChannels: CHANNELS, weightParts: [1] },
+  also: PARTS.map((weightChannels) => ({ weightChannels, weightParts: 2 })),
 };
 /** Channels of one class beyond 4096, the largest codes against the largest weights. */
-const beyondBlock = { weightChannels: [4097, 0, 0, 0, 0, 0, 33], O: 17, N: 2, data: 'extremes' };
+const beyondBlock = { weightChannels: [[4097, 0, 0, 0, 0, 0, 33]], O: 17, N: 2, data: 'extremes' };
 
 /** Powers of two, odd sizes and products of both. */
 const ROTATED = [1, 2, 3, 4, 8, 9, 12, 16, 24, 63, 64, 172, 256, 257, 384];
@@ -221,8 +252,11 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
   gate_up_gif_f32: packedLinears('gateWeight', 'upWeight'),
   linear_packed_f32: packedLinear,
   embedding_packed_f32: packedLinear,
-  linear_ternary_codes_f32: { ...ternaryLinear, also: [{ ...beyondBlock, bits: 8, classes: [1, 16] }] },
-  linear_ternary_f32: { ...ternaryLinear, also: [beyondBlock] },
+  linear_ternary_codes_f32: {
+    ...ternaryLinear,
+    also: [...ternaryLinear.also!, { ...beyondBlock, bits: 8, classes: [1, 16] }],
+  },
+  linear_ternary_f32: { ...ternaryLinear, also: [...ternaryLinear.also!, beyondBlock] },
   activation_f32: activation,
   activation_backward_f32: activation,
   gif_round_trip_f32: groups,

@@ -28,12 +28,19 @@ export {
 } from './codes.ts';
 export {
   checkTrits,
+  checkWeightGroup,
+  classOfWeights,
   countWeightSteps,
+  groupColumns,
   MAX_WEIGHT_STEPS,
   packTrits,
   tritBytes,
+  tritsOfRow,
   unpackTrits,
   weightClasses,
+  weightsOfRow,
+  type WeightChannels,
+  type WeightClass,
 } from './ternary.ts';
 export type {
   Attributes,

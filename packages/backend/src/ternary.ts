@@ -1,8 +1,12 @@
 /**
  * Weights of ternary GIF neurons as the kernels take them. An input channel has T steps; its weight k, a whole number of
- * -T..T, is the sum of T trits of -1, 0, +1, one a step. A row of weights is a row of planes: for each class T in rising
- * order and each step t < T, the t-th trits of the channels with T steps, in channel order. A trit is stored as its value
+ * -T..T, is the sum of T trits of -1, 0, +1, one a step. A row of weights is a row of planes: for each T in rising order
+ * and each step t < T, the t-th trits of the channels with T steps, in channel order. A trit is stored as its value
  * + 1 in two bits, see `packCodes`.
+ *
+ * Columns may come in groups: as many consecutive channels each, but for the last group, which takes what is left. T and
+ * group of a channel are its weight class, which has a scale for each output. A weight may be the sum of several parts;
+ * every part then has steps and trits for all channels, and channels are counted through all parts, the first part first.
  */
 import { gatherOrder, packCodes, packedBytes, unpackCodes } from './codes.ts';
 import { SpikeError } from './errors.ts';
@@ -10,47 +14,112 @@ import { SpikeError } from './errors.ts';
 /** The most steps a ternary weight may have. */
 export const MAX_WEIGHT_STEPS = 7;
 
-/** How many channels have 1, 2, ... steps, up to the most steps that occur. Errors: INVALID_ARGUMENT. */
-export function countWeightSteps(steps: ArrayLike<number>, where: string): number[] {
-  const counts: number[] = [];
-  for (let channel = 0; channel < steps.length; channel++) {
-    const T = steps[channel];
+/** How many channels of each group of columns have 1, 2, ... steps, up to the most steps that occur in the group. */
+export type WeightChannels = readonly (readonly number[])[];
+
+export interface WeightLayout {
+  /** Columns of a group; all of them where it is not given. */
+  readonly group?: number | undefined;
+  /** Parts that a weight is the sum of; 1 where it is not given. */
+  readonly parts?: number | undefined;
+}
+
+/** Errors: INVALID_ARGUMENT for a group that is not a whole number of columns. */
+export function checkWeightGroup(group: number | undefined, where: string): void {
+  if (group === undefined || (Number.isSafeInteger(group) && group > 0)) return;
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where,
+    expected: 'groups of a whole number of columns, 1 or more',
+    received: String(group),
+  });
+}
+
+/** Channels by their group and steps. @param steps - [P, C]. Errors: INVALID_ARGUMENT. */
+export function countWeightSteps(
+  steps: ArrayLike<number>,
+  where: string,
+  { group, parts = 1 }: WeightLayout = {},
+): number[][] {
+  checkWeightGroup(group, where);
+  const C = steps.length / parts;
+  const size = group ?? C;
+  const counts = Array.from({ length: Math.ceil(C / size) }, (): number[] => []);
+  for (let at = 0; at < steps.length; at++) {
+    const T = steps[at];
     if (!(Number.isInteger(T) && T >= 1 && T <= MAX_WEIGHT_STEPS)) {
       throw new SpikeError('INVALID_ARGUMENT', {
         where,
         expected: `weight steps from 1 to ${MAX_WEIGHT_STEPS}`,
-        received: `${T} at channel ${channel}`,
+        received: `${T} at channel ${at % C}`,
       });
     }
-    while (counts.length < T) counts.push(0);
-    counts[T - 1] += 1;
+    const own = counts[Math.floor((at % C) / size)];
+    while (own.length < T) own.push(0);
+    own[T - 1] += 1;
   }
   return counts;
 }
 
-/** Refuses steps that are not as many channels of 1, 2, ... steps as `channels` says. Errors: INVALID_ARGUMENT. */
-export function checkWeightSteps(steps: ArrayLike<number>, channels: readonly number[], where: string): void {
-  const counts = countWeightSteps(steps, where);
-  if (counts.join() === channels.join()) return;
+const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
+/** Channels of all parts. */
+export const weightsOfRow = (channels: WeightChannels): number => total(channels.map(total));
+
+/** Columns of a group, the last group aside. @param parts - that a weight is the sum of */
+export const groupColumns = (channels: WeightChannels, parts: number): number => total(channels[0]) / parts;
+
+/** Refuses steps [P, C] that are not as many channels of 1, 2, ... steps as `channels` says. Errors: INVALID_ARGUMENT. */
+export function checkWeightSteps(
+  steps: ArrayLike<number>,
+  channels: WeightChannels,
+  parts: number,
+  where: string,
+): void {
+  const show = (counts: WeightChannels): string => counts.map((own) => own.join(', ')).join(' | ');
+  const counts = countWeightSteps(steps, where, { group: groupColumns(channels, parts), parts });
+  if (show(counts) === show(channels)) return;
   throw new SpikeError('INVALID_ARGUMENT', {
     where,
-    expected: `weightSteps with ${channels.join(', ')} channels of 1, 2, ... steps, as weightChannels says`,
-    received: counts.join(', '),
+    expected: `weightSteps with ${show(channels)} channels of 1, 2, ... steps, as weightChannels says`,
+    received: show(counts),
   });
 }
 
-/** Bytes of a row of packed trits. @param channels - how many channels have 1, 2, ... steps */
-export const tritBytes = (channels: readonly number[]): number =>
-  packedBytes(
-    channels.reduce((trits, count, i) => trits + count * (i + 1), 0),
-    2,
+/** Trits of a row. */
+export const tritsOfRow = (channels: WeightChannels): number =>
+  total(channels.map((counts) => total(counts.map((count, i) => count * (i + 1)))));
+
+/** Bytes of a row of packed trits. */
+export const tritBytes = (channels: WeightChannels): number => packedBytes(tritsOfRow(channels), 2);
+
+/** Steps and group of columns that share a scale of each output. */
+export interface WeightClass {
+  readonly steps: number;
+  readonly group: number;
+}
+
+/** The weight classes: pairs of steps and a group that occur, by rising steps, then by group. */
+export const weightClasses = (channels: WeightChannels): WeightClass[] =>
+  Array.from({ length: MAX_WEIGHT_STEPS }, (_, i) =>
+    channels.flatMap((counts, group) => (counts[i] > 0 ? [{ steps: i + 1, group }] : [])),
+  ).flat();
+
+/** For each channel of all parts the index of its weight class. @param steps - [P, C] */
+export function classOfWeights(
+  steps: ArrayLike<number>,
+  channels: WeightChannels,
+  parts: number,
+): Int32Array {
+  const [C, group] = [steps.length / parts, groupColumns(channels, parts)];
+  const indices = new Map(
+    weightClasses(channels).map((own, index) => [own.group * (MAX_WEIGHT_STEPS + 1) + own.steps, index]),
   );
+  return Int32Array.from(steps, (T, at) =>
+    indices.get(Math.floor((at % C) / group) * (MAX_WEIGHT_STEPS + 1) + T)!,
+  );
+}
 
-/** The steps that occur: the weight classes, each with a scale of its own. */
-export const weightClasses = (channels: readonly number[]): number[] =>
-  channels.flatMap((count, i) => (count > 0 ? [i + 1] : []));
-
-/** For each trit of a row, the channel that it belongs to. */
+/** For each trit of a row, the channel that it belongs to, counted through all parts. */
 export function tritChannels(steps: ArrayLike<number>): Int32Array {
   const order = gatherOrder(steps);
   const planes: Int32Array[] = [];

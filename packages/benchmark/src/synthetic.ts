@@ -146,7 +146,7 @@ function recipesOf(
   const addTernary = ({ prefix, outputs, inputs }: PackedRows): void => {
     const names = ternaryNames(prefix);
     add(names.steps, 'uint8', [inputs], (length) => new Uint8Array(length).fill(1));
-    add(names.trits, 'uint8', [outputs, tritBytes([inputs])], (length) => repeated(trits(), length));
+    add(names.trits, 'uint8', [outputs, tritBytes([[inputs]])], (length) => repeated(trits(), length));
     add(names.scale, 'float32', [outputs, 1], scales(TRIT_DEVIATION, inputs));
   };
 

@@ -9,7 +9,7 @@ import {
   mlpNormName,
   packedNames,
   salientTensors,
-  ternaryNames,
+  ternaryTensors,
   type LayerWeights,
   type LinearWeights,
   type PackedRows,
@@ -70,12 +70,7 @@ function weightTensors(
 ): [string, HostTensor][] {
   if (isPacked(weight)) return packedTensors(entry.prefix, weight);
   if (!isTernary(weight)) return packRows(entry, weight, bits, clipping);
-  const names = ternaryNames(entry.prefix);
-  return [
-    [names.steps, weight.steps],
-    [names.trits, weight.trits],
-    [names.scale, weight.scale],
-  ];
+  return ternaryTensors(entry.prefix, weight);
 }
 
 /** An embedding or a head, float32, with codes of `bits` bits. */

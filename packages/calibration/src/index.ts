@@ -31,7 +31,13 @@ export { measureGradients, type GradientPassOptions } from './fisher/gradients.t
 export type { ChannelMoments, LayerMoments } from './fisher/moments.ts';
 export { planSteps, STEP_CHOICES, type StepPlan } from './fisher/plan.ts';
 export { DEFAULT_TRAINING, INITIAL_SCALES, type TrainingSettings } from './omniquant/settings.ts';
-export { DEFAULT_GPTQ, WEIGHT_KINDS, WEIGHT_STEP_CHOICES, type GptqSettings } from './gptq/settings.ts';
+export {
+  DEFAULT_GPTQ,
+  WEIGHT_KINDS,
+  WEIGHT_STEP_CHOICES,
+  WEIGHT_UNITS,
+  type GptqSettings,
+} from './gptq/settings.ts';
 export { fakeQuantise, type BaselineMethod, type FakeQuantised } from './baselines/methods.ts';
 export { quantizeBaseline, type BaselineOptions, type BaselineReport } from './baselines/model.ts';
 export { integerMethod } from './gptq/integer.ts';

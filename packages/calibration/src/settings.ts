@@ -1,5 +1,11 @@
 import { MAX_WEIGHT_STEPS, SpikeError, type GifRange } from '@spikellm/backend';
-import { DEFAULT_GPTQ, WEIGHT_KINDS, WEIGHT_STEP_CHOICES, type GptqSettings } from './gptq/settings.ts';
+import {
+  DEFAULT_GPTQ,
+  WEIGHT_KINDS,
+  WEIGHT_STEP_CHOICES,
+  WEIGHT_UNITS,
+  type GptqSettings,
+} from './gptq/settings.ts';
 import { DEFAULT_TRAINING, INITIAL_SCALES, type TrainingSettings } from './omniquant/settings.ts';
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser, type SpikingConfig } from '@spikellm/graph';
 
@@ -127,6 +133,11 @@ const GPTQ_DOMAINS: Record<
     `a number from 1 to ${MOST_BOUGHT}`,
     (value) => value === undefined || (typeof value === 'number' && value >= 1 && value <= MOST_BOUGHT),
   ],
+  weightGroup: [
+    'a whole number of columns, 1 or more',
+    (value) => value === undefined || whole(1, 2 ** 31 - 1)(value),
+  ],
+  weightUnit: [WEIGHT_UNITS.join(' or '), among([undefined, ...WEIGHT_UNITS])],
 };
 
 /** Errors: INVALID_ARGUMENT for the first setting outside its domain. */
@@ -152,8 +163,9 @@ export function checkSettings(settings: QuantizeSettings): void {
   }
 }
 
-/** Errors: INVALID_ARGUMENT for ternary weights where nothing makes them. */
-function checkWeightKind({ pipeline, gptq: { weights, equalSteps } }: QuantizeSettings): void {
+/** Errors: INVALID_ARGUMENT for ternary weights where nothing makes them, and settings that do not go together. */
+function checkWeightKind({ pipeline, gptq }: QuantizeSettings): void {
+  const { weights, equalSteps, weightGroup, weightUnit, weightSteps, salientSteps } = gptq;
   if (weights === 'ternary' && pipeline !== 'gptq') {
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'weights',
@@ -162,13 +174,24 @@ function checkWeightKind({ pipeline, gptq: { weights, equalSteps } }: QuantizeSe
       remedy: 'take the gptq pipeline',
     });
   }
-  if (equalSteps !== undefined && weights === 'integer') {
-    throw new SpikeError('INVALID_ARGUMENT', {
-      where: 'equalSteps',
-      expected: 'none with integer weights',
-      received: String(equalSteps),
-      remedy: 'take ternary weights',
-    });
+  const refuse = (where: string, expected: string, received: unknown, remedy: string): never => {
+    throw new SpikeError('INVALID_ARGUMENT', { where, expected, received: String(received), remedy });
+  };
+  if (weights === 'integer') {
+    const [where, received] = Object.entries({ equalSteps, weightGroup }).find(
+      ([, value]) => value !== undefined,
+    ) ?? ['weightUnit', weightUnit];
+    if (received === undefined || received === 'channel') return;
+    refuse(where, 'none with integer weights', received, 'take ternary weights');
+  }
+  if (weightUnit !== 'element') return;
+  if (equalSteps !== undefined) {
+    const remedy = 'say with salientWeights how many weights have salientSteps';
+    refuse('equalSteps', 'none where single weights are the unit', equalSteps, remedy);
+  }
+  if (salientSteps <= weightSteps) {
+    const expected = `more than the ${weightSteps} of other weights, where single weights are the unit`;
+    refuse('salientSteps', expected, salientSteps, 'take more, or channels as the unit');
   }
 }
 
@@ -197,9 +220,14 @@ export const cacheSteps = ({ range, steps }: QuantizeSettings): number =>
 
 function weightFormat({ pipeline, weightBits, gptq }: QuantizeSettings): SpikingConfig['weights'] {
   if (pipeline !== 'gptq' || gptq.weights === 'integer') return { bits: weightBits, symmetric: false };
-  const { equalSteps, weightSteps, salientSteps } = gptq;
+  const { equalSteps, weightSteps, salientSteps, weightGroup, weightUnit } = gptq;
   const steps = equalSteps === undefined ? [weightSteps, salientSteps] : WEIGHT_STEP_CHOICES;
-  return { kind: 'ternary', steps: [...new Set(steps)].toSorted((a, b) => a - b) };
+  return {
+    kind: 'ternary',
+    steps: [...new Set(steps)].toSorted((a, b) => a - b),
+    ...(weightGroup !== undefined && { group: weightGroup }),
+    ...(weightUnit === 'element' && { unit: weightUnit }),
+  };
 }
 
 /** The `quantization_config` of a model with these settings. */

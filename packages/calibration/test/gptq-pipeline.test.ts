@@ -1,5 +1,5 @@
 /** The gptq pipeline over a small model: what it loses against round-to-nearest, and what it says of bad input. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { loadDecoder } from '@spikellm/graph';
@@ -31,6 +31,10 @@ async function distance(path: string): Promise<number> {
   return errors.reduce((sum, value) => sum + value, 0) / errors.length;
 }
 
+const STOPPED = new Error('stopped');
+/** One step everywhere, a scale a row. */
+const PLAIN = { salientWeights: 0, weightGroup: undefined, weightUnit: undefined };
+
 describe('the gptq pipeline', () => {
   it.each([
     { weightBits: 4 },
@@ -41,6 +45,40 @@ describe('the gptq pipeline', () => {
     const mine = await distance(await run(`gptq ${name}`, changes));
     const nearest = await distance(await run(`rtn ${name}`, { ...changes, pipeline: 'rtn' }));
     expect(mine).toBeLessThan(nearest);
+  });
+
+  it.each([
+    { weightGroup: 7 },
+    { weightUnit: 'element' },
+    { weightUnit: 'element', weightGroup: 7 },
+  ] as const)('writes ternary weights with %o, and goes on to the same bytes', async (changes) => {
+    const name = JSON.stringify(changes).replaceAll(/\W/g, '');
+    const settings = { gptq: { ...DEFAULT_SETTINGS.gptq, weights: 'ternary', ...changes } } as const;
+    const whole = await run(`whole ${name}`, settings);
+    const stop = new AbortController();
+    const interrupted = run(`parts ${name}`, settings, {
+      signal: stop.signal,
+      onProgress: ({ phase, done }) => void (phase === 'compensate' && done === 9 && stop.abort(STOPPED)),
+    });
+    await expect(interrupted).rejects.toBe(STOPPED);
+    // Another grouping is another run, which must not go on from this one.
+    await expect(
+      run(`parts ${name}`, { gptq: { ...settings.gptq, weightGroup: 5 } }, { resume: true }),
+    ).rejects.toThrow(/received one with gptq\.weightGroup 5 instead of (7|nothing)/);
+    const parts = await run(`parts ${name}`, settings, { resume: true });
+    for (const file of await readdir(whole)) {
+      expect(await readFile(join(parts, file)), file).toEqual(await readFile(join(whole, file)));
+    }
+    const config = JSON.parse(await readFile(join(whole, 'config.json'), 'utf8'));
+    expect(config.quantization_config.weights).toEqual({
+      kind: 'ternary',
+      steps: [1, 3],
+      ...('weightGroup' in changes && { group: 7 }),
+      ...('weightUnit' in changes && { unit: 'element' }),
+    });
+    // What was written is read: it loses less than a model of one step and one scale a row.
+    const plain = await run(`plain ${name}`, { gptq: { ...settings.gptq, ...PLAIN } });
+    expect(await distance(whole)).toBeLessThan(await distance(plain));
   });
 
   it('keeps a log of every linear', async () => {

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { checkSettings, DEFAULT_GPTQ, DEFAULT_SETTINGS, sampleWindows, spikingConfig } from '../src/index.ts';
+import {
+  checkSettings,
+  DEFAULT_GPTQ,
+  DEFAULT_SETTINGS,
+  sampleWindows,
+  spikingConfig,
+  type QuantizeSettings,
+} from '../src/index.ts';
+
+const ternary = { ...DEFAULT_GPTQ, weights: 'ternary' } as const;
 
 describe('settings', () => {
   it.each([
@@ -24,6 +33,30 @@ describe('settings', () => {
       { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weights: 'ternary', equalSteps: 0.9 } },
       'equalSteps: expected a number from 1 to 4, received 0.9.',
     ],
+    ...[0, -1, 1.5].map((weightGroup): [Partial<QuantizeSettings>, string] => [
+      { pipeline: 'gptq', gptq: { ...ternary, weightGroup } },
+      `weightGroup: expected a whole number of columns, 1 or more, received ${weightGroup}.`,
+    ]),
+    [
+      { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weightGroup: 128 } },
+      'weightGroup: expected none with integer weights, received 128; take ternary weights.',
+    ],
+    [
+      { gptq: { ...DEFAULT_GPTQ, weightUnit: 'element' } },
+      'weightUnit: expected none with integer weights, received element; take ternary weights.',
+    ],
+    [
+      { pipeline: 'gptq', gptq: { ...ternary, weightUnit: 'row' } },
+      'weightUnit: expected channel or element, received row.',
+    ],
+    [
+      { pipeline: 'gptq', gptq: { ...ternary, weightUnit: 'element', equalSteps: 1.4 } },
+      'equalSteps: expected none where single weights are the unit, received 1.4; say with salientWeights how many weights have salientSteps.',
+    ],
+    [
+      { pipeline: 'gptq', gptq: { ...ternary, weightUnit: 'element', weightSteps: 3 } },
+      'salientSteps: expected more than the 3 of other weights, where single weights are the unit, received 3; take more, or channels as the unit.',
+    ],
   ])('refuses %o', (change, message) => {
     expect(() => checkSettings({ ...DEFAULT_SETTINGS, ...change } as never)).toThrow(message);
   });
@@ -32,6 +65,19 @@ describe('settings', () => {
     const published = { ...DEFAULT_SETTINGS, steps: 4, range: 'published', key: 'published' } as const;
     expect(spikingConfig(published).kv.steps).toBe(2);
     expect(spikingConfig({ ...DEFAULT_SETTINGS, steps: 4 }).kv.steps).toBe(4);
+  });
+
+  it('says in the config what ternary weights are, and nothing that is as it always was', () => {
+    const weights = (changes: object): unknown =>
+      spikingConfig({ ...DEFAULT_SETTINGS, pipeline: 'gptq', gptq: { ...ternary, ...changes } }).weights;
+    expect(weights({})).toEqual({ kind: 'ternary', steps: [1, 3] });
+    expect(Object.keys(weights({ weightUnit: 'channel' }) as object)).toEqual(['kind', 'steps']);
+    expect(weights({ weightUnit: 'element', weightGroup: 128 })).toEqual({
+      kind: 'ternary',
+      steps: [1, 3],
+      group: 128,
+      unit: 'element',
+    });
   });
 
   it('leaves activations and cache in float at 16 bits', () => {

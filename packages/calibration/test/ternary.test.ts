@@ -1,11 +1,18 @@
 /** Thresholds and steps of ternary weights. */
-import { createReferenceBackend, unpackTrits } from '@spikellm/backend';
-import { createRandom, isTernary, type TernaryWeight } from '@spikellm/graph';
+import { createReferenceBackend, createRunner, unpackTrits } from '@spikellm/backend';
+import {
+  createRandom,
+  isOfElements,
+  isTernary,
+  ternaryOperands,
+  type ChannelWeight,
+  type TernaryWeight,
+} from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
 import { factorHessian } from '../src/gptq/factor.ts';
 import { DEFAULT_GPTQ, type GptqSettings } from '../src/gptq/settings.ts';
 import { ternaryError, ternaryScale } from '../src/gptq/ternary-scale.ts';
-import { ternaryMethod } from '../src/gptq/ternary.ts';
+import { channelClasses, classScales, ternaryMethod } from '../src/gptq/ternary.ts';
 
 const random = createRandom(5);
 /** Standard normal. */
@@ -50,20 +57,25 @@ describe('ternary weights of a linear', () => {
   const [O, C] = [5, 40];
   const weights = gaussian(O * C);
   const backend = createReferenceBackend();
-  const quantised = async (
-    changes: Partial<GptqSettings>,
-  ): Promise<{ weight: TernaryWeight; k: Int8Array }> => {
+  const methodOf = async (changes: Partial<GptqSettings>): Promise<TernaryWeight> => {
     const hessian = Float32Array.from({ length: C * C }, (_, i) => (i % (C + 1) === 0 ? 1 + (i % C) : 0.2));
     const options = { backend, damping: 0.01, actOrder: true, where: 'test' };
     const settings: GptqSettings = { ...DEFAULT_GPTQ, weights: 'ternary', ...changes };
     const { weight } = await ternaryMethod(settings)(backend, weights, await factorHessian(hessian, options));
     if (!isTernary(weight)) throw new Error('not ternary');
+    return weight;
+  };
+  const quantised = async (
+    changes: Partial<GptqSettings>,
+  ): Promise<{ weight: ChannelWeight; k: Int8Array }> => {
+    const weight = await methodOf(changes);
+    if (isOfElements(weight)) throw new Error('not of channels');
     return {
       weight,
       k: unpackTrits(weight.trits.data as Uint8Array, O, weight.steps.data as Uint8Array),
     };
   };
-  const meanSteps = ({ steps }: TernaryWeight): number =>
+  const meanSteps = ({ steps }: ChannelWeight): number =>
     (steps.data as Uint8Array).reduce((sum, T) => sum + T, 0) / C;
 
   it('have 3 steps in a fifth of the channels, those that cost most to remove', async () => {
@@ -89,5 +101,81 @@ describe('ternary weights of a linear', () => {
     const { weight } = await quantised({ equalSteps });
     expect(meanSteps(weight)).toBeLessThanOrEqual(equalSteps + 1e-9);
     expect(meanSteps(weight)).toBeGreaterThan(equalSteps - 0.06);
+  });
+
+  /** The weights that the kernel computes with: what it gives for each unit vector. */
+  const decoded = async (weight: TernaryWeight): Promise<Float32Array> => {
+    using runner = createRunner(backend);
+    const { attributes, constants } = ternaryOperands(weight, C, undefined);
+    const linear = runner.prepare('linear_ternary_f32', attributes, constants);
+    const eye = Float32Array.from({ length: C * C }, (_, i) => (i % (C + 1) === 0 ? 1 : 0));
+    const x = runner.upload({ type: 'float32', data: eye, dims: [C, C] });
+    const y = (await backend.read(runner.apply(linear, { x }).y)).data as Float32Array;
+    return Float32Array.from(weights, (_, i) => y[(i % C) * O + Math.floor(i / C)]);
+  };
+  const errorOf = async (weight: TernaryWeight): Promise<number> =>
+    (await decoded(weight)).reduce((sum, value, i) => sum + (value - weights[i]) ** 2, 0);
+
+  // 40 channels in groups of 16: the last has 8.
+  it.each([{ salientWeights: 0.2 }, { equalSteps: 1.7 }])(
+    'have scales for groups with %o',
+    async (changes) => {
+      const { weight, k } = await quantised({ ...changes, weightGroup: 16, actOrder: false });
+      const steps = weight.steps.data as Uint8Array;
+      const pairs = new Set(Array.from(steps, (T, c) => `${T} ${Math.floor(c / 16)}`));
+      expect(weight.scale.dims).toEqual([O, pairs.size]);
+      const sorted = [...pairs].toSorted();
+      const values = await decoded(weight);
+      k.forEach((value, i) => {
+        const [o, c] = [Math.floor(i / C), i % C];
+        const w = sorted.indexOf(`${steps[c]} ${Math.floor(c / 16)}`);
+        const D = (weight.scale.data as Float32Array)[o * pairs.size + w];
+        expect(values[i]).toBeCloseTo(value * D, 5);
+      });
+    },
+  );
+
+  it('have scales that follow the sizes of a group, without dead channels', () => {
+    const sized = weights.map((w, i) => (i % C < 16 ? w : w / 100));
+    const dead = new Uint8Array(C).fill(1, 32);
+    const scale = classScales(sized, channelClasses(new Uint8Array(C).fill(1), 16), dead);
+    for (let o = 0; o < O; o++) {
+      const [first, second, third] = scale.subarray(3 * o, 3 * o + 3);
+      expect(first / second).toBeGreaterThan(30);
+      expect(third).toBe(1);
+    }
+  });
+
+  it('are those of a row where a group holds all columns', async () => {
+    const { scale, trits } = (await quantised({ weightGroup: 40 })).weight;
+    const row = (await quantised({})).weight;
+    expect(scale).toEqual(row.scale);
+    expect(trits).toEqual(row.trits);
+  });
+
+  it.each([undefined, 16])('have more steps in single weights, groups of %s', async (weightGroup) => {
+    const weight = await methodOf({ weightUnit: 'element', salientWeights: 0.2, weightGroup });
+    if (!isOfElements(weight)) throw new Error('of channels');
+    const groups = weightGroup === undefined ? 1 : 3;
+    expect(weight.scale.dims).toEqual([O, 2 * groups]);
+    const bits = (weight.salient.data as Uint8Array).reduce(
+      (sum, byte) => sum + byte.toString(2).replaceAll('0', '').length,
+      0,
+    );
+    expect(bits).toBe(0.2 * O * C);
+    // A map, a trit a weight and two more for salient ones.
+    expect(weight.salient.dims).toEqual([O, C / 8]);
+    expect(weight.trits.data).toHaveLength((2 * (O * C + 2 * 0.2 * O * C)) / 8);
+    // At equal steps, single weights lose less than channels.
+    const channels = (await quantised({ salientWeights: 0.2, weightGroup })).weight;
+    expect(await errorOf(weight)).toBeLessThan(await errorOf(channels));
+  });
+
+  it.each([0, 1])('have a share of %d of their elements salient', async (salientWeights) => {
+    const weight = await methodOf({ weightUnit: 'element', salientWeights });
+    // The class without weights has a scale of 1.
+    const scale = weight.scale.data as Float32Array;
+    expect(scale[1 - salientWeights]).toBe(1);
+    expect(weight.trits.data).toHaveLength((2 * O * C * (salientWeights === 1 ? 3 : 1)) / 8);
   });
 });

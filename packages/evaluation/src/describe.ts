@@ -15,7 +15,6 @@ import {
   salientNames,
   tables,
   ternaryNames,
-  ternaryShapes,
   type DecoderConfig,
   type LinearEntry,
   type PackedRows,
@@ -53,7 +52,7 @@ export interface LinearReport extends ActivationBits {
   readonly inputs: number;
   /** Mean steps of a ternary weight; null where weights are not ternary. */
   readonly averageWeightSteps: number | null;
-  /** Codes or trits, scales, zero points, steps of channels; or the float weight. Without the bias. */
+  /** Codes or trits, scales, zero points, steps of channels or a map of weights; or the float weight. Without the bias. */
   readonly bytes: number;
   readonly biasBytes: number;
   /** 8 bytes / (O C). */
@@ -97,7 +96,7 @@ const FLOAT32_BITS = 32;
 
 /**
  * Counts a model: true bits per weight with everything that a linear stores, steps and bits of activations and of the
- * KV cache, bytes by kind. Only headers and lists of steps are read.
+ * KV cache, bytes by kind. Only headers, lists of steps and maps of salient weights are read.
  * Errors: those of the config; MISSING, SHAPE.
  *
  * @param config - parsed config.json
@@ -191,15 +190,14 @@ async function describeWeight(
     return { stored: storedRows(entry, format?.bits), averageWeightSteps: null };
   }
   const names = ternaryNames(prefix);
-  const steps = (await readWeightSteps(tensors, entry, format, signal)).data as Uint8Array;
-  const shapes = ternaryShapes(entry, steps);
+  const { name, tensor, trits, scale, means } = await readWeightSteps(tensors, entry, format, signal);
   return {
     stored: [
-      [names.steps, [inputs]],
-      [names.trits, shapes.trits],
-      [names.scale, shapes.scale],
+      [name, [...tensor.dims]],
+      [names.trits, [...trits]],
+      [names.scale, [...scale]],
     ],
-    averageWeightSteps: sum(steps, (T) => T) / inputs,
+    averageWeightSteps: sum(means, (T) => T) / inputs,
   };
 }
 

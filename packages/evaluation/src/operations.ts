@@ -1,5 +1,13 @@
-import { SpikeError, unpackTrits } from '@spikellm/backend';
-import { FLOAT_BITS, layerLinears, ternaryNames, type Decoder, type SpikingConfig } from '@spikellm/graph';
+import { SpikeError } from '@spikellm/backend';
+import {
+  countWeightSpikes,
+  FLOAT_BITS,
+  layerLinears,
+  readTernary,
+  readWeightSteps,
+  type Decoder,
+  type SpikingConfig,
+} from '@spikellm/graph';
 import { describeModel, type LinearReport, type TensorIndex } from './describe.ts';
 import {
   ENERGY_45NM,
@@ -137,22 +145,15 @@ const SPIKING = {
 /** Steps and non-zero trits of ternary weights; undefined for others. */
 async function weightSpikes(
   { config, spiking }: Decoder,
-  { layer, name, outputs }: LinearReport,
+  { layer, name }: LinearReport,
   tensors: TensorIndex,
   signal: AbortSignal | undefined,
 ): Promise<WeightSpikes | undefined> {
   if (spiking?.weights.kind !== 'ternary') return undefined;
-  const { prefix } = layerLinears(config, layer).find((entry) => entry.name === name)!;
-  const names = ternaryNames(prefix);
-  const read = async (tensor: string): Promise<Uint8Array> =>
-    (await tensors.read(tensor, signal && { signal })).data as Uint8Array;
-  const steps = await read(names.steps);
-  const trits = new Float64Array(steps.length);
-  // A weight k is sign(k) in |k| of its steps.
-  unpackTrits(await read(names.trits), outputs, steps).forEach(
-    (k, i) => (trits[i % steps.length] += Math.abs(k)),
-  );
-  return { steps, trits };
+  const entry = layerLinears(config, layer).find((linear) => linear.name === name)!;
+  const { means } = await readWeightSteps(tensors, entry, spiking.weights, signal);
+  const weight = await readTernary(tensors, entry, spiking.weights, signal);
+  return { steps: means, trits: countWeightSpikes(weight, entry.inputs) };
 }
 
 function reportLinear(

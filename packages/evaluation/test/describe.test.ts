@@ -59,6 +59,15 @@ test('ternary weights take two bits a trit, and their scales and steps', async (
   expect((await describeToy(spiking({}))).total.averageWeightSteps).toBeNull();
 });
 
+test('ternary weights with steps of their own take a map, and groups take scales', async () => {
+  const weights = { kind: 'ternary', steps: [1, 3], unit: 'element', group: 7 } as const;
+  const { linears } = await describeToy(spiking({ weights }));
+  const query = linears.find(({ layer, name }) => layer === 1 && name === 'self_attn.q_proj')!;
+  // Of 256 weights 52 are salient: 256 bits, 256 + 2 52 trits of 2 bits; 16 rows of 2 x 3 float32 scales.
+  expect(query.bytes).toBe(32 + (256 + 104) / 4 + 16 * 6 * 4 + 3 * 5);
+  expect(query.averageWeightSteps).toBeCloseTo(1 + (2 * 52) / 256, 12);
+});
+
 test('packed embeddings count their codes, scales and zero points', async () => {
   const config = { ...spiking({}), embeddings: { bits: 8 } };
   const tensors = toyTensors(config);

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createRunner, gatherOrder, unpackTrits, type DeviceTensor } from '@spikellm/backend';
+import {
+  createRunner,
+  gatherOrder,
+  unpackTrits,
+  type DeviceTensor,
+  type HostTensor,
+} from '@spikellm/backend';
 import {
   hostTensor,
   layerLinears,
@@ -7,6 +13,7 @@ import {
   ternaryNames,
   type Decoder,
   type SpikingConfig,
+  type TernaryFormat,
 } from '@spikellm/graph';
 import {
   countOperations,
@@ -65,9 +72,38 @@ async function downCodes(decoder: Decoder, config: SpikingConfig): Promise<numbe
 const trainOf = (code: number, T: number, most: number): number[] =>
   Array.from({ length: T }, (_, t) => Math.max(0, Math.min(most, code - t * most)));
 
+/** T of each weight of down_proj of the toy, [16, 24]. */
+function weightSteps(tensors: ReadonlyMap<string, HostTensor>, prefix: string): number[] {
+  const ofChannels = tensors.get(ternaryNames(prefix).steps)?.data as Uint8Array | undefined;
+  return Array.from({ length: 16 * 24 }, (_, i) => ofChannels?.[i % 24] ?? (i % 5 === 0 ? 3 : 1));
+}
+/** k of each of those weights, read trit by trit where they have steps of their own. */
+function weightCounts(tensors: ReadonlyMap<string, HostTensor>, prefix: string): ArrayLike<number> {
+  const names = ternaryNames(prefix);
+  const trits = tensors.get(names.trits)!.data as Uint8Array;
+  const ofChannels = tensors.get(names.steps)?.data as Uint8Array | undefined;
+  if (ofChannels) return unpackTrits(trits, 16, ofChannels);
+  const k = Array<number>(16 * 24).fill(0);
+  let at = 0;
+  for (let o = 0; o < 16; o++) {
+    for (let t = 0; t < 3; t++) {
+      for (let i = 24 * o; i < 24 * (o + 1); i++) {
+        if (t > 0 && i % 5 !== 0) continue;
+        k[i] += ((trits[Math.floor(at / 4)] >> (2 * (at % 4))) & 3) - 1;
+        at++;
+      }
+    }
+  }
+  return k;
+}
+
 describe('counts equal those of all products of a real text, one by one', () => {
-  test.each(['codes', 'trits'])('weights as %s', async (kind) => {
-    const weights = kind === 'trits' ? { kind: 'ternary' as const, steps: [1, 3] } : undefined;
+  test.each(['codes', 'trits', 'elements'])('weights as %s', async (kind) => {
+    const weights = {
+      codes: undefined,
+      trits: { kind: 'ternary', steps: [1, 3] },
+      elements: { kind: 'ternary', steps: [1, 3], unit: 'element' },
+    }[kind] as TernaryFormat | undefined;
     const config = spiking({ ...(weights && { weights }), activations: { bits: 2 } });
     const tensors = toyTensors(config);
     using decoder = await loadToy(tensors, config);
@@ -75,9 +111,8 @@ describe('counts equal those of all products of a real text, one by one', () => 
     const down = report.linears.find(({ layer, name }) => layer === 1 && name === 'mlp.down_proj')!;
 
     const { prefix } = layerLinears(decoder.config, 1).find(({ name }) => name === 'mlp.down_proj')!;
-    const names = ternaryNames(prefix);
-    const weightSteps = weights && (tensors.get(names.steps)!.data as Uint8Array);
-    const k = weightSteps && unpackTrits(tensors.get(names.trits)!.data as Uint8Array, 16, weightSteps);
+    const steps = weights && weightSteps(tensors, prefix);
+    const k = weights && weightCounts(tensors, prefix);
     const codes = await downCodes(decoder, config);
     let [dense, skipped, additions, fired, couldFire] = [0, 0, 0, 0, 0];
     for (const row of codes) {
@@ -86,7 +121,7 @@ describe('counts equal those of all products of a real text, one by one', () => 
           fired += level;
           couldFire += 3;
           for (let o = 0; o < 16; o++) {
-            const trits = weightSteps && k ? trainOf(Math.abs(k[o * 24 + c]), weightSteps[c], 1) : [1];
+            const trits = steps && k ? trainOf(Math.abs(k[o * 24 + c]), steps[o * 24 + c], 1) : [1];
             for (const trit of trits) {
               dense++;
               if (level === 0 || trit === 0) skipped++;
@@ -104,7 +139,7 @@ describe('counts equal those of all products of a real text, one by one', () => 
     expect(down.ace).toBe(down.dense * down.weightBits * 2);
     expect(down).toMatchObject({
       weightBits: weights ? 2 : 4,
-      weightSteps: weights ? 26 / 24 : 1,
+      weightSteps: { codes: 1, trits: 26 / 24, elements: expect.closeTo(1 + (2 * 77) / 384, 12) }[kind],
       activationBits: 2,
       activationSteps: 29 / 24,
       macs: 16 * 24,

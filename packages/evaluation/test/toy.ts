@@ -9,6 +9,7 @@ import {
   layerWeights,
   loadDecoder,
   packedNames,
+  packElements,
   parseDecoderConfig,
   salientTensors,
   ternaryNames,
@@ -114,6 +115,19 @@ function weightTensors(
   const scales = (columns: number): Float32Array => new Float32Array(outputs * columns).fill(0.05);
   if (format.kind === 'ternary') {
     const names = ternaryNames(prefix);
+    if (format.unit === 'element') {
+      // Every fifth weight is salient.
+      const map = Uint8Array.from({ length: outputs * inputs }, (_, i) => (i % 5 === 0 ? 1 : 0));
+      const of = [format.steps[0], format.steps[1]] as const;
+      const values = Int8Array.from(map, (bit) => random.integer(-of[bit], of[bit]));
+      const packed = packElements(values, map, outputs, of);
+      const columns = 2 * Math.ceil(inputs / (format.group ?? inputs));
+      return [
+        [names.salient, hostTensor('uint8', packed.salient, [outputs, packed.salient.length / outputs])],
+        [names.trits, hostTensor('uint8', packed.trits)],
+        [names.scale, hostTensor('float32', scales(columns), [outputs, columns])],
+      ];
+    }
     const steps = new Uint8Array(inputs).fill(format.steps[0]).fill(format.steps.at(-1)!, 0, 1);
     const k = Int8Array.from({ length: outputs * inputs }, (_, i) => {
       const T = steps[i % inputs];

@@ -48,7 +48,19 @@ export {
   type LinearWeights,
   type PackedWeight,
 } from './linear.ts';
-export { readWeightSteps, ternaryNames, ternaryShapes, type TernaryWeight } from './ternary.ts';
+export {
+  countWeightSpikes,
+  isOfElements,
+  readTernary,
+  ternaryOperands,
+  readWeightSteps,
+  ternaryNames,
+  ternaryTensors,
+  type ChannelWeight,
+  type ElementWeight,
+  type TernaryWeight,
+} from './ternary.ts';
+export { packElements, type ElementSteps, type PackedElements } from './ternary-elements.ts';
 export { createCache, isCausal, type KvCache, type KvSteps, type LayerCache } from './cache.ts';
 export {
   kvPrefixes,

@@ -214,7 +214,7 @@ function prepareWeightOnly(
   bias: HostTensor | undefined,
 ): Apply {
   if (isTernary(weight)) {
-    const { attributes, constants } = ternaryOperands(weight, bias);
+    const { attributes, constants } = ternaryOperands(weight, C, bias);
     const additive = runner.prepare('linear_ternary_f32', attributes, constants);
     return (x) => runner.apply(additive, { x }).y;
   }
@@ -261,7 +261,8 @@ function prepareOnCodes(
   { gif, constants: spikes }: ReturnType<typeof prepareEncoding>,
 ): (input: Coded) => DeviceTensor {
   if (isTernary(weight)) {
-    const { attributes, constants } = ternaryOperands(weight, bias);
+    const C = spikes.steps.dims[0];
+    const { attributes, constants } = ternaryOperands(weight, C, bias);
     const additive = runner.prepare(
       'linear_ternary_codes_f32',
       { ...gif, ...attributes },

@@ -19,8 +19,12 @@ export interface CodeFormat {
 /** Weights as spikes of ternary neurons. */
 export interface TernaryFormat {
   readonly kind: 'ternary';
-  /** Steps that input channels may have, rising, such as [1, 3]. */
+  /** Steps that weights may have, rising, such as [1, 3]. */
   readonly steps: readonly number[];
+  /** Columns that share their scales: group g holds the channels [g group, (g + 1) group); absent: all columns. */
+  readonly group?: number | undefined;
+  /** What has steps of its own: an input channel where it is absent, or each single weight, then of two numbers of steps. */
+  readonly unit?: 'element' | undefined;
 }
 
 /**
@@ -89,13 +93,31 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   if (weights?.kind === undefined) {
     must(whole(weights?.bits, 1, 8), 'weights.bits from 1 to 8', weights?.bits, 'INVALID_ARGUMENT');
   } else {
-    const { kind, steps } = weights;
+    const { kind, steps, group, unit } = weights;
     must(kind === 'ternary', "weights.kind 'ternary' or none", kind, 'INVALID_ARGUMENT');
     must(
       Array.isArray(steps) &&
         steps.length > 0 &&
         steps.every((T, i) => whole(T, i === 0 ? 1 : steps[i - 1] + 1, MAX_WEIGHT_STEPS)),
       `weights.steps to be rising numbers from 1 to ${MAX_WEIGHT_STEPS}, such as [1, 3]`,
+      steps,
+      'INVALID_ARGUMENT',
+    );
+    must(
+      group === undefined || whole(group, 1, 2 ** 31 - 1),
+      'weights.group to be a whole number of columns, 1 or more, or no group',
+      group,
+      'INVALID_ARGUMENT',
+    );
+    must(
+      unit === undefined || unit === 'element',
+      "weights.unit 'element' or none",
+      unit,
+      'INVALID_ARGUMENT',
+    );
+    must(
+      unit === undefined || steps.length === 2,
+      "two weights.steps where weights.unit is 'element'",
       steps,
       'INVALID_ARGUMENT',
     );

@@ -14,6 +14,8 @@ it('gives back what it read', () => {
   expect(parse(valid)).toEqual(valid);
   const ternary = { ...valid, weights: { kind: 'ternary', steps: [1, 3] } };
   expect(parse(ternary)).toEqual(ternary);
+  const elements = { ...valid, weights: { ...ternary.weights, group: 128, unit: 'element' } };
+  expect(parse(elements)).toEqual(elements);
 });
 
 it('is version 2 where the inputs of down are rotated, which older readers refuse', () => {
@@ -63,6 +65,18 @@ it.each([
   {
     change: { weights: { kind: 'ternary', steps: [4, 8] } },
     message: 'weights.steps to be rising numbers from 1 to 7, such as [1, 3], received [4,8]',
+  },
+  ...[0, 1.5, -128, '128', null].map((group) => ({
+    change: { weights: { kind: 'ternary', steps: [1, 3], group } },
+    message: `weights.group to be a whole number of columns, 1 or more, or no group, received ${JSON.stringify(group)}`,
+  })),
+  {
+    change: { weights: { kind: 'ternary', steps: [1, 3], unit: 'channel' } },
+    message: 'weights.unit \'element\' or none, received "channel"',
+  },
+  {
+    change: { weights: { kind: 'ternary', steps: [1, 2, 3], unit: 'element' } },
+    message: "two weights.steps where weights.unit is 'element', received [1,2,3]",
   },
   { change: { weights: undefined }, message: 'weights.bits from 1 to 8, received nothing' },
   {

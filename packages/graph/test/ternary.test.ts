@@ -6,6 +6,7 @@ import {
   layerLinears,
   loadDecoder,
   packedNames,
+  packElements,
   parseDecoderConfig,
   ternaryNames,
 } from '../src/index.ts';
@@ -21,10 +22,15 @@ import {
   type Tensors,
 } from './tiny.ts';
 
-type Kind = 'ternary' | 'packed' | 'float';
+type Kind = 'ternary' | 'elements' | 'packed' | 'float';
+/** Of an output, the steps of a weight and the group of its column. */
+type ScaleOf = (o: number, T: number, group: number) => number;
 
-/** The tiny spiking model with weights of one and three steps, carried in one of three ways. */
-function tensorsOf(kind: Kind, key: 'block' | 'float', scaleOf: (o: number, T: number) => number): Tensors {
+/**
+ * The tiny spiking model with weights of one and three steps, carried in one of four ways; `elements` are the same weights
+ * with a map that marks all of a channel.
+ */
+function tensorsOf(kind: Kind, key: 'block' | 'float', scaleOf: ScaleOf, group = Infinity): Tensors {
   const tensors = spikingTensors(TINY_CONFIG, key);
   const random = createRandom(3);
   const config = parseDecoderConfig(TINY_CONFIG);
@@ -40,7 +46,8 @@ function tensorsOf(kind: Kind, key: 'block' | 'float', scaleOf: (o: number, T: n
     if (kind === 'float') {
       const w = Float32Array.from(
         k,
-        (value, i) => value * scaleOf(Math.floor(i / inputs), steps[i % inputs]),
+        (value, i) =>
+          value * scaleOf(Math.floor(i / inputs), steps[i % inputs], Math.floor((i % inputs) / group)),
       );
       set(`${prefix}.weight`, hostTensor('float32', w, [outputs, inputs]));
     } else if (kind === 'packed') {
@@ -52,15 +59,26 @@ function tensorsOf(kind: Kind, key: 'block' | 'float', scaleOf: (o: number, T: n
         4,
       );
       set(names.codes, hostTensor('uint8', codes, [outputs, inputs / 2]));
-      set(names.scale, hostTensor('float32', Float32Array.from(rows((o) => scaleOf(o, 1)))));
+      set(names.scale, hostTensor('float32', Float32Array.from(rows((o) => scaleOf(o, 1, 0)))));
       set(names.zero, { type: 'int16', data: new Int16Array(outputs).fill(8), dims: [outputs] });
     } else {
       const names = ternaryNames(prefix);
-      const trits = packTrits(k, outputs, steps);
-      const scale = Float32Array.from(rows((o) => [scaleOf(o, 1), scaleOf(o, 3)]).flat());
-      set(names.steps, hostTensor('uint8', steps));
-      set(names.trits, hostTensor('uint8', trits, [outputs, trits.length / outputs]));
-      set(names.scale, hostTensor('float32', scale, [outputs, 2]));
+      const groups = Array.from({ length: Math.ceil(inputs / Math.min(group, inputs)) }, (_, g) => g);
+      const occurs = (T: number, g: number): boolean =>
+        kind === 'elements' || steps.some((own, c) => own === T && Math.floor(c / group) === g);
+      const classes = [1, 3].flatMap((T) => groups.flatMap((g) => (occurs(T, g) ? [{ T, g }] : [])));
+      const scale = Float32Array.from(rows((o) => classes.map(({ T, g }) => scaleOf(o, T, g))).flat());
+      set(names.scale, hostTensor('float32', scale, [outputs, classes.length]));
+      if (kind === 'ternary') {
+        const trits = packTrits(k, outputs, steps);
+        set(names.steps, hostTensor('uint8', steps));
+        set(names.trits, hostTensor('uint8', trits, [outputs, trits.length / outputs]));
+      } else {
+        const map = Uint8Array.from(k, (_, i) => (steps[i % inputs] === 3 ? 1 : 0));
+        const { salient, trits } = packElements(k, map, outputs, [1, 3]);
+        set(names.salient, hostTensor('uint8', salient, [outputs, salient.length / outputs]));
+        set(names.trits, hostTensor('uint8', trits));
+      }
     }
   }
   return tensors;
@@ -69,8 +87,8 @@ function tensorsOf(kind: Kind, key: 'block' | 'float', scaleOf: (o: number, T: n
 /** Logits of some text, in these chunks. */
 async function logits(
   kind: Kind,
-  { key, bits }: { readonly key: 'block' | 'float'; readonly bits: number },
-  scaleOf: (o: number, T: number) => number,
+  { key, bits, group }: { readonly key: 'block' | 'float'; readonly bits: number; readonly group?: number },
+  scaleOf: ScaleOf,
   ...chunks: number[]
 ): Promise<Float32Array[]> {
   using backend = createReferenceBackend();
@@ -78,10 +96,19 @@ async function logits(
   const quantization_config = {
     ...json,
     activations: { ...json.activations, bits },
-    weights: kind === 'ternary' ? { kind: 'ternary', steps: [1, 3] } : json.weights,
+    weights: {
+      ternary: { kind: 'ternary', steps: [1, 3], group },
+      elements: { kind: 'ternary', steps: [1, 3], group, unit: 'element' },
+      packed: json.weights,
+      float: json.weights,
+    }[kind],
   };
   const config = kind === 'float' ? TINY_CONFIG : { ...TINY_CONFIG, quantization_config };
-  using decoder = await loadDecoder({ backend, config, tensors: sourceOf(tensorsOf(kind, key, scaleOf)) });
+  using decoder = await loadDecoder({
+    backend,
+    config,
+    tensors: sourceOf(tensorsOf(kind, key, scaleOf, group)),
+  });
   const ids = tinyIds(chunks.reduce((sum, count) => sum + count, 0));
   return await logitsOf(decoder, ...chunks.map((count) => ids.splice(0, count)));
 }
@@ -113,6 +140,36 @@ it.each([4, 16])(
     expect(largestDifference(await logits('ternary', how, own, 4, 1, 1, 1, 1, 1), whole)).toBeLessThan(1e-5);
   },
 );
+
+/** Scales that differ from group to group. */
+const grouped: ScaleOf = (o, T, g) => (0.2 + 0.01 * o + 0.05 * g) / T;
+
+// The tiny model has linears of 16 and 24 inputs: groups that divide them, that do not, of one column, and of all.
+it.each([8, 7, 1, 16, 100])('with groups of %i columns, has a scale for each', async (group) => {
+  const how = { key: 'float', bits: 16, group } as const;
+  const want = await logits('float', how, grouped, 5);
+  expect(largestDifference(await logits('ternary', how, grouped, 5), want)).toBeLessThan(1e-4);
+  expect(largestDifference(await logits('elements', how, grouped, 5), want)).toBeLessThan(1e-4);
+});
+
+it('is the same model when a map marks whole channels', async () => {
+  const how = { key: 'block', bits: 4, group: 7 } as const;
+  const want = await logits('ternary', how, grouped, 7);
+  expect(largestDifference(await logits('elements', how, grouped, 7), want)).toBeLessThan(1e-6);
+  expect(largestDifference(await logits('elements', how, own, 7), want)).toBeGreaterThan(1e-2);
+});
+
+it('refuses scales of other groups than the config has', async () => {
+  using backend = createReferenceBackend();
+  const tensors = sourceOf(tensorsOf('ternary', 'float', grouped, 8));
+  for (const group of [undefined, 4]) {
+    const weights = { kind: 'ternary', steps: [1, 3], group };
+    const config = { ...TINY_CONFIG, quantization_config: { ...spikingJson('float'), weights } };
+    await expect(loadDecoder({ backend, config, tensors })).rejects.toThrow(
+      /weight_scale: expected .*received/,
+    );
+  }
+});
 
 it('refuses trits, steps and scales that are none, and says where', async () => {
   const load = async (change: (tensors: Tensors, prefix: string) => void): Promise<string> => {

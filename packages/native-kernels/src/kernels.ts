@@ -1,10 +1,17 @@
 /** How each kernel of the table is called in C++: the order of its operands and numbers, as native/kernels say. */
-import type { GifFormat, KernelName, Letters } from '@spikellm/backend';
+import {
+  groupColumns,
+  type GifFormat,
+  type KernelName,
+  type Letters,
+  type WeightChannels,
+} from '@spikellm/backend';
 
 type Gif = GifFormat & { readonly classes: readonly number[] };
 export type Attributes = Gif & {
   readonly weightBits: number;
-  readonly weightChannels: readonly number[];
+  readonly weightChannels: WeightChannels;
+  readonly weightParts: number;
   readonly eps: number;
   readonly block: number;
   readonly of: string;
@@ -81,12 +88,17 @@ const gifLinears = (
   };
 };
 
-/** O, S, then how many channels have weights of 1, 2, ... steps. */
-const ternaryCodes = ({ O, S }: Letters, { weightChannels }: Attributes): number[] => [
-  O,
-  S,
-  weightChannels.length,
-  ...weightChannels,
+/** Parts, columns of a group, weight classes, the most steps, then how many channels have weights of 1, 2, ... steps. */
+const ternaryChannels = ({ W }: Letters, { weightChannels, weightParts }: Attributes): number[] => {
+  const counts = Array.from({ length: Math.max(...weightChannels.map((own) => own.length)) }, (_, i) =>
+    weightChannels.reduce((sum, own) => sum + (own[i] ?? 0), 0),
+  );
+  return [weightParts, groupColumns(weightChannels, weightParts), W, counts.length, ...counts];
+};
+const ternaryCodes = (letters: Letters, attributes: Attributes): number[] => [
+  letters.O,
+  letters.S,
+  ...ternaryChannels(letters, attributes),
 ];
 const packedTernaryCodes: Packing = {
   kernel: 'pack_linear_ternary_codes',
@@ -94,11 +106,9 @@ const packedTernaryCodes: Packing = {
   numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes)],
 };
 
-/** O, then how many channels have weights of 1, 2, ... steps. */
-const ternaryFloat = ({ O }: Letters, { weightChannels }: Attributes): number[] => [
-  O,
-  weightChannels.length,
-  ...weightChannels,
+const ternaryFloat = (letters: Letters, attributes: Attributes): number[] => [
+  letters.O,
+  ...ternaryChannels(letters, attributes),
 ];
 const packedTernaryFloat: Packing = {
   kernel: 'pack_linear_ternary',

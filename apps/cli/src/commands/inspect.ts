@@ -1,4 +1,5 @@
 import { describeModel, type LinearReport, type ModelReport } from '@spikellm/evaluation';
+import type { TernaryFormat } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { bytes, table } from '../format.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
@@ -42,11 +43,14 @@ function title({ config, spiking }: ModelReport): string {
   const shape = `${family}, ${layers} layers of ${hiddenSize}, ${heads} heads (${kvHeads} of keys and values), vocabulary ${vocabularySize}, context ${contextLength}`;
   if (spiking === null) return `${shape}; float`;
   const { weights, activations, pipeline } = spiking;
-  const kind =
-    weights.kind === 'ternary'
-      ? `ternary weights of ${weights.steps.join(' or ')} steps, `
-      : `W${weights.bits}`;
+  const kind = weights.kind === 'ternary' ? `${ternary(weights)}, ` : `W${weights.bits}`;
   return `${shape}; spiking ${kind}A${activations.bits}, ${pipeline}, ${activations.range} range`;
+}
+
+function ternary({ steps, unit, group }: TernaryFormat): string {
+  const each = steps.length > 1 ? ` ${unit === 'element' ? 'a weight' : 'a channel'}` : '';
+  const scales = group === undefined ? '' : `, scales for groups of ${group} columns`;
+  return `ternary weights of ${steps.join(' or ')} steps${each}${scales}`;
 }
 
 function layerRow(name: string, linears: readonly LinearReport[]): string[] {

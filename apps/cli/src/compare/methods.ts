@@ -98,6 +98,17 @@ export const METHODS: readonly Method[] = [
     settings: additive(1.35),
     slow: true,
   },
+  {
+    name: 'ternary-elements',
+    title: 'ternary weights, three steps in 17.5 % of them, float inputs',
+    settings: {
+      pipeline: 'gptq',
+      gptq: { weights: 'ternary', weightUnit: 'element', salientWeights: 0.175 },
+      activationBits: 16,
+      ...ONE_STEP,
+    },
+    slow: true,
+  },
   { name: 'pb-llm-80', title: 'PB-LLM, 80 % binary, 2.4 steps', ...pbLlm(0.8) },
   { name: 'pb-llm-90', title: 'PB-LLM, 90 % binary, 1.7 steps', ...pbLlm(0.9) },
   { name: 'pb-llm-95', title: 'PB-LLM, 95 % binary, 1.35 steps', ...pbLlm(0.95) },

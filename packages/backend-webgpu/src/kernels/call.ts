@@ -1,5 +1,5 @@
 /** How a kernel of the table becomes runs of shaders. */
-import { codeType, type GifFormat, type Letters } from '@spikellm/backend';
+import { codeType, type GifFormat, type Letters, type WeightChannels } from '@spikellm/backend';
 import type { DeviceBuffer } from '../pool.ts';
 import type { Recorder } from '../recorder.ts';
 import type { Shader } from '../shader.ts';
@@ -7,7 +7,8 @@ import type { Shader } from '../shader.ts';
 export type Attributes = GifFormat & {
   readonly classes: readonly number[];
   readonly weightBits: number;
-  readonly weightChannels: readonly number[];
+  readonly weightChannels: WeightChannels;
+  readonly weightParts: number;
   readonly eps: number;
   readonly block: number;
 };

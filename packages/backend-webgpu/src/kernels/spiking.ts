@@ -26,10 +26,10 @@ export function packLayout(
   attributes: Attributes,
 ) {
   const G = attributes.classes.length;
-  const segments = recorder.keep(layoutWords(C, G, false));
+  const segments = recorder.keep(layoutWords(C, G));
   recorder.run(packOrder, {
     operands: { steps, segments },
-    params: [classMask(attributes), C, G, 1, steps === undefined ? 0 : 1, 0, 0, 0, 0, 0, 0, 0, 0],
+    params: [classMask(attributes), C, G, steps === undefined ? 0 : 1],
     groups: 1,
   });
   return segments;
@@ -40,9 +40,14 @@ export interface Arrangement {
   readonly C: number;
   readonly G: number;
   readonly W: number;
+  /** Units of a row at most: the stride of rows. */
+  readonly U: number;
 }
-export const spikeWords = (N: number, { C, G }: Arrangement, planes: number): number =>
-  N * planes * unitsOf(C, G) * 8;
+const spikesAlone = (C: number, { classes }: Attributes): Arrangement => {
+  const G = classes.length;
+  return { C, G, W: 1, U: unitsOf(C, G) };
+};
+export const spikeWords = (N: number, { U }: Arrangement, planes: number): number => N * planes * U * 8;
 export const headerWords = (N: number, { G, W }: Arrangement): number => N * (2 * (G / W) + G);
 
 /** y [N, O] of spikes by packed weights. */
@@ -50,14 +55,14 @@ export function multiply(
   recorder: Recorder,
   operands: Buffers,
   { N, O }: Letters,
-  { C, G, W }: Arrangement,
+  { G, W, U }: Arrangement,
   FIELD: number,
   PLANES: number,
 ): void {
-  const shared = [O, unitsOf(C, G), G, W, operands.addend === undefined ? 0 : 1];
+  const shared = [O, U, G, W, operands.addend === undefined ? 0 : 1];
   const few = N <= FEW_TOKENS;
   recorder.run(few ? linearCodesToken : linearCodesTokens, {
-    // Cells for what 4 outputs have in each segment: of up to 5 classes, or those times up to 7 of ternary weights.
+    // Cells for what 4 outputs have in the segments that are taken together: those of 5 classes, or 35.
     constants: few ? { FIELD, PLANES, CELLS: G <= 5 ? 40 : 280 } : { FIELD, PLANES },
     operands,
     params: few ? shared : [N, ...shared],
@@ -125,22 +130,15 @@ const gifLinears = (
   },
   run(recorder, operands, letters, attributes) {
     const { N, C } = letters;
-    const G = attributes.classes.length;
-    const arrangement = { C, G, W: 1 };
+    const arrangement = spikesAlone(C, attributes);
+    const { G, U } = arrangement;
     const planes = planesOf(attributes);
     const { segments } = operands;
     const spikes = recorder.scratch(spikeWords(N, arrangement, planes));
     const header = recorder.scratch(headerWords(N, arrangement));
     recorder.run(hasNorm ? encodeNormSpikes : encodeSpikes, {
       operands: { x: operands.x, weight: operands.norm, segments, spikes, header },
-      params: [
-        C,
-        G,
-        1,
-        unitsOf(C, G),
-        ...(hasNorm ? epsWords(attributes.eps) : []),
-        ...gifParams(attributes),
-      ],
+      params: [C, G, 1, U, ...(hasNorm ? epsWords(attributes.eps) : []), ...gifParams(attributes)],
       groups: N,
     });
     const sizes = outputs(letters);
@@ -204,8 +202,7 @@ export const spikingCalls = {
       return { segments, weights, rows };
     },
     run(recorder, operands, letters, attributes) {
-      const { C } = letters;
-      const arrangement = { C, G: attributes.classes.length, W: 1 };
+      const arrangement = spikesAlone(letters.C, attributes);
       const staged = stage(recorder, operands, letters, arrangement, attributes);
       multiply(recorder, staged, letters, arrangement, fieldOf(attributes.weightBits), planesOf(attributes));
     },
@@ -241,20 +238,21 @@ export const spikingCalls = {
   ),
 } satisfies Record<string, KernelCall>;
 
-/** Operands of `multiply` from codes as gif_encode_f32 writes them. */
+/** Operands of `multiply` from codes as gif_encode_f32 writes them, in order of their places where `isGathered`. */
 export function stage(
   recorder: Recorder,
   { codes, scale, zero, segments, ...rest }: Buffers,
   { N }: Letters,
   arrangement: Arrangement,
   attributes: Attributes,
+  isGathered = true,
 ): Buffers {
-  const { C, G, W } = arrangement;
+  const { C, G, W, U } = arrangement;
   const spikes = recorder.scratch(spikeWords(N, arrangement, planesOf(attributes)));
   const header = recorder.scratch(headerWords(N, arrangement));
   recorder.run(stageCodes, {
     operands: { codes, scale, zero, segments, spikes, header },
-    params: [C, G, W, unitsOf(C, G), W === 1 ? 1 : 0, ...gifParams(attributes)],
+    params: [C, G, W, U, isGathered ? 1 : 0, ...gifParams(attributes)],
     groups: N,
   });
   return { ...rest, segments, spikes, header };

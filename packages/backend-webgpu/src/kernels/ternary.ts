@@ -1,46 +1,72 @@
 /** Linear layers of ternary spiking weights: packed as those of `linear_codes_f32`, a segment per class of both. */
-import { weightClasses, type Letters } from '@spikellm/backend';
+import {
+  groupColumns,
+  weightClasses,
+  weightsOfRow,
+  type Letters,
+  type WeightChannels,
+} from '@spikellm/backend';
 import { classMask } from '../shaders/gif.ts';
-import { layoutWords, packOrder, unitsOf } from '../shaders/layout.ts';
 import { packTernaryRows, packTernaryWeights } from '../shaders/pack.ts';
 import { linearTernary } from '../shaders/ternary.ts';
+import { packTernaryOrder, ternaryLayoutWords, ternaryTableWords } from '../shaders/ternary-order.ts';
 import { groupsOf, planesOf, type Attributes, type Buffers, type KernelCall } from './call.ts';
-import { multiply, stage } from './spiking.ts';
+import { multiply, stage, type Arrangement } from './spiking.ts';
+
+const countOf = (channels: WeightChannels, T: number): number =>
+  channels.reduce((sum, counts) => sum + (counts[T - 1] ?? 0), 0);
 
 /** How a weight of -T..T is stored: in 2 bits for T = 1, in 4 for T up to 7. */
 const fieldOf = ({ weightChannels }: Attributes) =>
-  weightChannels.length === 1 ? { field: 2, offset: 1 } : { field: 4, offset: 7 };
+  weightChannels.every((counts) => counts.length === 1) ? { field: 2, offset: 1 } : { field: 4, offset: 7 };
+
+/** Units of a class that S classes of spikes cut are its full ones and a part of one in each. */
+function arrangementOf({ C, W }: Letters, { weightChannels }: Attributes, S: number): Arrangement {
+  const U = weightClasses(weightChannels).reduce(
+    (sum, { steps, group }) => sum + Math.floor(weightChannels[group][steps - 1] / 32) + S,
+    0,
+  );
+  return { C, G: S * W, W, U };
+}
 
 function pack(
   recorder: Parameters<NonNullable<KernelCall['pack']>>[0],
   { steps, weightSteps, weight, weightScale, bias }: Buffers,
-  { O, C, E, W }: Letters,
+  letters: Letters,
   attributes: Attributes,
   S: number,
 ) {
-  const G = S * W;
-  const U = unitsOf(C, G);
+  const { O, C, E, W } = letters;
+  const { G, U } = arrangementOf(letters, attributes, S);
   const { field, offset } = fieldOf(attributes);
-  const { weightChannels } = attributes;
-  const steps7 = Array.from({ length: 7 }, (_, t) => weightChannels[t] ?? 0);
-  const occurring = weightClasses(weightChannels).reduce((mask, T) => mask | (1 << T), 0);
-  const segments = recorder.keep(layoutWords(C, G, true));
+  const { weightChannels, weightParts } = attributes;
+  const V = weightsOfRow(weightChannels);
+  const groups = weightChannels.length;
+  const counts = Array.from({ length: 7 }, (_, i) => countOf(weightChannels, i + 1));
+  const segments = recorder.keep(ternaryLayoutWords(V, G, W));
   const weights = recorder.keep(O * U * field);
   const rows = recorder.keep(O * (2 + W + G));
-  recorder.run(packOrder, {
-    operands: { steps, weightSteps, segments },
+  recorder.run(packTernaryOrder, {
+    operands: {
+      steps,
+      weightSteps,
+      segments,
+      tables: recorder.scratch(ternaryTableWords(weightParts * groups, groups)),
+    },
     params: [
       steps === undefined ? 1 : classMask(attributes),
+      steps === undefined ? 0 : 1,
+      V,
       C,
+      groupColumns(weightChannels, weightParts),
+      groups,
       G,
       W,
-      steps === undefined ? 0 : 1,
-      occurring,
-      ...steps7,
+      ...counts,
     ],
     groups: 1,
   });
-  const trits = [C, W, E, offset, occurring, ...steps7];
+  const trits = [V, W, E, offset, ...counts];
   recorder.run(packTernaryWeights, {
     operands: { weight, segments, packed: weights },
     params: [O * U * field, U, G, field, ...trits],
@@ -59,20 +85,21 @@ export const ternaryCalls = {
     pack: (recorder, constants, letters, attributes) =>
       pack(recorder, constants, letters, attributes, letters.S),
     run(recorder, operands, letters, attributes) {
-      const { C, S, W } = letters;
-      const arrangement = { C, G: S * W, W };
-      const staged = stage(recorder, operands, letters, arrangement, attributes);
+      const arrangement = arrangementOf(letters, attributes, letters.S);
+      const staged = stage(recorder, operands, letters, arrangement, attributes, false);
       const { field } = fieldOf(attributes);
       multiply(recorder, staged, letters, arrangement, field, planesOf(attributes));
     },
   },
   linear_ternary_f32: {
     pack: (recorder, constants, letters, attributes) => pack(recorder, constants, letters, attributes, 1),
-    run(recorder, operands, { N, O, C, W }, attributes) {
+    run(recorder, operands, letters, attributes) {
+      const { N, O, C } = letters;
+      const { G, W, U } = arrangementOf(letters, attributes, 1);
       const { field, offset } = fieldOf(attributes);
       recorder.run(linearTernary, {
         operands,
-        params: [O, C, unitsOf(C, W), W, W, field, offset],
+        params: [O, C, U, G, W, field, offset],
         groups: N * Math.ceil(O / 4),
         overwrites: ['y'],
       });

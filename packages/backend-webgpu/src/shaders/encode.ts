@@ -86,10 +86,16 @@ fn run(group: u32, lane: u32) {
 const spikes: Part = {
   needs: [gif, cells, layout],
   code: /* wgsl */ `
-// The codes of one token, whose code at a place is codeAtPlace, and the sums of each segment in cells 7, 8, ...
+// The codes of one token, whose code at a place is codeAtPlace, and the sums of each segment.
 fn writeSpikes(token: u32, lane: u32) {
+  for (var first = 0u; first < params.G; first += CELLS - 7u) {
+    writeSegments(token, lane, first, min(params.G, first + CELLS - 7u));
+  }
+}
+// Segments whose sums find room in cells 7, 8, ..., which are 0 again afterwards.
+fn writeSegments(token: u32, lane: u32, first: u32, last: u32) {
   let planes = select(1u, 2u, isWide());
-  for (var g = 0u; g < params.G; g++) {
+  for (var g = first; g < last; g++) {
     let begin = segmentBegin(g);
     let end = segmentBegin(g + 1u);
     let firstWord = segmentUnit(g) * 8u;
@@ -109,13 +115,14 @@ fn writeSpikes(token: u32, lane: u32) {
       spikes[(token * planes * params.U) * 8u + word] = low;
       if (planes == 2u) { spikes[((token * 2u + 1u) * params.U) * 8u + word] = high; }
     }
-    addToCell(7u + g, sum);
+    addToCell(7u + g - first, sum);
   }
   workgroupBarrier();
   let S = params.G / params.W;
-  for (var g = lane; g < params.G; g += LANES) {
-    header[token * (2u * S + params.G) + 2u * S + g] = atomicLoad(&cells[7u + g]);
+  for (var g = first + lane; g < last; g += LANES) {
+    header[token * (2u * S + params.G) + 2u * S + g] = atomicExchange(&cells[7u + g - first], 0u);
   }
+  workgroupBarrier();
 }
 `,
 };

@@ -69,54 +69,59 @@ export const linearCodesToken: Shader = {
 // y[n,o] = sum_w weightScale[o,w] sum_s scale[n,s] I[n,s,w,o] + bias[o] + addend[n,o], for a few tokens.
 // spikes [N, PLANES, U, 32] bytes, weights [O, U, 32] fields of FIELD bits, header [N, 2 S + G], rows [O, 2 + W + G].
 // One group a token and ROWS outputs; a lane takes every LANES-th unit of 32 channels.
-// I is exact; then float32 products and sums.
+// I is exact; then float32 products and sums. Segments for which there are cells are taken together.
 // Oracle: runLinear and addCodes of the reference backend.
 const ROWS = 4u;
 override CELLS: u32;
+fn cellOf(g: u32, row: u32) -> u32 { return (g * ROWS + row) * 2u; }
 fn run(group: u32, lane: u32) {
   let blocks = (params.O + ROWS - 1u) / ROWS;
   let token = group / blocks;
   let first = group % blocks * ROWS;
   let mask = FIELD_MASK[FIELD];
   let perWord = 8u / FIELD;
-  for (var g = 0u; g < params.G; g++) {
-    var low = array<u32, ROWS>();
-    var high = array<u32, ROWS>();
-    let end = segmentUnit(g + 1u);
-    for (var unit = segmentUnit(g) + lane; unit < end; unit += LANES) {
-      let at = (token * PLANES * params.U + unit) * 2u;
-      let codes = array<vec4u, 2>(spikes[at], spikes[at + 1u]);
-      var highCodes: array<vec4u, 2>;
-      if (PLANES == 2u) {
-        highCodes = array<vec4u, 2>(spikes[at + 2u * params.U], spikes[at + 2u * params.U + 1u]);
-      }
-      for (var row = 0u; row < ROWS; row++) {
-        let start = (min(first + row, params.O - 1u) * params.U + unit) * (FIELD / 2u);
-        for (var pair = 0u; pair < FIELD / 2u; pair++) {
-          let packed = weights[start + pair];
-          for (var i = 0u; i < 2u * perWord; i++) {
-            let bytes = (packed[i / perWord] >> (FIELD % 8u * (i % perWord))) & mask;
-            let word = pair * 2u * perWord + i;
-            low[row] += dotBytes(codes[word / 4u][word % 4u], bytes);
-            if (PLANES == 2u) { high[row] += dotBytes(highCodes[word / 4u][word % 4u], bytes); }
+  let o = first + lane;
+  let writes = lane < ROWS && o < params.O;
+  var total = 0.0;
+  for (var base = 0u; base < params.G; base += CELLS / (2u * ROWS)) {
+    let limit = min(params.G, base + CELLS / (2u * ROWS));
+    for (var g = base; g < limit; g++) {
+      var low = array<u32, ROWS>();
+      var high = array<u32, ROWS>();
+      let end = segmentUnit(g + 1u);
+      for (var unit = segmentUnit(g) + lane; unit < end; unit += LANES) {
+        let at = (token * PLANES * params.U + unit) * 2u;
+        let codes = array<vec4u, 2>(spikes[at], spikes[at + 1u]);
+        var highCodes: array<vec4u, 2>;
+        if (PLANES == 2u) {
+          highCodes = array<vec4u, 2>(spikes[at + 2u * params.U], spikes[at + 2u * params.U + 1u]);
+        }
+        for (var row = 0u; row < ROWS; row++) {
+          let start = (min(first + row, params.O - 1u) * params.U + unit) * (FIELD / 2u);
+          for (var pair = 0u; pair < FIELD / 2u; pair++) {
+            let packed = weights[start + pair];
+            for (var i = 0u; i < 2u * perWord; i++) {
+              let bytes = (packed[i / perWord] >> (FIELD % 8u * (i % perWord))) & mask;
+              let word = pair * 2u * perWord + i;
+              low[row] += dotBytes(codes[word / 4u][word % 4u], bytes);
+              if (PLANES == 2u) { high[row] += dotBytes(highCodes[word / 4u][word % 4u], bytes); }
+            }
           }
         }
       }
+      for (var row = 0u; row < ROWS; row++) {
+        addToCell(cellOf(g - base, row), low[row]);
+        if (PLANES == 2u) { addToCell(cellOf(g - base, row) + 1u, high[row]); }
+      }
     }
-    for (var row = 0u; row < ROWS; row++) {
-      addToCell((g * ROWS + row) * 2u, low[row]);
-      if (PLANES == 2u) { addToCell((g * ROWS + row) * 2u + 1u, high[row]); }
+    workgroupBarrier();
+    for (var g = base; writes && g < limit; g++) {
+      let cell = cellOf(g - base, lane);
+      total += termOf(token, o, g, atomicExchange(&cells[cell], 0u), atomicExchange(&cells[cell + 1u], 0u));
     }
+    workgroupBarrier();
   }
-  workgroupBarrier();
-  let o = first + lane;
-  if (lane >= ROWS || o >= params.O) { return; }
-  var total = 0.0;
-  for (var g = 0u; g < params.G; g++) {
-    let cell = (g * ROWS + lane) * 2u;
-    total += termOf(token, o, g, atomicLoad(&cells[cell]), atomicLoad(&cells[cell + 1u]));
-  }
-  finish(token, o, total);
+  if (writes) { finish(token, o, total); }
 }
 `,
 };

@@ -16,19 +16,15 @@ fn storedCode(o: u32, c: u32) -> u32 {
 `,
 };
 
-/** Weights of spikes: the sum of their trits, T to the good. Param E: bytes of a row; the layout has trits. */
+/** Weights of spikes: the sum of their trits, T to the good. Param E: bytes of a row; the layout has trits and steps. */
 const trits: Part = {
   needs: [layout],
   code: /* wgsl */ `
-fn weightStepsOfSegment(g: u32) -> u32 {
-  var left = params.weightClasses;
-  for (var w = 0u; w < g % params.W; w++) { left &= left - 1u; }
-  return countTrailingZeros(left);
-}
+fn weightStepsOfSegment(g: u32) -> u32 { return placed(2u * params.V + g % params.W); }
 fn tritSum(o: u32, place: u32, g: u32) -> u32 {
   let T = weightStepsOfSegment(g);
   let channels = array<u32, 7>(params.t1, params.t2, params.t3, params.t4, params.t5, params.t6, params.t7);
-  var trit = placed(params.C + place);
+  var trit = placed(params.V + place);
   var sum = params.offset - T;
   for (var t = 0u; t < T; t++) {
     let byte = o * params.E + trit / 4u;
@@ -86,7 +82,7 @@ const rowsBindings = { weightScale: 'read array<u32>', bias: 'read array<u32>', 
 
 const ofCodes = 'fn weightAt(o: u32, place: u32, g: u32) -> u32 { return storedCode(o, placed(place)); }';
 const ofTrits = 'fn weightAt(o: u32, place: u32, g: u32) -> u32 { return tritSum(o, place, g); }';
-const tritParams = ['C', 'W', 'E', 'offset', 'weightClasses', 't1', 't2', 't3', 't4', 't5', 't6', 't7'];
+const tritParams = ['V', 'W', 'E', 'offset', 't1', 't2', 't3', 't4', 't5', 't6', 't7'];
 
 export const packWeights: Shader = {
   name: 'pack_weights',

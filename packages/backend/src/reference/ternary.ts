@@ -3,40 +3,42 @@ import { classCounts, gatherOrder, unpackCodes } from '../codes.ts';
 import type { Implementation } from '../driver.ts';
 import type { ElementArray } from '../elements.ts';
 import type { Letters } from '../kernel.ts';
-import { checkWeightSteps, tritChannels, weightClasses } from '../ternary.ts';
+import { checkWeightSteps, classOfWeights, tritChannels, type WeightChannels } from '../ternary.ts';
 import type { Codes, F32, I32 } from './kernel.ts';
 
-/** The spikes of weights that are not 0, sorted by output, group of channels and sign. */
+/** The spikes of weights that are not 0, sorted by output, list and sign. */
 interface Spikes {
   /** The input of each spike. */
   readonly inputs: Int32Array;
-  /** Where the spikes +1 of (output, group) begin, then its spikes -1, then those of the next: [2 O groups + 1]. */
+  /** Where the spikes +1 of (output, list) begin, then its spikes -1, then those of the next: [2 O lists + 1]. */
   readonly offsets: Int32Array;
   readonly weightScale: F32;
   readonly bias: F32 | undefined;
 }
 
 type Constants = Readonly<Record<string, ElementArray>>;
-type WeightChannels = { readonly weightChannels: readonly number[] };
+interface TernaryAttributes {
+  readonly weightChannels: WeightChannels;
+  readonly weightParts: number;
+}
 
-/** @param place - for each channel, its place in a row of inputs and its group */
+/** @param place - for each channel of all parts, its place in a row of inputs and its list */
 function packSpikes(
   { weight, weightSteps, weightScale, bias }: Constants,
   outputs: number,
-  groups: number,
-  place: (channel: number) => { readonly input: number; readonly group: number },
+  lists: number,
+  place: (channel: number) => { readonly input: number; readonly list: number },
 ): Spikes {
   const places = Array.from(tritChannels(weightSteps), place);
-  const ofGroup = Array.from({ length: groups }, (_, g) =>
-    places.flatMap(({ input, group }, trit) => (group === g ? [{ input, trit }] : [])),
-  );
+  const ofList = Array.from({ length: lists }, (): { input: number; trit: number }[] => []);
+  places.forEach(({ input, list }, trit) => ofList[list].push({ input, trit }));
   const trits = unpackCodes(weight as Uint8Array, outputs, places.length, 2);
   const inputs: number[] = [];
   const offsets = [0];
   for (let o = 0; o < outputs; o++) {
-    for (const group of ofGroup) {
+    for (const list of ofList) {
       for (const spike of [2, 0]) {
-        for (const { input, trit } of group) {
+        for (const { input, trit } of list) {
           if (trits[o * places.length + trit] === spike) inputs.push(input);
         }
         offsets.push(inputs.length);
@@ -63,7 +65,7 @@ export interface Arithmetic {
 
 const FLOAT64: Arithmetic = { add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b };
 
-/** The sum of x over the spikes +1 less that over the spikes -1 of list `index` = output times groups plus group. */
+/** The sum of x over the spikes +1 less that over the spikes -1 of list `index` = output times lists plus list. */
 function addSpikes(
   x: ArrayLike<number>,
   from: number,
@@ -82,22 +84,21 @@ function addSpikes(
 const spikeCount = ({ offsets }: Spikes, index: number): number =>
   2 * offsets[2 * index + 1] - offsets[2 * index] - offsets[2 * index + 2];
 
-/** For each channel the index of its weight class. */
-function classOfWeights(
+/** For each channel of all parts the index of its weight class. */
+function checkedClasses(
   weightSteps: ArrayLike<number>,
-  { weightChannels }: WeightChannels,
+  { weightChannels, weightParts }: TernaryAttributes,
   where: string,
-): number[] {
-  checkWeightSteps(weightSteps, weightChannels, where);
-  const classes = weightClasses(weightChannels);
-  return Array.from(weightSteps, (steps) => classes.indexOf(steps));
+): Int32Array {
+  checkWeightSteps(weightSteps, weightChannels, weightParts, where);
+  return classOfWeights(weightSteps, weightChannels, weightParts);
 }
 
-/** linear_ternary_f32: a group is a weight class. */
+/** linear_ternary_f32: a list is a weight class. */
 export const linearTernary: Implementation<ElementArray, Spikes> = {
-  prepare(constants, { O, W }, attributes) {
-    const classes = classOfWeights(constants.weightSteps, attributes as WeightChannels, 'linear_ternary_f32');
-    return packSpikes(constants, O, W, (channel) => ({ input: channel, group: classes[channel] }));
+  prepare(constants, { O, C, W }, attributes) {
+    const classes = checkedClasses(constants.weightSteps, attributes as never, 'linear_ternary_f32');
+    return packSpikes(constants, O, W, (channel) => ({ input: channel % C, list: classes[channel] }));
   },
   packedBytes: bytesOf,
   run: ({ operands, letters, packed }) => addFloats(operands as never, letters, packed),
@@ -123,19 +124,19 @@ export function addFloats(
   }
 }
 
-/** linear_ternary_codes_f32: a group is a class of activations and a weight class. */
+/** linear_ternary_codes_f32: a list is a class of activations and a weight class. */
 export const linearTernaryCodes: Implementation<ElementArray, Spikes> = {
-  prepare(constants, { O, S, W }, attributes) {
+  prepare(constants, { O, C, S, W }, attributes) {
     const { classes } = attributes as { readonly classes: readonly number[] };
     const steps = constants.steps as Uint8Array;
     const where = 'linear_ternary_codes_f32';
     classCounts(steps, classes, where);
-    const ofWeights = classOfWeights(constants.weightSteps, attributes as WeightChannels, where);
+    const ofWeights = checkedClasses(constants.weightSteps, attributes as never, where);
     const gathered = new Int32Array(steps.length);
     gatherOrder(steps).forEach((channel, at) => (gathered[channel] = at));
     return packSpikes(constants, O, S * W, (channel) => ({
-      input: gathered[channel],
-      group: classes.indexOf(steps[channel]) * W + ofWeights[channel],
+      input: gathered[channel % C],
+      list: classes.indexOf(steps[channel % C]) * W + ofWeights[channel],
     }));
   },
   packedBytes: bytesOf,

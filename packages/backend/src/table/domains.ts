@@ -1,5 +1,5 @@
 import type { Domain } from '../kernel.ts';
-import { MAX_WEIGHT_STEPS } from '../ternary.ts';
+import { MAX_WEIGHT_STEPS, type WeightChannels } from '../ternary.ts';
 import type { GifRange } from '../codes.ts';
 
 const isWhole = (value: unknown, least: number, most: number): boolean =>
@@ -20,15 +20,22 @@ export const positive: Domain<number> = {
   accepts: (value): value is number => Number.isFinite(value) && (value as number) > 0,
 };
 
-/** How many channels have ternary weights of 1, 2, ... steps; the last number is not 0. */
-export const weightChannels: Domain<readonly number[]> = {
-  expected: `numbers of channels with 1 to at most ${MAX_WEIGHT_STEPS} weight steps, such as [90, 0, 10], the last above 0`,
-  accepts: (value): value is readonly number[] =>
-    Array.isArray(value) &&
-    value.length <= MAX_WEIGHT_STEPS &&
-    value.every((channels) => isWhole(channels, 0, 2 ** 31 - 1)) &&
-    value.at(-1) > 0,
+/** How many channels of each group of columns have ternary weights of 1, 2, ... steps; see `WeightChannels`. */
+export const weightChannels: Domain<WeightChannels> = {
+  expected: `for each group of columns the numbers of channels with 1 to at most ${MAX_WEIGHT_STEPS} weight steps, such as [[90, 0, 10]], the last above 0, no group but the last of another size than the first and that one no larger`,
+  accepts(value): value is WeightChannels {
+    if (!Array.isArray(value) || !value.every(isWeightCounts)) return false;
+    const sizes = value.map((counts) => counts.reduce((sum, channels) => sum + channels, 0));
+    const last = sizes.pop();
+    return last !== undefined && sizes.every((size) => size === sizes[0] && size >= last);
+  },
 };
+
+const isWeightCounts = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) &&
+  value.length <= MAX_WEIGHT_STEPS &&
+  value.every((channels) => isWhole(channels, 0, 2 ** 31 - 1)) &&
+  value.at(-1) > 0;
 
 /** The classes of spike steps of a tensor's channels, rising powers of two that begin with one step. */
 export const stepClasses: Domain<readonly number[]> = {

@@ -1,23 +1,44 @@
+import { SpikeError } from '../errors.ts';
 import { constant, input, kernel, optional, output, type Letters } from '../kernel.ts';
-import { checkTrits, checkWeightSteps, tritBytes, weightClasses } from '../ternary.ts';
+import {
+  checkTrits,
+  checkWeightSteps,
+  tritBytes,
+  weightClasses,
+  weightsOfRow,
+  type WeightChannels,
+} from '../ternary.ts';
 import { F32_SUM, INTEGER_SUM } from '../tolerance.ts';
-import { weightChannels } from './domains.ts';
+import { count, weightChannels } from './domains.ts';
 import { classLetters, codes, gif, stepsOf, type Classes } from './spiking.ts';
 
-type WeightChannels = { readonly weightChannels: readonly number[] };
+type TernaryAttributes = { readonly weightChannels: WeightChannels; readonly weightParts: number };
 
-/** W: weight classes, the values of 1, 2, ... steps that occur; E: bytes of a row of trits. */
-const weightLetters = ({ weightChannels: channels }: WeightChannels): Letters => ({
-  C: channels.reduce((sum, count) => sum + count, 0),
-  E: tritBytes(channels),
-  W: weightClasses(channels).length,
-});
+/** P: parts of a weight; W: weight classes, the pairs of steps and a group that occur; E: bytes of a row of trits. */
+function weightLetters({ weightChannels: channels, weightParts }: TernaryAttributes): Letters {
+  if (channels.some((counts) => weightsOfRow([counts]) % weightParts !== 0)) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'weightChannels',
+      expected: `groups with all their channels in each of ${weightParts} parts`,
+      received: JSON.stringify(channels),
+    });
+  }
+  return {
+    P: weightParts,
+    C: weightsOfRow(channels) / weightParts,
+    E: tritBytes(channels),
+    W: weightClasses(channels).length,
+  };
+}
 
 const ternaryWeight = {
   weightSteps: {
-    ...constant('uint8', ['C']),
-    checkValues: (steps: ArrayLike<number>, { weightChannels: channels }: WeightChannels, where: string) =>
-      checkWeightSteps(steps, channels, where),
+    ...constant('uint8', ['P', 'C']),
+    checkValues: (
+      steps: ArrayLike<number>,
+      { weightChannels: channels, weightParts }: TernaryAttributes,
+      where: string,
+    ) => checkWeightSteps(steps, channels, weightParts, where),
   },
   weight: {
     ...constant('uint8', ['O', 'E']),
@@ -27,14 +48,19 @@ const ternaryWeight = {
   bias: optional(constant('float32', ['O'])),
 };
 
+/** How the weights of a row are laid out. */
+const weightLayout = { weightChannels, weightParts: count };
+
 /**
- * Linear layers whose weights are spikes of ternary GIF neurons, packed as in `packTrits`: k[o,c], a whole number of
- * -T..T, is the sum of T trits. `weightChannels` says how many channels have T = 1, 2, ... steps; each T that occurs is a
- * weight class w with a scale per output.
+ * Linear layers whose weights are spikes of ternary GIF neurons, packed as in `packTrits`: k[p,o,c], a whole number of
+ * -T..T with T = weightSteps[p,c], is the sum of T trits. A weight is the sum of `weightParts` parts p, one but for weights
+ * whose T is not that of their channel: a part then is 0 where another part has the weight. `weightChannels` says how many
+ * channels of each group of columns have T = 1, 2, ... steps, in all parts together; each pair of T and group that occurs is
+ * a weight class w with a scale per output. The group of a channel is channel / (channels of the first group), rounded down.
  */
 export const ternaryKernels = {
   linear_ternary_codes_f32: kernel({
-    formula: `I[n,s,w,o] = sum over channels c of class s with weights of class w of (code[n,c] - zero[n,s]) k[o,c], an exact integer;
+    formula: `I[n,s,w,o] = sum over parts p and channels c of class s with weights of class w of (code[n,c] - zero[n,s]) k[p,o,c], an exact integer;
 y[n,o] = sum_w weightScale[o,w] sum_s scale[n,s] I[n,s,w,o] + bias[o]`,
     source: 'ternary spiking weights against spiking activations, arXiv 2407.04752',
     operands: {
@@ -45,20 +71,20 @@ y[n,o] = sum_w weightScale[o,w] sum_s scale[n,s] I[n,s,w,o] + bias[o]`,
       ...ternaryWeight,
       y: output('float32', ['N', 'O']),
     },
-    attributes: { ...gif, weightChannels },
+    attributes: { ...gif, ...weightLayout },
     scalars: [],
     tolerance: INTEGER_SUM,
-    letters: (attributes: Classes & WeightChannels) => ({
+    letters: (attributes: Classes & TernaryAttributes) => ({
       ...classLetters(attributes),
       ...weightLetters(attributes),
     }),
   }),
   linear_ternary_f32: kernel({
-    formula: `y[n,o] = sum_w weightScale[o,w] sum over channels c with weights of class w of x[n,c] k[o,c] + bias[o];
-x[n,c] k[o,c] is x added for each spike +1 and subtracted for each spike -1`,
+    formula: `y[n,o] = sum_w weightScale[o,w] sum over parts p and channels c with weights of class w of x[n,c] k[p,o,c] + bias[o];
+x[n,c] k[p,o,c] is x added for each spike +1 and subtracted for each spike -1`,
     source: 'additive linear layer: ternary spiking weights against float activations, arXiv 2407.04752',
     operands: { x: input('float32', ['N', 'C']), ...ternaryWeight, y: output('float32', ['N', 'O']) },
-    attributes: { weightChannels },
+    attributes: weightLayout,
     scalars: [],
     tolerance: F32_SUM,
     letters: weightLetters,

@@ -2,22 +2,18 @@
  * Weight-only methods that have no packed format here: their weights come back as floats, with an honest count of the bits
  * that a format of theirs would store. Scales and offsets count 16 bits each, as they are published.
  */
-import { SpikeError, type Backend } from '@spikellm/backend';
-import { weightScores } from '@spikellm/saliency';
+import { checkWeightGroup, type Backend } from '@spikellm/backend';
 import type { FactoredHessian } from '../gptq/factor.ts';
 import { createUniformQuantiser } from '../gptq/grid.ts';
 import { sweepColumns, toColumns, type ColumnQuantiser, type Sweep } from '../gptq/sweep.ts';
 import { createBillmQuantiser } from './billm.ts';
-import { createElementQuantiser } from './elements.ts';
 import { createPbLlmQuantiser, pbLlmBits, pbLlmSteps, type PbLlmSettings } from './pb-llm.ts';
 
 export type BaselineMethod =
   | ({ readonly name: 'pb-llm' } & PbLlmSettings)
   | { readonly name: 'billm' }
   /** Whole-number weights with a grid for each output and group of columns; the last group takes what is left. */
-  | { readonly name: 'gptq'; readonly bits: number; readonly group: number }
-  /** Ternary weights whose single weights are salient, not whole channels. */
-  | { readonly name: 'ternary-elements'; readonly salientSteps: number; readonly salient: number };
+  | { readonly name: 'gptq'; readonly bits: number; readonly group: number };
 
 /** A linear as a method leaves it. */
 export interface FakeQuantised extends Sweep {
@@ -55,28 +51,12 @@ export async function fakeQuantise(
       const bits = O * (2 * salient + 2 * (C - salient)) + C + O * blocks * 8 * SCALE_BITS;
       return { ...swept, bits, steps: 1 + salient / C };
     }
-    case 'gptq': {
+    default: {
       const { bits, group } = method;
-      checkGroup(group);
+      checkWeightGroup(group, 'group');
       const columns = toColumns(weights, hessian.order);
       const swept = await sweep(createUniformQuantiser(columns, O, { bits, symmetric: false }, group));
       return { ...swept, bits: O * C * bits + O * Math.ceil(C / group) * (SCALE_BITS + bits), steps: bits };
     }
-    default: {
-      const { salient, salientSteps: T } = method;
-      const scores = weightScores(weights, hessian.pivots);
-      const swept = await sweep(createElementQuantiser(weights, scores, hessian, salient, T));
-      const steps = 1 - salient + salient * T;
-      return { ...swept, bits: O * C * (2 * steps + 1) + O * 2 * SCALE_BITS, steps };
-    }
   }
-}
-
-function checkGroup(group: number): void {
-  if (Number.isSafeInteger(group) && group > 0) return;
-  throw new SpikeError('INVALID_ARGUMENT', {
-    where: 'group',
-    expected: 'a whole number of columns above 0',
-    received: String(group),
-  });
 }

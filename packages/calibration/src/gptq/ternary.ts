@@ -1,12 +1,20 @@
-/** Weights of ternary GIF neurons by GPTQ: {-1, 0, +1} a step, more steps for salient input channels. */
-import { clamp, packTrits, rint } from '@spikellm/backend';
-import { hostTensor, type TernaryWeight } from '@spikellm/graph';
+/** Weights of ternary GIF neurons by GPTQ: {-1, 0, +1} a step, more steps for salient input channels or weights. */
+import { clamp, classOfWeights, countWeightSteps, packTrits, rint, weightClasses } from '@spikellm/backend';
+import { hostTensor, packElements, type TernaryWeight } from '@spikellm/graph';
 import type { FactoredHessian } from './factor.ts';
 import type { WeightMethod } from './layer.ts';
 import type { GptqSettings } from './settings.ts';
 import { sweepColumns, toRows, type ColumnQuantiser } from './sweep.ts';
 import { ternaryScale } from './ternary-scale.ts';
-import { chooseWeightSteps } from './weight-steps.ts';
+import { chooseElements, chooseWeightSteps } from './weight-steps.ts';
+
+/** Weights of as many steps, in one group of columns, that share a scale of each output. */
+export interface TernaryClasses {
+  /** T of each class, [W]. */
+  readonly steps: readonly number[];
+  /** The class of a weight. */
+  readonly of: (output: number, channel: number) => number;
+}
 
 export interface TernaryQuantiser extends ColumnQuantiser {
   /** Sums of trits [C, O] in the order of the sweep. */
@@ -14,27 +22,26 @@ export interface TernaryQuantiser extends ColumnQuantiser {
 }
 
 /**
- * Rounds columns of T steps to k D. Scales are those of an output and a class of steps, found in the given weights before the
- * sweep; a class without channels has none.
+ * Rounds weights of T steps to k D. Scales are those of an output and a class, found in the given weights before the sweep;
+ * groups of columns are in the order of the channels, whatever the order of the sweep.
  *
- * @param scale - D [O, W], a column for each T that occurs, rising
+ * @param scale - D [O, W]
  */
 export function createTernaryQuantiser(
   O: number,
   { order }: FactoredHessian,
-  steps: Uint8Array,
+  { steps, of }: TernaryClasses,
   scale: Float32Array,
 ): TernaryQuantiser {
-  const classes = stepsThatOccur(steps);
   const counts = new Int8Array(order.length * O);
   return {
     block: 1,
     counts,
     column(n, values, quantised) {
-      const T = steps[order[n]];
-      const own = classes.indexOf(T);
       for (let o = 0; o < O; o++) {
-        const D = scale[o * classes.length + own];
+        const own = of(o, order[n]);
+        const T = steps[own];
+        const D = scale[o * steps.length + own];
         const k = clamp(rint(values[o] / D), -T, T);
         counts[n * O + o] = k;
         quantised[o] = k * D;
@@ -43,20 +50,48 @@ export function createTernaryQuantiser(
   };
 }
 
-/** Rising. */
-export const stepsThatOccur = (steps: Uint8Array): number[] => [...new Set(steps)].toSorted((a, b) => a - b);
+/** Classes of weights whose channels have steps, rising steps first, then groups. @param steps - [C] */
+export function channelClasses(steps: Uint8Array, group: number | undefined): TernaryClasses {
+  const channels = countWeightSteps(steps, 'weightGroup', { group });
+  const classes = classOfWeights(steps, channels, 1);
+  return { steps: weightClasses(channels).map((own) => own.steps), of: (_, channel) => classes[channel] };
+}
 
-/** The scales of each output and class, [O, W]. @param weights - [O, C]; dead channels have no say */
-export function classScales(weights: Float32Array, steps: Uint8Array, dead: Uint8Array): Float32Array {
-  const C = steps.length;
+/** Classes of weights that have steps of their own: the groups of those with few, then of those with more. */
+function elementClasses(
+  salient: Uint8Array,
+  C: number,
+  { weightGroup = C, weightSteps, salientSteps }: GptqSettings,
+): TernaryClasses {
+  const groups = Math.ceil(C / weightGroup);
+  return {
+    steps: [weightSteps, salientSteps].flatMap((T) => Array<number>(groups).fill(T)),
+    of: (output, channel) => salient[output * C + channel] * groups + Math.floor(channel / weightGroup),
+  };
+}
+
+/**
+ * The scales of each output and class, [O, W]; 1 for a class without weights.
+ *
+ * @param weights - [O, C]; dead channels have no say
+ */
+export function classScales(
+  weights: Float32Array,
+  { steps, of }: TernaryClasses,
+  dead: Uint8Array,
+): Float32Array {
+  const C = dead.length;
   const O = weights.length / C;
-  const classes = stepsThatOccur(steps);
-  const members = classes.map((T) => Int32Array.from(steps.keys()).filter((c) => steps[c] === T && !dead[c]));
-  const scale = new Float32Array(O * classes.length);
+  const scale = new Float32Array(O * steps.length);
+  const sorted = new Float32Array(C);
   for (let o = 0; o < O; o++) {
-    for (const [i, T] of classes.entries()) {
-      const own = Float32Array.from(members[i], (c) => weights[o * C + c]);
-      scale[o * classes.length + i] = ternaryScale(own, T);
+    const counts = new Int32Array(steps.length);
+    for (let c = 0; c < C; c++) if (!dead[c]) counts[of(o, c)] += 1;
+    const next = new Int32Array(steps.length);
+    for (let w = 1; w < steps.length; w++) next[w] = next[w - 1] + counts[w - 1];
+    for (let c = 0; c < C; c++) if (!dead[c]) sorted[next[of(o, c)]++] = weights[o * C + c];
+    for (const [w, T] of steps.entries()) {
+      scale[o * steps.length + w] = ternaryScale(sorted.subarray(next[w] - counts[w], next[w]), T);
     }
   }
   return scale;
@@ -65,16 +100,37 @@ export function classScales(weights: Float32Array, steps: Uint8Array, dead: Uint
 export const ternaryMethod =
   (settings: GptqSettings): WeightMethod =>
   async (backend, weight, hessian) => {
+    const { weightGroup: group, weightUnit, weightSteps, salientSteps } = settings;
+    const C = hessian.order.length;
+    const O = weight.length / C;
+    /** Rounds all weights: k [O, C], scales and the error of the sweep. */
+    const swept = async (classes: TernaryClasses) => {
+      const scale = classScales(weight, classes, hessian.dead);
+      const quantiser = createTernaryQuantiser(O, hessian, classes, scale);
+      const { error } = await sweepColumns(backend, weight, hessian, quantiser);
+      const rest = { scale: hostTensor('float32', scale, [O, scale.length / O]), group };
+      return { k: toRows(quantiser.counts, hessian.order), rest, error };
+    };
+    if (weightUnit === 'element') {
+      const map = chooseElements(weight, hessian, settings);
+      const { k, rest, error } = await swept(elementClasses(map, C, settings));
+      const { salient, trits } = packElements(k, map, O, [weightSteps, salientSteps]);
+      const packed: TernaryWeight = {
+        few: weightSteps,
+        more: salientSteps,
+        salient: hostTensor('uint8', salient, [O, salient.length / O]),
+        trits: hostTensor('uint8', trits),
+        ...rest,
+      };
+      return { weight: packed, error };
+    }
     const steps = chooseWeightSteps(weight, hessian, settings);
-    const scale = classScales(weight, steps, hessian.dead);
-    const O = weight.length / steps.length;
-    const quantiser = createTernaryQuantiser(O, hessian, steps, scale);
-    const { error } = await sweepColumns(backend, weight, hessian, quantiser);
-    const trits = packTrits(toRows(quantiser.counts, hessian.order), O, steps);
+    const { k, rest, error } = await swept(channelClasses(steps, group));
+    const trits = packTrits(k, O, steps);
     const packed: TernaryWeight = {
       steps: hostTensor('uint8', steps),
       trits: hostTensor('uint8', trits, [O, trits.length / O]),
-      scale: hostTensor('float32', scale, [O, scale.length / O]),
+      ...rest,
     };
     return { weight: packed, error };
   };

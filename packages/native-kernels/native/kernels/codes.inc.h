@@ -35,12 +35,12 @@ struct CodesCall {
               double* totals) const {
     const Segment& segment = packed.segments[g];
     const size_t s = n * packed.layout.S + static_cast<size_t>(segment.codeClass);
-    const size_t height = packed.layout.panels * ROWS, r0 = static_cast<size_t>(segment.weightClass) * height + row;
+    const size_t height = packed.layout.panels * ROWS;
     const double offset = high == nullptr ? CODE_OFFSET : CODE_OFFSET * 257;
     const double unit = scale[s], z = zero[s] - offset;
     const double codeSum = planes.sums[n * packed.count + g] - offset * segment.channels;
-    const float* rowScale = packed.rowScale + r0;
-    const double* rowZero = packed.rowZero + r0;
+    const float* rowScale = packed.rowScale + static_cast<size_t>(segment.weightClass) * height + row;
+    const double* rowZero = packed.rowZero + static_cast<size_t>(segment.zero) * height + row;
     const double* weightSums = packed.weightSums + g * height + row;
     if (high == nullptr) {
       for (size_t r = 0; r < rows; r++) {

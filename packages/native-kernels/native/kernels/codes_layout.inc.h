@@ -10,9 +10,15 @@
 constexpr size_t ROWS = 16;
 constexpr size_t PIECE = 4096;
 
+/// Weights that share a scale of each row.
+struct WeightClass {
+  int32_t bits;  // of a stored weight: 2, 4 or 8
+  int32_t zero;  // which of a row's zero points is theirs
+};
+
 struct Segment {
   int32_t codeClass, weightClass;
-  int32_t bits;      // of a stored weight: 2, 4 or 8
+  int32_t bits, zero;  // of its weight class
   int32_t channels;  // without padding
   int32_t from;      // first channel, in sorted order
   int32_t at;        // first channel, padded
@@ -28,17 +34,26 @@ inline int shiftOf(int bits) { return UNSIGNED_WEIGHTS ? 0 : bits == 7 ? 64 : bi
 
 struct CodesLayout {
   size_t O, C, S, W, panels, maxSegments;
+  bool gathered;  // whether sorted channels are elsewhere among the codes
   size_t segments, positions, rowScale, rowZero, bias, weightSums, weights, bytes;  // offsets; `bytes` is the end
 
-  /// W classes of weights; `largestPanel`: bytes that no panel exceeds.
-  CodesLayout(size_t O_, size_t C_, size_t S_, size_t W_, size_t largestPanel)
-      : O(O_), C(C_), S(S_), W(W_), panels(divideUp(O, ROWS)), maxSegments(S * W + C / PIECE) {
+  /// Rows of C weights in one class with one zero point. `largestPanel`: bytes that no panel exceeds.
+  CodesLayout(size_t O_, size_t C_, size_t S_, size_t largestPanel) : CodesLayout(O_, C_, S_, 1, 1, C_, largestPanel) {}
+  /// W classes of weights with Z zero points, `channels` weights a row.
+  CodesLayout(size_t O_, size_t C_, size_t S_, size_t W_, size_t Z, size_t channels, size_t largestPanel)
+      : O(O_),
+        C(C_),
+        S(S_),
+        W(W_),
+        panels(divideUp(O, ROWS)),
+        maxSegments(S * W + channels / PIECE),
+        gathered(W > 1 || channels > C) {
     const size_t rows = panels * ROWS;
     segments = 64;  // after the header
     positions = roundUp(segments + maxSegments * sizeof(Segment), 64);
-    rowScale = roundUp(positions + (W > 1 ? C * sizeof(int32_t) : 0), 64);
+    rowScale = roundUp(positions + (gathered ? channels * sizeof(int32_t) : 0), 64);
     rowZero = rowScale + W * rows * sizeof(float);
-    bias = rowZero + W * rows * sizeof(double);
+    bias = rowZero + Z * rows * sizeof(double);
     weightSums = bias + rows * sizeof(float);
     weights = weightSums + maxSegments * rows * sizeof(double);
     bytes = weights + panels * largestPanel;
@@ -49,7 +64,7 @@ struct CodesLayout {
 CodesLayout linearCodesLayout(const double* numbers) {
   const auto O = static_cast<size_t>(numbers[0]), C = static_cast<size_t>(numbers[1]);
   const auto S = static_cast<size_t>(numbers[3]);
-  return CodesLayout(O, C, S, 1, panelBytes(C + 16 * S, storedBits(static_cast<int>(numbers[2]))));
+  return CodesLayout(O, C, S, panelBytes(C + 16 * S, storedBits(static_cast<int>(numbers[2]))));
 }
 
 struct CodesHeader {
@@ -63,8 +78,8 @@ struct PackedCodes {
   size_t count, padded, stride;
   const Segment* segments;
   const int32_t* positions;  // of the sorted channels among the codes; null where they are the same
-  const float* rowScale;     // [W, rows], as rowZero
-  const double* rowZero;
+  const float* rowScale;     // [W, rows]
+  const double* rowZero;     // [Z, rows]
   const float* bias;         // zeros where there is none
   const double* weightSums;  // sum of (w - zero) over a segment, [segment][row]
   const uint8_t* weights;
@@ -72,7 +87,7 @@ struct PackedCodes {
   PackedCodes(const CodesLayout& l, const uint8_t* base)
       : layout(l),
         segments(reinterpret_cast<const Segment*>(base + l.segments)),
-        positions(l.W > 1 ? reinterpret_cast<const int32_t*>(base + l.positions) : nullptr),
+        positions(l.gathered ? reinterpret_cast<const int32_t*>(base + l.positions) : nullptr),
         rowScale(reinterpret_cast<const float*>(base + l.rowScale)),
         rowZero(reinterpret_cast<const double*>(base + l.rowZero)),
         bias(reinterpret_cast<const float*>(base + l.bias)),
@@ -113,17 +128,18 @@ void unpackRow(const uint8_t* row, size_t count, int bits, uint8_t* codes) {
   }
 }
 
-/// Cuts channels into segments: `counts` [S, W] of them in each pair of classes, weights of a class in `bits` [W].
-CodesHeader cutSegments(const int32_t* counts, size_t S, size_t W, const int* bits, Segment* segments) {
+/// Cuts channels into segments: `counts` [S, W] of them in each pair of classes.
+CodesHeader cutSegments(const int32_t* counts, size_t S, size_t W, const WeightClass* classes, Segment* segments) {
   CodesHeader header{0, 0, 0};
   size_t from = 0;
   for (size_t i = 0; i < S * W; i++) {
-    const int width = bits[i % W];
+    const auto [width, zero] = classes[i % W];
     for (size_t left = static_cast<size_t>(counts[i]); left > 0;) {
       const size_t channels = smallerSize(left, PIECE), padded = roundUp(channels, width == 2 ? 16 : 8);
       segments[header.count++] = {static_cast<int32_t>(i / W),
                                   static_cast<int32_t>(i % W),
                                   width,
+                                  zero,
                                   static_cast<int32_t>(channels),
                                   static_cast<int32_t>(from),
                                   static_cast<int32_t>(header.padded),
@@ -174,7 +190,8 @@ uint32_t packSegment(const Segment& segment, const uint8_t* codes, const int32_t
 size_t linearCodesBytes(const double* numbers) { return linearCodesLayout(numbers).bytes; }
 void packLinearCodes(const Call& call) {
   const CodesLayout layout = linearCodesLayout(call.numbers);
-  const int bits = static_cast<int>(call.numbers[2]), stored = storedBits(bits), shift = shiftOf(bits);
+  const int bits = static_cast<int>(call.numbers[2]), shift = shiftOf(bits);
+  const WeightClass only{storedBits(bits), 0};
   const auto* weight = operand<uint8_t>(call, 1);
   const auto* scale = operand<float>(call, 2);
   const auto* zero = operand<int32_t>(call, 3);
@@ -189,7 +206,7 @@ void packLinearCodes(const Call& call) {
   packOrder(Call{orderOperands, orderNumbers, call.device, call.kernel});
 
   auto* segments = reinterpret_cast<Segment*>(base + layout.segments);
-  const CodesHeader header = cutSegments(order + C, layout.S, 1, &stored, segments);
+  const CodesHeader header = cutSegments(order + C, layout.S, 1, &only, segments);
   *reinterpret_cast<CodesHeader*>(base) = header;
   auto* sums = reinterpret_cast<double*>(base + layout.weightSums);
   const size_t rowBytes = divideUp(C * static_cast<size_t>(bits), 8), room = roundUp(C, 64) + PIECE;

@@ -2,28 +2,40 @@
 // panel: with F = 4 channels to a byte for T = 1, or 2 for more steps, each 16 bytes hold k + T of F channels, a byte a
 // row, padded with channels whose input is 0. A product with -1, 0 or 1 is exact, so a multiply-add is an addition.
 
+/// Channels of one class, which share a scale of each row.
+struct FloatSegment {
+  int32_t steps;
+  int32_t channels;  // with padding
+  int32_t from;      // first channel, padded
+  int32_t offset;    // first byte in a panel
+  size_t fields() const { return 8 / static_cast<size_t>(tritSumBits(steps)); }
+};
+struct FloatHeader {
+  uint64_t padded;      // channels
+  uint64_t panelBytes;  // from panel to panel
+};
+
 struct TernaryFloatLayout {
   TernaryChannels channels;
-  size_t O, panels, padded, panelBytes;
-  size_t from[7], offset[7];              // of a class: its first padded channel, its first byte in a panel
-  size_t bias, order, weights, bytes;     // offsets; scales [W, rows] come first
+  size_t O, panels;
+  size_t segments, scale, bias, order, weights, bytes;  // offsets; the header comes first
 
   /// Numbers O, then the channels.
   explicit TernaryFloatLayout(const double* numbers)
-      : channels(numbers + 1), O(static_cast<size_t>(numbers[0])), panels(divideUp(O, ROWS)), padded(0), panelBytes(0) {
-    for (size_t w = 0; w < channels.W; w++) {
-      const size_t fields = 8 / static_cast<size_t>(channels.bits[w]), count = roundUp(channels.counts[w], fields);
-      from[w] = padded;
-      offset[w] = panelBytes;
-      padded += count;
-      panelBytes += count / fields * ROWS;
+      : channels(numbers + 1), O(static_cast<size_t>(numbers[0])), panels(divideUp(O, ROWS)) {
+    // Padding of a class is at most 3 channels, and less than the 16 bytes that the last of them stand in.
+    size_t padded = 3 * channels.W, panel = ROWS * channels.W;
+    for (int T = 1; T <= channels.longest; T++) {
+      padded += channels.count(T);
+      panel += divideUp(channels.count(T) * ROWS * static_cast<size_t>(tritSumBits(T)), 8);
     }
-    bias = channels.W * panels * ROWS * sizeof(float);
+    segments = 64;
+    scale = roundUp(segments + channels.W * sizeof(FloatSegment), 64);
+    bias = scale + channels.W * panels * ROWS * sizeof(float);
     order = bias + panels * ROWS * sizeof(float);
     weights = roundUp(order + padded * sizeof(int32_t), 64);
-    bytes = weights + panels * panelBytes;
+    bytes = weights + panels * panel;
   }
-  size_t channelsOf(size_t w) const { return (w + 1 < channels.W ? from[w + 1] : padded) - from[w]; }
 };
 
 /// pack_linear_ternary. Operands weightSteps, weight, weightScale, bias, packed (zeros before); numbers O, the channels.
@@ -38,35 +50,47 @@ void packTernaryFloat(const Call& call) {
   const size_t W = channels.W, rows = layout.panels * ROWS;
   if (bias != nullptr) std::memcpy(base + layout.bias, bias, layout.O * sizeof(float));
 
-  // The channel at each padded place, -1 at padding.
-  auto* order = reinterpret_cast<int32_t*>(base + layout.order);
-  auto* places = scratchOf<int32_t>(call, channels.C);
-  auto* sorted = scratchOf<int32_t>(call, channels.C);
-  placeChannels(channels, operand<uint8_t>(call, 0), places);
-  for (size_t c = 0; c < channels.C; c++) sorted[c] = -1;
-  for (size_t c = 0; c < channels.C; c++) {
-    if (places[c] >= 0) sorted[places[c]] = static_cast<int32_t>(c);
+  const TernaryOrder sorted(call, channels, operand<uint8_t>(call, 0));
+  auto* segments = reinterpret_cast<FloatSegment*>(base + layout.segments);
+  FloatHeader header{0, 0};
+  auto* next = scratchOf<int32_t>(call, W);
+  for (size_t w = 0; w < W; w++) {
+    const auto [T, count] = sorted.classes[w];
+    FloatSegment& segment = segments[w] = {T, 0, static_cast<int32_t>(header.padded),
+                                           static_cast<int32_t>(header.panelBytes)};
+    segment.channels = static_cast<int32_t>(roundUp(static_cast<size_t>(count), segment.fields()));
+    next[w] = segment.from;
+    header.padded += static_cast<size_t>(segment.channels);
+    header.panelBytes += static_cast<size_t>(segment.channels) / segment.fields() * ROWS;
   }
-  for (size_t w = 0, at = 0; w < W; w++) {
-    for (size_t j = 0; j < layout.channelsOf(w); j++) {
-      order[layout.from[w] + j] = j < channels.counts[w] ? sorted[at++] : -1;
-    }
+  *reinterpret_cast<FloatHeader*>(base) = header;
+  // Of each padded place: the channel of x, and its place in a row of weights; -1 at padding.
+  auto* order = reinterpret_cast<int32_t*>(base + layout.order);
+  auto* places = scratchOf<int32_t>(call, header.padded);
+  for (size_t i = 0; i < header.padded; i++) order[i] = places[i] = -1;
+  for (size_t v = 0; v < channels.channels; v++) {
+    if (sorted.classOf[v] < 0) continue;
+    const int32_t at = next[sorted.classOf[v]]++;
+    order[at] = static_cast<int32_t>(v % channels.C);
+    places[at] = sorted.places[v];
   }
 
-  const size_t room = channels.E + channels.C;
+  const size_t room = channels.E + channels.channels;
   auto* rowsOfThreads = scratchOf<uint8_t>(call, threadCount(call) * room);
   parallel(call, layout.panels, [&](size_t p, unsigned thread) {
     uint8_t *trits = rowsOfThreads + thread * room, *sums = trits + channels.E;
     for (size_t o = p * ROWS; o < smallerSize(layout.O, (p + 1) * ROWS); o++) {
       sumTrits(channels, weight + o * channels.rowBytes(), trits, sums);
-      const uint8_t* code = sums;
       for (size_t w = 0; w < W; w++) {
-        reinterpret_cast<float*>(base)[w * rows + o] = scale[o * W + w];
-        uint8_t* panel = base + layout.weights + p * layout.panelBytes + layout.offset[w] + o % ROWS;
-        const auto bits = static_cast<size_t>(channels.bits[w]), fields = 8 / bits;
-        for (size_t j = 0; j < channels.counts[w]; j++) {
+        const FloatSegment& segment = segments[w];
+        reinterpret_cast<float*>(base + layout.scale)[w * rows + o] = scale[o * W + w];
+        uint8_t* panel = base + layout.weights + p * header.panelBytes + static_cast<size_t>(segment.offset) + o % ROWS;
+        const size_t fields = segment.fields(), bits = 8 / fields;
+        for (size_t j = 0; j < static_cast<size_t>(segment.channels); j++) {
+          const int32_t place = places[static_cast<size_t>(segment.from) + j];
+          if (place < 0) break;
           uint8_t* byte = panel + j / fields * ROWS;
-          *byte = static_cast<uint8_t>(*byte | *code++ << (j % fields * bits));
+          *byte = static_cast<uint8_t>(*byte | sums[place] << (j % fields * bits));
         }
       }
     }
@@ -99,40 +123,51 @@ inline void eachWeight(const uint8_t* panel, size_t channels, int T, const Use& 
 /// A packed layer and inputs that are sorted as its channels are.
 struct TernaryFloat {
   TernaryFloatLayout layout;
+  size_t padded, panelBytes;
+  const FloatSegment* segments;  // [W]
   const float *scale, *bias;
   const int32_t* order;
   const uint8_t* weights;
 
   TernaryFloat(const TernaryFloatLayout& l, const uint8_t* base)
       : layout(l),
-        scale(reinterpret_cast<const float*>(base)),
+        segments(reinterpret_cast<const FloatSegment*>(base + l.segments)),
+        scale(reinterpret_cast<const float*>(base + l.scale)),
         bias(reinterpret_cast<const float*>(base + l.bias)),
         order(reinterpret_cast<const int32_t*>(base + l.order)),
-        weights(base + l.weights) {}
-  const uint8_t* panel(size_t p, size_t w) const { return weights + p * layout.panelBytes + layout.offset[w]; }
+        weights(base + l.weights) {
+    const auto& header = *reinterpret_cast<const FloatHeader*>(base);
+    padded = header.padded;
+    panelBytes = header.panelBytes;
+  }
+  const uint8_t* panel(size_t p, size_t w) const {
+    return weights + p * panelBytes + static_cast<size_t>(segments[w].offset);
+  }
   const float* scales(size_t w, size_t row) const { return scale + w * layout.panels * ROWS + row; }
 
   /// Rows of inputs in sorted order, `stride` floats apart.
   void sort(const Call& call, const float* x, size_t N, size_t stride, float* rows) const {
-    parallelRanges(call, N, rowGrain(layout.padded), [&](size_t first, size_t last) {
+    parallelRanges(call, N, rowGrain(padded), [&](size_t first, size_t last) {
       for (size_t n = first; n < last; n++) {
         const float* row = x + n * layout.channels.C;
-        for (size_t c = 0; c < layout.padded; c++) rows[n * stride + c] = order[c] < 0 ? 0 : row[order[c]];
+        for (size_t c = 0; c < padded; c++) rows[n * stride + c] = order[c] < 0 ? 0 : row[order[c]];
       }
     });
   }
 };
 
-/// sums[16] of one token with a class of a panel.
+/// totals[16] += scales times the sums of one token with a class of a panel.
 template <int BITS>
-void ternarySums(const uint8_t* panel, const float* x, size_t channels, int T, float* sums) {
+void addTernarySums(const uint8_t* panel, const float* x, size_t channels, int T, const float* scales, F* totals) {
   F even[PANEL_VECTORS], odd[PANEL_VECTORS];
   for (size_t v = 0; v < PANEL_VECTORS; v++) even[v] = odd[v] = broadcast(0);
   eachWeight<BITS>(panel, channels, T, [&](size_t c, size_t r, F weights) {
     F& sum = c % 2 == 0 ? even[r / LANES] : odd[r / LANES];
     sum = mulAdd(broadcast(x[c]), weights, sum);
   });
-  for (size_t v = 0; v < PANEL_VECTORS; v++) store(sums + v * LANES, add(even[v], odd[v]));
+  for (size_t v = 0; v < PANEL_VECTORS; v++) {
+    totals[v] = mulAdd(add(even[v], odd[v]), load(scales + v * LANES), totals[v]);
+  }
 }
 
 void ternaryOneToken(const Call& call, const TernaryFloat& packed, const float* x, float* y) {
@@ -140,15 +175,17 @@ void ternaryOneToken(const Call& call, const TernaryFloat& packed, const float* 
   const size_t grain = 1 + layout.panels / (4 * threadCount(call));
   parallelRanges(call, layout.panels, grain, [&](size_t from, size_t to) {
     for (size_t p = from; p < to; p++) {
-      float totals[ROWS] = {};
+      F totals[PANEL_VECTORS];
+      for (size_t v = 0; v < PANEL_VECTORS; v++) totals[v] = broadcast(0);
       for (size_t w = 0; w < layout.channels.W; w++) {
-        float sums[ROWS];
-        const int T = layout.channels.steps[w];
-        const auto classSums = layout.channels.bits[w] == 2 ? ternarySums<2> : ternarySums<4>;
-        classSums(packed.panel(p, w), x + layout.from[w], layout.channelsOf(w), T, sums);
-        for (size_t r = 0; r < ROWS; r++) totals[r] += sums[r] * packed.scales(w, p * ROWS)[r];
+        const FloatSegment& segment = packed.segments[w];
+        const auto addSums = segment.steps == 1 ? addTernarySums<2> : addTernarySums<4>;
+        addSums(packed.panel(p, w), x + segment.from, static_cast<size_t>(segment.channels), segment.steps,
+                packed.scales(w, p * ROWS), totals);
       }
-      for (size_t o = p * ROWS; o < smallerSize(layout.O, (p + 1) * ROWS); o++) y[o] = totals[o % ROWS] + packed.bias[o];
+      float sums[ROWS];
+      for (size_t v = 0; v < PANEL_VECTORS; v++) store(sums + v * LANES, totals[v]);
+      for (size_t o = p * ROWS; o < smallerSize(layout.O, (p + 1) * ROWS); o++) y[o] = sums[o % ROWS] + packed.bias[o];
     }
   });
 }
@@ -161,29 +198,38 @@ void unpackTernary(const uint8_t* panel, size_t channels, int T, const float* sc
   });
 }
 
+/// The channels [k, end) of all classes of a panel as unpackTernary leaves them; `w` is the class of k, then that of end.
+void unpackBlock(const TernaryFloat& packed, size_t first, size_t count, size_t k, size_t end, size_t* w, float* columns,
+                 size_t stride) {
+  for (size_t at = k; at < end; ) {
+    const FloatSegment& segment = packed.segments[*w];
+    const auto from = static_cast<size_t>(segment.from);
+    const size_t to = smallerSize(end, from + static_cast<size_t>(segment.channels));
+    const auto unpack = segment.steps == 1 ? unpackTernary<2> : unpackTernary<4>;
+    for (size_t r = 0; r < count; r += ROWS) {
+      const uint8_t* panel = packed.panel((first + r) / ROWS, *w) + (at - from) / segment.fields() * ROWS;
+      unpack(panel, to - at, segment.steps, packed.scales(*w, first + r), columns + (at - k) * stride + r, stride);
+    }
+    at = to;
+    if (to == from + static_cast<size_t>(segment.channels)) ++*w;
+  }
+}
+
 void ternaryManyTokens(const Call& call, const TernaryFloat& packed, const float* rows, size_t stride, float* y,
                        size_t N) {
-  const TernaryFloatLayout& layout = packed.layout;
-  const size_t O = layout.O;
+  const size_t O = packed.layout.O;
   constexpr size_t width = TILE_COLUMNS > ROWS ? TILE_COLUMNS : ROWS;
   auto* panels = scratchOf<float>(call, threadCount(call) * K_BLOCK * width);
   parallel(call, divideUp(O, width), [&](size_t group, unsigned thread) {
     float* columns = panels + thread * K_BLOCK * width;
     const size_t first = group * width, count = smallerSize(width, O - first);
-    for (size_t w = 0; w < layout.channels.W; w++) {
-      const int T = layout.channels.steps[w];
-      const size_t fields = 8 / static_cast<size_t>(layout.channels.bits[w]), end = layout.channelsOf(w);
-      const auto unpack = fields == 4 ? unpackTernary<2> : unpackTernary<4>;
-      for (size_t k = 0; k < end; k += K_BLOCK) {
-        const size_t depth = smallerSize(K_BLOCK, end - k);
-        for (size_t r = 0; r < count; r += ROWS) {
-          const uint8_t* panel = packed.panel((first + r) / ROWS, w) + k / fields * ROWS;
-          unpack(panel, depth, T, packed.scales(w, first + r), columns + r, width);
-        }
-        for (size_t r = 0; r < count; r += TILE_COLUMNS) {
-          tiles(rows + layout.from[w] + k, stride, columns + r, width, depth, y + first + r, O, N,
-                smallerSize(TILE_COLUMNS, count - r), w + k > 0);
-        }
+    size_t w = 0;
+    for (size_t k = 0; k < packed.padded; k += K_BLOCK) {
+      const size_t end = smallerSize(packed.padded, k + K_BLOCK);
+      unpackBlock(packed, first, count, k, end, &w, columns, width);
+      for (size_t r = 0; r < count; r += TILE_COLUMNS) {
+        tiles(rows + k, stride, columns + r, width, end - k, y + first + r, O, N, smallerSize(TILE_COLUMNS, count - r),
+              k > 0);
       }
     }
     for (size_t n = 0; n < N; n++) {
@@ -196,7 +242,7 @@ void ternaryManyTokens(const Call& call, const TernaryFloat& packed, const float
 void linearTernary(const Call& call) {
   const TernaryFloat packed(TernaryFloatLayout(call.numbers), operand<uint8_t>(call, 1));
   auto* y = operand<float>(call, 2);
-  const size_t N = size(call, 2 + packed.layout.channels.longest), stride = spreadStride(packed.layout.padded);
+  const size_t N = size(call, 1 + TernaryChannels::numbers(call.numbers + 1)), stride = spreadStride(packed.padded);
   auto* rows = scratchOf<float>(call, N * stride);
   packed.sort(call, operand<float>(call, 0), N, stride, rows);
   if (N > FEW_ROWS) return ternaryManyTokens(call, packed, rows, stride, y, N);
