@@ -87,9 +87,12 @@ function permuted(matrix: Float32Array, order: Int32Array, allocate: Loan['alloc
   const C = order.length;
   if (order.every((j, n) => j === n)) return matrix;
   const result = new Float32Array(allocate(matrix.byteLength));
+  // Single elements of lent memory are slow to write, rows are not.
+  const row = new Float32Array(C);
   for (let n = 0; n < C; n++) {
     const from = order[n] * C;
-    for (let m = 0; m < C; m++) result[n * C + m] = matrix[from + order[m]];
+    for (let m = 0; m < C; m++) row[m] = matrix[from + order[m]];
+    result.set(row, n * C);
   }
   return result;
 }
