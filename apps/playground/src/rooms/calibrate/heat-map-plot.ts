@@ -12,7 +12,7 @@ export const STEP_COLOURS: ReadonlyMap<number, string> = new Map([
   [16, '#7a6cf0'],
 ]);
 
-const MARGIN = { left: 92, right: 14, top: 62, bottom: 46 };
+const MARGIN = { left: 92, right: 14, top: 74, bottom: 46 };
 const SHADES = 256;
 
 export interface MapOptions {
@@ -174,7 +174,7 @@ function paint(rows: readonly MapRow[], color: ColorScale, rowHeight: number, in
 /** What the colours are. */
 function colourLegend(color: ColorScale, inner: number): SVGElement {
   const legend = svg('g', { transform: `translate(${MARGIN.left}, 0)` });
-  const title = svg('text', { y: 10, fill: 'currentColor' });
+  const title = svg('text', { y: 10, fill: 'currentColor', 'text-anchor': 'start' });
   title.textContent = 'saliency over the mean of its input';
   const width = Math.min(240, inner);
   legend.append(
