@@ -136,6 +136,8 @@ describe('GPTQ', () => {
     ['integers', {}],
     ['ternary', { weights: 'ternary', equalSteps: 2 }],
     ['ternary', { weights: 'ternary', salientWeights: 0.5 }],
+    ['ternary in groups', { weights: 'ternary', weightGroup: 16 }],
+    ['ternary elements', { weights: 'ternary', weightUnit: 'element' }],
   ] as const)('says the size of a checkpoint within a tenth: %s', async (name, changes) => {
     using backend = createReferenceBackend();
     const settings = { ...COMPENSATED, gptq: { ...COMPENSATED.gptq, ...changes } };

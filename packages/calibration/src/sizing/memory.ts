@@ -145,15 +145,17 @@ function packedLayer(config: DecoderConfig, settings: QuantizeSettings): number 
   );
 }
 
-/** Codes, scales and zero points, or trits, scales and the steps of each channel. */
+/** Codes, scales and zero points; or trits, scales of each group of columns, and what says how many steps weights have. */
 function packedWeight(
   { inputs, outputs }: LinearEntry,
   { pipeline, weightBits, gptq }: QuantizeSettings,
 ): number {
   if (pipeline !== 'gptq' || gptq.weights === 'integer')
     return outputs * (packedBytes(inputs, weightBits) + 6);
-  const { equalSteps, weightSteps, salientSteps, salientWeights } = gptq;
+  const { equalSteps, weightSteps, salientSteps, salientWeights, weightGroup = inputs, weightUnit } = gptq;
   const steps = equalSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
   const classes = equalSteps === undefined ? 2 : WEIGHT_STEP_CHOICES.length;
-  return outputs * ((TRIT_BITS * steps * inputs) / 8 + F32 * classes) + inputs;
+  const scales = F32 * classes * Math.ceil(inputs / weightGroup);
+  const map = weightUnit === 'element' ? outputs * Math.ceil(inputs / 8) : inputs;
+  return outputs * ((TRIT_BITS * steps * inputs) / 8 + scales) + map;
 }
