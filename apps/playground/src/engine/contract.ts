@@ -32,10 +32,11 @@ export interface Progress {
 /** What the worker tells while it works. */
 export type EngineEvent = { readonly kind: 'progress' } & Progress;
 
-/** Where a model comes from: with the page, or files by their names in a model folder. */
+/** Where a model comes from: with the page, files by their names in a model folder, or the Hugging Face hub. */
 export type ModelSource =
   | { readonly kind: 'bundled' }
-  | { readonly kind: 'files'; readonly name: string; readonly files: ReadonlyMap<string, Blob> };
+  | { readonly kind: 'files'; readonly name: string; readonly files: ReadonlyMap<string, Blob> }
+  | { readonly kind: 'hub'; readonly id: string };
 
 /** An open model as the page shows it. */
 export interface ModelSummary {

@@ -1,6 +1,6 @@
 /** Opens model folders whose files are Blobs: those that come with the page, or that a reader dropped. */
 import { SpikeError } from '@spikellm/backend';
-import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
+import { createMemoryFiles, openModelFolder, openOpfsFiles, resolveModel } from '@spikellm/checkpoint';
 import { model as bundled } from '@spikellm/demo-model';
 import { describeModel } from '@spikellm/evaluation';
 import { parseDecoderConfig, type DecoderConfig } from '@spikellm/graph';
@@ -29,8 +29,7 @@ export const modelsOf = (workbench: Workbench) => ({
    */
   openModel: (source: ModelSource): Promise<OpenedModel> =>
     workbench.work('opening a model', async (signal): Promise<OpenedModel> => {
-      const files = source.kind === 'bundled' ? await fetchBundled(workbench, signal) : source.files;
-      const model = await openFiles(source.kind === 'bundled' ? 'tales' : source.name, files);
+      const model = await open(workbench, source, signal);
       if (model.folder.config.quantization_config == null) {
         const summary = await summarise(model, source.kind === 'bundled');
         workbench.setModel('float', model);
@@ -43,11 +42,49 @@ export const modelsOf = (workbench: Workbench) => ({
     }),
 });
 
+async function open(workbench: Workbench, source: ModelSource, signal: AbortSignal): Promise<OpenModel> {
+  switch (source.kind) {
+    case 'bundled':
+      return openFiles('tales', await fetchBundled(workbench, signal));
+    case 'files':
+      return openFiles(source.name, source.files);
+    case 'hub':
+      return openHub(workbench, source.id, signal);
+  }
+}
+
+/**
+ * Opens a model of the hub. Its files stay in the private files of the page: what is there and whole is not downloaded
+ * again, and what was cut off goes on. Errors: as `resolveModel` and `openModelFolder`.
+ */
+async function openHub(workbench: Workbench, id: string, signal: AbortSignal): Promise<OpenModel> {
+  const files = await openOpfsFiles();
+  const path = await resolveModel(id, {
+    files,
+    signal,
+    onProgress: ({ loadedBytes, totalBytes }) => workbench.report('downloading', loadedBytes, totalBytes),
+  });
+  const folder = await openModelFolder(path, { files });
+  return { name: id.slice(id.indexOf('/') + 1), folder, tokenizer: await folder.tokenizer(), blobs: readAll };
+
+  async function readAll(): Promise<Map<string, Blob>> {
+    const blobs = new Map<string, Blob>();
+    for (const name of await files.list(path)) {
+      const file = await files.open(files.join(path, name));
+      const bytes = new Uint8Array(file.size);
+      for (let done = 0; done < bytes.length;) done += await file.read(bytes.subarray(done), done);
+      await file.close();
+      blobs.set(name, new Blob([bytes]));
+    }
+    return blobs;
+  }
+}
+
 /** Opens a model folder of these files. Errors: as `openModelFolder`. */
 async function openFiles(name: string, blobs: ReadonlyMap<string, Blob>): Promise<OpenModel> {
   const files = createMemoryFiles(Array.from(blobs, ([file, blob]) => [`${name}/${file}`, blob] as const));
   const folder = await openModelFolder(name, { files });
-  return { name, folder, tokenizer: await folder.tokenizer(), blobs: () => blobs };
+  return { name, folder, tokenizer: await folder.tokenizer(), blobs: async () => blobs };
 }
 
 /** Errors: MISMATCH for a checkpoint whose decoder is not shaped as that of the float model. */

@@ -65,7 +65,7 @@ export const spikingOf = (workbench: Workbench) => ({
     }),
 
   /** The files of the spiking model's folder, by name. */
-  spikingFiles: (): ReadonlyMap<string, Blob> => workbench.model('spiking').blobs(),
+  spikingFiles: (): Promise<ReadonlyMap<string, Blob>> => workbench.model('spiking').blobs(),
 });
 
 /** The float model with these settings, in memory of its own. */
@@ -92,7 +92,7 @@ export async function quantised(
     name: `${float.name}-spiking`,
     folder: await openModelFolder(FOLDER, { files }),
     tokenizer: float.tokenizer,
-    blobs: () => files.blobs(FOLDER),
+    blobs: async () => files.blobs(FOLDER),
   };
 }
 const FOLDER = 'spiking';

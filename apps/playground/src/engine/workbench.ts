@@ -10,7 +10,7 @@ export interface OpenModel {
   readonly folder: ModelFolder;
   readonly tokenizer: TextTokenizer;
   /** Its files, by their names in the folder. */
-  blobs(): ReadonlyMap<string, Blob>;
+  blobs(): Promise<ReadonlyMap<string, Blob>>;
 }
 
 export const SIDES = ['float', 'spiking'] as const;

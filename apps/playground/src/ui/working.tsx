@@ -3,6 +3,9 @@ import { useEffect } from 'preact/hooks';
 import { activity, stop } from '../engine/client.ts';
 import { duration } from './format.ts';
 
+/** Counts of bytes and the like are shown as a share. */
+const MANY = 1e6;
+
 /** The work that runs: how far it is, how long it may still take, and a button that stops it. Nothing at rest. */
 export function Working() {
   const now = useSignal(performance.now());
@@ -20,7 +23,7 @@ export function Working() {
       <progress aria-label={what} {...(total > 0 && { value: done, max: total })} />
       <span>
         {what}
-        {total > 0 && ` ${done} / ${total}`}
+        {total > 0 && (total > MANY ? ` ${((100 * done) / total).toFixed(0)} %` : ` ${done} / ${total}`)}
         {left !== undefined && `, ${duration(left)} left`}
       </span>
       <button type="button" onClick={() => void stop()}>

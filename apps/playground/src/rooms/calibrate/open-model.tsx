@@ -2,8 +2,13 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { activity, backend, model, openModel, spiking } from '../../engine/client.ts';
 import { count } from '../../ui/format.ts';
+import { TextField } from '../../ui/controls.tsx';
+import { text, urlSignal } from '../../url-state.ts';
 import { modelFiles, pathsOfDrop, pathsOfInput, type PathFile } from './folder.ts';
 import { attempt } from './state.ts';
+
+/** Such as `owner/name`. */
+const hubId = urlSignal('calibrate', 'hub', '', text);
 
 /** Opens a model folder that the reader drops or picks. */
 export function OpenModel() {
@@ -59,6 +64,22 @@ export function OpenModel() {
           Bundled model
         </button>
       </div>
+      <form
+        class="hub"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void attempt('downloading the model', () => openModel({ kind: 'hub', id: hubId.value.trim() }));
+        }}
+      >
+        <TextField
+          label="Hugging Face id"
+          signal={hubId}
+          help="Downloaded once into the private files of this page; a download that was cut off goes on."
+        />
+        <button type="submit" disabled={busy || hubId.value.trim() === ''}>
+          Download
+        </button>
+      </form>
       <input
         ref={folder}
         type="file"
