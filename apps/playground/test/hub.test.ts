@@ -67,6 +67,6 @@ describe.skipIf(noChromium)('models of the hub', () => {
     await page.getByText(/owner\/nothing: .*status 404 from the hub/).waitFor();
     await download(page, 'no id at all');
     await page.getByText(/a Hugging Face id like owner\/name/).waitFor();
-    await page.getByText('Open: tales, 5 layers of 256').waitFor();
+    expect(await page.getByText('Open: tales, 5 layers of 256').count()).toBe(1);
   });
 });

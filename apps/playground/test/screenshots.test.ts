@@ -52,7 +52,7 @@ describe.skipIf(!wanted)(
             await opened.page.getByText('3.97M parameters').waitFor({ timeout: TIMEOUT });
             await prepare(opened.page);
             await opened.page.evaluate(() => scrollTo(0, 0));
-            await opened.page.screenshot({ path: `${folder}${title}.png` });
+            await opened.page.screenshot({ path: `${folder}${room}-${name}-${colours}.png` });
             expect(opened.faults).toEqual([]);
           });
         }

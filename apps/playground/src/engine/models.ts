@@ -43,14 +43,9 @@ export const modelsOf = (workbench: Workbench) => ({
 });
 
 async function open(workbench: Workbench, source: ModelSource, signal: AbortSignal): Promise<OpenModel> {
-  switch (source.kind) {
-    case 'bundled':
-      return openFiles('tales', await fetchBundled(workbench, signal));
-    case 'files':
-      return openFiles(source.name, source.files);
-    case 'hub':
-      return openHub(workbench, source.id, signal);
-  }
+  if (source.kind === 'hub') return openHub(workbench, source.id, signal);
+  if (source.kind === 'files') return openFiles(source.name, source.files);
+  return openFiles('tales', await fetchBundled(workbench, signal));
 }
 
 /**
