@@ -46,8 +46,8 @@ describe.skipIf(!wanted)(
     for (const [room, prepare] of Object.entries(ROOMS)) {
       for (const { name, ...size } of VIEWS) {
         for (const dark of [false, true]) {
-          const title = `${room}-${name}-${dark ? 'dark' : 'light'}`;
-          it(title, async () => {
+          const colours = dark ? 'dark' : 'light';
+          it(`${room}, ${name}, ${colours}`, async () => {
             await using opened = await playground.open(`#/${room}`, { ...size, dark });
             await opened.page.getByText('3.97M parameters').waitFor({ timeout: TIMEOUT });
             await prepare(opened.page);
