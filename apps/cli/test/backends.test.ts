@@ -54,7 +54,7 @@ test('auto takes WebAssembly where there is no native backend', async () => {
   cpu.mockImplementation(() => {
     throw missing();
   });
-  wasm.mockResolvedValue(createReferenceBackend());
+  wasm.mockResolvedValue(Object.assign(createReferenceBackend(), { memoryBytes: 0 }));
   await open('auto', 2);
   expect(wasm).toHaveBeenCalledWith({ threads: 2 });
 });

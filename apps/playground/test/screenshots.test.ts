@@ -19,9 +19,9 @@ const ROOMS: Record<string, (page: Page) => Promise<void>> = {
   },
   speak: async (page) => {
     await page.getByRole('button', { name: 'Speak', exact: true }).click({ timeout: TIMEOUT });
-    await page
-      .getByRole('heading', { name: 'Operations and estimated energy' })
-      .waitFor({ timeout: TIMEOUT });
+    await page.locator('[data-ending]').nth(1).waitFor({ timeout: TIMEOUT });
+    await page.locator('.live-bytes').waitFor({ timeout: TIMEOUT });
+    await page.locator('[aria-busy=true]').waitFor({ state: 'detached', timeout: TIMEOUT });
   },
   backends: async (page) => {
     await page.getByRole('button', { name: 'Measure' }).click({ timeout: TIMEOUT });

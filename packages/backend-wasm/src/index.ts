@@ -27,6 +27,12 @@ export interface WasmOptions {
   readonly reserve?: number;
 }
 
+/** A backend that says how large its memory is. */
+export interface WasmBackend extends Backend {
+  /** Bytes of the WebAssembly memory, which grows as tensors need it and never shrinks. */
+  readonly memoryBytes: number;
+}
+
 const PAGE_BYTES = 2 ** 16;
 /** As scripts/build-wasm.mjs links it. */
 const FIRST_BYTES = 2 ** 20;
@@ -41,7 +47,7 @@ const MOST_THREADS = 64;
  * Errors: INVALID_ARGUMENT (an option), UNSUPPORTED (no WebAssembly or SIMD; threads where memory cannot be shared; a
  * page whose policy refuses), MISSING (the compiled kernels cannot be had), OUT_OF_MEMORY (`reserve`).
  */
-export async function createWasmBackend(options: WasmOptions = {}): Promise<Backend> {
+export async function createWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
   const isa = chooseInstructionSet(options.isa);
   const threads = chooseThreads(options.threads);
   const reserved = checkReserve(options.reserve ?? 0);
@@ -56,7 +62,8 @@ export async function createWasmBackend(options: WasmOptions = {}): Promise<Back
   if (reserved >= MOST_BYTES || exports.reserve(reserved) === 0) throw heap.outOfMemory(reserved);
   const stop = threads > 1 ? await startHelpers(exports, module, memory, threads) : () => {};
   const report = { device: describe(isa, threads), features: [isa], threads };
-  return createTableBackend(createNativeDriver('wasm', openDevice(exports, heap, stop), report));
+  const backend = createTableBackend(createNativeDriver('wasm', openDevice(exports, heap, stop), report));
+  return Object.defineProperty(backend as WasmBackend, 'memoryBytes', { get: () => heap.size });
 }
 
 function describe(isa: InstructionSet, threads: number): string {

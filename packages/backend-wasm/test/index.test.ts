@@ -52,6 +52,14 @@ describe('createWasmBackend', () => {
     );
   });
 
+  it('says how large its memory is', async () => {
+    using backend = await createWasmBackend({ threads: 1 });
+    const before = backend.memoryBytes;
+    backend.allocate('uint8', [8e6]).dispose();
+    expect(backend.memoryBytes).toBeGreaterThanOrEqual(before + 7e6);
+    expect(backend.liveBytes).toBe(0);
+  });
+
   it('refuses more than 2 GB and says what holds more', async () => {
     expect(await refusal({ threads: 1, reserve: 2 ** 31 })).toMatch(
       /^OUT_OF_MEMORY: backend-wasm: expected a model and its caches in 2 GB, .* received 2147483648 bytes more .*; use @spikellm\/backend-cpu in Node, @spikellm\/backend-webgpu in a page, or a smaller model\.$/,

@@ -4,7 +4,8 @@ import { generateTokens, loadDecoder } from '@spikellm/graph';
 import { openVariant } from './backends.ts';
 import type { Variant } from './contract.ts';
 import { lookAtBrowser, type Offers } from './offers.ts';
-import { SIDES, type Side, type Workbench } from './workbench.ts';
+import { SIDES, type Side } from './reply.ts';
+import type { Workbench } from './workbench.ts';
 
 /** A greedy text of one backend. */
 export interface WrittenText {

@@ -1,5 +1,6 @@
 /** What crosses the border between the page and the worker that the model lives in: plain values. */
 import type { BackendReport } from '@spikellm/backend';
+import type { Spoken } from './reply.ts';
 
 /** The backends of a page, each in the ways in which it can be opened. */
 export const VARIANTS = ['wasm', 'wasm-one-thread', 'wasm-simd128', 'webgpu', 'reference'] as const;
@@ -30,7 +31,7 @@ export interface Progress {
 }
 
 /** What the worker tells while it works. */
-export type EngineEvent = { readonly kind: 'progress' } & Progress;
+export type EngineEvent = ({ readonly kind: 'progress' } & Progress) | ({ readonly kind: 'spoken' } & Spoken);
 
 /** Where a model comes from: with the page, files by their names in a model folder, or the Hugging Face hub. */
 export type ModelSource =

@@ -3,6 +3,7 @@ import { SpikeError, type Backend } from '@spikellm/backend';
 import type { ModelFolder, TextTokenizer } from '@spikellm/checkpoint';
 import { loadDecoder, type Decoder } from '@spikellm/graph';
 import type { EngineEvent } from './contract.ts';
+import { SIDES, type Side } from './reply.ts';
 
 /** A model folder whose files are at hand. */
 export interface OpenModel {
@@ -12,9 +13,6 @@ export interface OpenModel {
   /** Its files, by their names in the folder. */
   blobs(): Promise<ReadonlyMap<string, Blob>>;
 }
-
-export const SIDES = ['float', 'spiking'] as const;
-export type Side = (typeof SIDES)[number];
 
 export interface Workbench {
   /** Errors: MISSING where none has been set. */

@@ -4,7 +4,9 @@ import { backendsOf } from './backends.ts';
 import { calibrateOf } from './calibrate.ts';
 import { comparisonOf } from './comparison.ts';
 import type { EngineEvent } from './contract.ts';
+import { inspectOf } from './inspect.ts';
 import { modelsOf } from './models.ts';
+import { speakOf } from './speak.ts';
 import { spikingOf } from './spiking.ts';
 import { createWorkbench } from './workbench.ts';
 
@@ -16,6 +18,8 @@ const engine = {
   ...spikingOf(workbench),
   ...comparisonOf(workbench),
   ...calibrateOf(workbench),
+  ...speakOf(workbench),
+  ...inspectOf(workbench),
   /** Events go to this listener from now on. */
   listen(to: (event: EngineEvent) => void): void {
     listener = to;
