@@ -138,6 +138,8 @@ describe('GPTQ', () => {
     ['ternary', { weights: 'ternary', salientWeights: 0.5 }],
     ['ternary in groups', { weights: 'ternary', weightGroup: 16 }],
     ['ternary elements', { weights: 'ternary', weightUnit: 'element' }],
+    ['ternary elements in groups', { weights: 'ternary', weightUnit: 'element', weightGroup: 16 }],
+    ['ternary of one step in groups', { weights: 'ternary', salientWeights: 0, weightGroup: 16 }],
   ] as const)('says the size of a checkpoint within a tenth: %s', async (name, changes) => {
     using backend = createReferenceBackend();
     const settings = { ...COMPENSATED, gptq: { ...COMPENSATED.gptq, ...changes } };

@@ -13,6 +13,7 @@ import { factorHessian } from '../src/gptq/factor.ts';
 import { DEFAULT_GPTQ, type GptqSettings } from '../src/gptq/settings.ts';
 import { ternaryError, ternaryScale } from '../src/gptq/ternary-scale.ts';
 import { channelClasses, classScales, ternaryMethod } from '../src/gptq/ternary.ts';
+import { chooseElements } from '../src/gptq/weight-steps.ts';
 
 const random = createRandom(5);
 /** Standard normal. */
@@ -170,6 +171,23 @@ describe('ternary weights of a linear', () => {
     const channels = (await quantised({ salientWeights: 0.2, weightGroup })).weight;
     expect(await errorOf(weight)).toBeLessThan(await errorOf(channels));
   });
+
+  it.each([0, 0.001, 0.1, 0.35, 0.999, 1])(
+    'are the share of %d that scores most, of equals the first',
+    (share) => {
+      // Many equal scores, and scores that differ in their last bits and in their exponents alone.
+      const given = Float32Array.from(
+        { length: 900 },
+        (_, i) => [((i * 7) % 11) - 5, 1 + i * 2 ** -23, -(2 ** -((i * 13) % 100))][i % 3],
+      );
+      const pivots = Float64Array.of(1, 0, 3, 1e-3);
+      const score = (i: number): number => (given[i] * pivots[i % 4]) ** 2;
+      const ranked = Array.from(given.keys()).toSorted((a, b) => score(b) - score(a) || a - b);
+      const expected = new Uint8Array(900);
+      for (const i of ranked.slice(0, Math.round(share * 900))) expected[i] = 1;
+      expect(chooseElements(given, { pivots }, { salientWeights: share })).toEqual(expected);
+    },
+  );
 
   it.each([0, 1])('have a share of %d of their elements salient', async (salientWeights) => {
     const weight = await methodOf({ weightUnit: 'element', salientWeights });

@@ -2,7 +2,7 @@
  * How many steps the weights of an input channel, or single weights, get. That salient channels get more, by a second-order metric, is the
  * paper's (arXiv 2407.04752); shares, numbers of steps and the budget are a reconstruction.
  */
-import { allocateBudget, allocateQuota, columnScores, weightScores } from '@spikellm/saliency';
+import { allocateBudget, allocateQuota, columnScores } from '@spikellm/saliency';
 import type { FactoredHessian } from './factor.ts';
 import { WEIGHT_STEP_CHOICES, type GptqSettings } from './settings.ts';
 import { ternaryError, ternaryScale } from './ternary-scale.ts';
@@ -24,23 +24,51 @@ export function chooseWeightSteps(
  */
 export function chooseElements(
   weights: Float32Array,
-  { pivots }: FactoredHessian,
-  { salientWeights }: GptqSettings,
+  { pivots }: Pick<FactoredHessian, 'pivots'>,
+  { salientWeights }: Pick<GptqSettings, 'salientWeights'>,
 ): Uint8Array {
-  const scores = weightScores(weights, pivots);
-  const count = Math.round(salientWeights * scores.length);
-  const salient = new Uint8Array(scores.length);
+  const C = pivots.length;
+  /** As `weightScores` has it: an array of all of them would be twice as large as the weights. */
+  const score = (i: number): number => (weights[i] * pivots[i % C]) ** 2;
+  const salient = new Uint8Array(weights.length);
+  const count = Math.round(salientWeights * weights.length);
   if (count === 0) return salient;
-  const edge = scores.toSorted()[scores.length - count];
+  const edge = greatest(score, weights.length, count);
   let left = count;
-  for (const holds of [(score: number) => score > edge, (score: number) => score === edge]) {
-    for (let i = 0; i < scores.length && left > 0; i++) {
-      if (!holds(scores[i])) continue;
+  for (const holds of [(value: number) => value > edge, (value: number) => value === edge]) {
+    for (let i = 0; i < weights.length && left > 0; i++) {
+      if (!holds(score(i))) continue;
       salient[i] = 1;
       left -= 1;
     }
   }
   return salient;
+}
+
+/**
+ * The value that is `count`-th from above among numbers of 0 or more, which are in the order of their bits: 16 bits of it at
+ * a time, by how many numbers that share those before have each.
+ */
+function greatest(value: (i: number) => number, length: number, count: number): number {
+  // Rows: the least and the greatest number with the bits that are known, and the one that is looked at.
+  const numbers = new Float64Array([0, Number.MAX_VALUE, 0]);
+  const bits = new Uint16Array(numbers.buffer);
+  let left = count;
+  for (let digit = 3; digit >= 0; digit--) {
+    const counts = new Uint32Array(2 ** 16);
+    const [least, most] = numbers;
+    for (let i = 0; i < length; i++) {
+      const looked = value(i);
+      if (looked < least || looked > most) continue;
+      numbers[2] = looked;
+      counts[bits[8 + digit]] += 1;
+    }
+    let own = counts.length - 1;
+    while (counts[own] < left) left -= counts[own--];
+    bits[digit] = own;
+    bits[4 + digit] = own;
+  }
+  return numbers[0];
 }
 
 /**

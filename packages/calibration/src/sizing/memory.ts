@@ -154,8 +154,20 @@ function packedWeight(
     return outputs * (packedBytes(inputs, weightBits) + 6);
   const { equalSteps, weightSteps, salientSteps, salientWeights, weightGroup = inputs, weightUnit } = gptq;
   const steps = equalSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
-  const classes = equalSteps === undefined ? 2 : WEIGHT_STEP_CHOICES.length;
-  const scales = F32 * classes * Math.ceil(inputs / weightGroup);
+  const scales = F32 * weightClasses(gptq) * Math.ceil(inputs / weightGroup);
   const map = weightUnit === 'element' ? outputs * Math.ceil(inputs / 8) : inputs;
   return outputs * ((TRIT_BITS * steps * inputs) / 8 + scales) + map;
+}
+
+/** Numbers of steps that have scales. Elements have two also where one has no weights; channels only those that some have. */
+function weightClasses({
+  equalSteps,
+  weightUnit,
+  weightSteps,
+  salientSteps,
+  salientWeights,
+}: QuantizeSettings['gptq']): number {
+  if (weightUnit === 'element') return 2;
+  if (equalSteps !== undefined) return WEIGHT_STEP_CHOICES.length;
+  return weightSteps !== salientSteps && salientWeights > 0 && salientWeights < 1 ? 2 : 1;
 }
