@@ -112,13 +112,17 @@ async function measureModel(name) {
     console.log(`| ${label} | ${weightSteps} | ${bits} | ${perplexities(results)} |`);
   }
   console.log(
-    '\n| bits, activations in float | round-to-nearest | GPTQ | GPTQ, rotated |\n|---|---|---|---|',
+    '\n| bits, activations in float | round-to-nearest | AWQ | GPTQ | GPTQ, rotated |\n|---|---|---|---|---|',
   );
   for (const settings of INTEGERS) {
     const cells = [];
-    for (const method of [{ pipeline: 'rtn' }, gptq(), { ...gptq(), rotate: 'hadamard' }]) {
-      cells.push(perplexities(await measured({ ...settings, ...method })));
-    }
+    const methods = [
+      { ...settings, pipeline: 'rtn' },
+      { baseline: { name: 'awq', bits: settings.weightBits } },
+      { ...settings, ...gptq() },
+      { ...settings, ...gptq(), rotate: 'hadamard' },
+    ];
+    for (const method of methods) cells.push(perplexities(await measured(method)));
     console.log(`| ${settings.weightBits} | ${cells.join(' | ')} |`);
   }
   await opened.close();

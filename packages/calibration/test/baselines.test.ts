@@ -105,6 +105,61 @@ describe('groups', () => {
   });
 });
 
+describe('AWQ', () => {
+  const [outputs, inputs, tokens] = [3, 6, 50];
+  const given = Float32Array.from({ length: outputs * inputs }, gauss);
+  /** Inputs of growing sizes that hang together; channel 4 is 0 throughout. */
+  const x = Array.from({ length: tokens }, () => {
+    const shared = gauss();
+    return Float32Array.from({ length: inputs }, (_, c) => (c === 4 ? 0 : 3 ** c * (gauss() + shared)));
+  });
+  const sums = new Float32Array(inputs * inputs);
+  for (const row of x) row.forEach((a, i) => row.forEach((b, j) => (sums[i * inputs + j] += 2 * a * b)));
+
+  /** Rounds by the definition, and sums 2 ((w - q) x)^2. */
+  function rounded(alpha: number, bits: number) {
+    const sizes = Array.from(
+      { length: inputs },
+      (_, c) => Math.hypot(...x.map((row) => row[c])) * Math.SQRT2,
+    );
+    const scales = sizes.map((size) => Math.max(size ** alpha, 1e-4));
+    const values = new Float32Array(outputs * inputs);
+    for (let o = 0; o < outputs; o++) {
+      const row = scales.map((s, c) => (c === 4 ? 0 : given[o * inputs + c] * s));
+      const [min, max] = [Math.min(0, ...row), Math.max(0, ...row)];
+      const step = (max - min) / (2 ** bits - 1);
+      const zero = Math.round(-min / step);
+      row.forEach((value, c) => {
+        const code = Math.min(2 ** bits - 1, Math.max(0, Math.round(value / step) + zero));
+        values[o * inputs + c] = ((code - zero) * step) / scales[c];
+      });
+    }
+    const error = x.reduce((sum, row) => {
+      for (let o = 0; o < outputs; o++) {
+        const lost = row.reduce(
+          (total, a, c) => total + a * (given[o * inputs + c] - values[o * inputs + c]),
+          0,
+        );
+        sum += 2 * lost ** 2;
+      }
+      return sum;
+    }, 0);
+    return { values, error };
+  }
+
+  it.each([2, 3, 4])('of %d bits is the best of twenty exponents', async (bits) => {
+    const hessian = await factorHessian(sums, { backend, damping: 0, actOrder: true, where: 'test' });
+    const result = await fakeQuantise(backend, given, hessian, { name: 'awq', bits });
+    const tried = Array.from({ length: 20 }, (_, i) => rounded(i / 20, bits));
+    const best = tried.reduce((least, other) => (other.error < least.error ? other : least));
+    expect(best.error).toBeLessThan(tried[0].error);
+    expect(result.error / best.error).toBeCloseTo(1, 3);
+    result.weights.forEach((value, i) => expect(value).toBeCloseTo(best.values[i], 4));
+    expect(result.bits).toBe(outputs * inputs * bits + outputs * (16 + bits) + inputs * 16);
+    expect(result.steps).toBe(bits);
+  });
+});
+
 describe('a model', () => {
   const windows = tinyWindows(4, 40);
 
@@ -112,6 +167,7 @@ describe('a model', () => {
     { name: 'pb-llm', lowFraction: 0.5, mean: 'masked' },
     { name: 'billm' },
     { name: 'gptq', bits: 4, group: 8 },
+    { name: 'awq', bits: 4 },
   ] as const)('of $name is a float folder that says what it needs', async (method) => {
     const source = await writeTinyModel(join(folder, `source ${method.name}`));
     const out = join(folder, method.name);

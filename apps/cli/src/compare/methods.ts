@@ -113,6 +113,7 @@ export const METHODS: readonly Method[] = [
   { name: 'pb-llm-90', title: 'PB-LLM, 90 % binary, 1.7 steps', ...pbLlm(0.9) },
   { name: 'pb-llm-95', title: 'PB-LLM, 95 % binary, 1.35 steps', ...pbLlm(0.95) },
   { name: 'pb-llm-90-masked', title: 'PB-LLM, 90 % binary, masked mean', ...pbLlm(0.9, 'masked') },
+  { name: 'awq', title: 'AWQ, 4 bits', settings: null, baseline: { name: 'awq', bits: 4 } },
   { name: 'billm', title: 'BiLLM', settings: null, baseline: { name: 'billm' }, slow: true },
   { name: 'omniquant', title: 'OmniQuant', settings: { pipeline: 'omniquant', ...ONE_STEP }, slow: true },
   {

@@ -6,12 +6,15 @@ import { checkWeightGroup, type Backend } from '@spikellm/backend';
 import type { FactoredHessian } from '../gptq/factor.ts';
 import { createUniformQuantiser } from '../gptq/grid.ts';
 import { sweepColumns, toColumns, type ColumnQuantiser, type Sweep } from '../gptq/sweep.ts';
+import { scaleAndRound } from './awq.ts';
 import { createBillmQuantiser } from './billm.ts';
 import { createPbLlmQuantiser, pbLlmBits, pbLlmSteps, type PbLlmSettings } from './pb-llm.ts';
 
 export type BaselineMethod =
   | ({ readonly name: 'pb-llm' } & PbLlmSettings)
   | { readonly name: 'billm' }
+  /** Whole-number weights with a grid for each output, of input channels with scales. */
+  | { readonly name: 'awq'; readonly bits: number }
   /** Whole-number weights with a grid for each output and group of columns; the last group takes what is left. */
   | { readonly name: 'gptq'; readonly bits: number; readonly group: number };
 
@@ -50,6 +53,11 @@ export async function fakeQuantise(
       // and size of each part, twice of the salient one.
       const bits = O * (2 * salient + 2 * (C - salient)) + C + O * blocks * 8 * SCALE_BITS;
       return { ...swept, bits, steps: 1 + salient / C };
+    }
+    case 'awq': {
+      const { bits } = method;
+      const rounded = await scaleAndRound(backend, weights, hessian, bits);
+      return { ...rounded, bits: O * C * bits + O * (SCALE_BITS + bits) + C * SCALE_BITS, steps: bits };
     }
     default: {
       const { bits, group } = method;

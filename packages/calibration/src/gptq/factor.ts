@@ -9,6 +9,8 @@ export interface FactoredHessian {
   readonly factor: Float32Array;
   /** R_jj = 1 / U_jj by input channel, [C], for scores of weights; 0 for a dead channel. */
   readonly pivots: Float64Array;
+  /** H_jj by input channel, [C], without damping. */
+  readonly diagonal: Float64Array;
   /** Channels that were 0 on the whole calibration text. */
   readonly dead: Uint8Array;
   /** What was added to the diagonal, in parts of its mean. */
@@ -72,7 +74,7 @@ export async function factorHessian(
       const factor = (await backend.read(factored)).data as Float32Array;
       const pivots = new Float64Array(C);
       order.forEach((j, n) => (pivots[j] = dead[j] ? 0 : factor[n * C + n]));
-      return { order, factor, pivots, dead, damping };
+      return { order, factor, pivots, diagonal, dead, damping };
     }
     const raised = Math.max(10 * damping, LEAST_RAISED);
     if (raised > LARGEST_DAMPING) throw notPositive(where);
