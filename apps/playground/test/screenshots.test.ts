@@ -15,7 +15,8 @@ const ROOMS: Record<string, (page: Page) => Promise<void>> = {
   },
   calibrate: async (page) => {
     await page.getByRole('button', { name: 'Calibrate and measure' }).click({ timeout: TIMEOUT });
-    await page.getByRole('button', { name: 'Download checkpoint' }).waitFor({ timeout: TIMEOUT });
+    await page.locator('tr[data-model=spiking] td', { hasText: /\d/ }).first().waitFor({ timeout: TIMEOUT });
+    await page.locator('.working').waitFor({ state: 'hidden', timeout: TIMEOUT });
   },
   speak: async (page) => {
     await page.getByRole('button', { name: 'Speak', exact: true }).click({ timeout: TIMEOUT });
@@ -26,6 +27,7 @@ const ROOMS: Record<string, (page: Page) => Promise<void>> = {
   backends: async (page) => {
     await page.getByRole('button', { name: 'Measure' }).click({ timeout: TIMEOUT });
     await page.getByRole('button', { name: 'Save as JSON' }).waitFor({ timeout: TIMEOUT });
+    await page.locator('.working').waitFor({ state: 'hidden', timeout: TIMEOUT });
   },
 };
 const VIEWS = [
@@ -49,7 +51,7 @@ describe.skipIf(!wanted)(
           const colours = dark ? 'dark' : 'light';
           it(`${room}, ${name}, ${colours}`, async () => {
             await using opened = await playground.open(`#/${room}`, { ...size, dark });
-            await opened.page.getByText('3.97M parameters').waitFor({ timeout: TIMEOUT });
+            await opened.page.locator('footer').getByText('3.97M parameters').waitFor({ timeout: TIMEOUT });
             await prepare(opened.page);
             await opened.page.evaluate(() => scrollTo(0, 0));
             await opened.page.screenshot({ path: `${folder}${room}-${name}-${colours}.png` });

@@ -60,6 +60,12 @@ describe('createWasmBackend', () => {
     expect(backend.liveBytes).toBe(0);
   });
 
+  it('has what was reserved from the start', async () => {
+    using backend = await createWasmBackend({ threads: 1, reserve: 4e7 });
+    expect(backend.memoryBytes).toBeGreaterThanOrEqual(4e7);
+    expect(backend.liveBytes).toBe(0);
+  });
+
   it('refuses more than 2 GB and says what holds more', async () => {
     expect(await refusal({ threads: 1, reserve: 2 ** 31 })).toMatch(
       /^OUT_OF_MEMORY: backend-wasm: expected a model and its caches in 2 GB, .* received 2147483648 bytes more .*; use @spikellm\/backend-cpu in Node, @spikellm\/backend-webgpu in a page, or a smaller model\.$/,

@@ -41,6 +41,9 @@ export function Room() {
   );
 }
 
+/** Beside the replies there is room for all options; above them they would hide the replies. */
+const WIDE = '(min-width: 821px)';
+
 function Controls() {
   const { prompt, maxTokens, temperature, topK, topP, seed } = options;
   const greedy = temperature.value === 0;
@@ -56,38 +59,41 @@ function Controls() {
     >
       <TextArea label="Prompt" signal={prompt} rows={4} />
       <SpeakButton />
-      <NumberField
-        label="Tokens of each text"
-        signal={maxTokens}
-        min={1}
-        max={Math.max(context, maxTokens.value)}
-      />
-      <Slider
-        label="Temperature"
-        signal={temperature}
-        min={0}
-        max={2}
-        step={0.05}
-        help={greedy ? 'At 0 the likeliest token is taken.' : 'Both models draw with the same seed.'}
-      />
-      <NumberField
-        label="Top k"
-        signal={topK}
-        min={0}
-        max={1000}
-        disabled={greedy}
-        help="Only the k likeliest tokens; 0 for all."
-      />
-      <Slider
-        label="Top p"
-        signal={topP}
-        min={0.05}
-        max={1}
-        step={0.05}
-        disabled={greedy}
-        help="Only the likeliest tokens of this share."
-      />
-      <NumberField label="Seed" signal={seed} min={0} max={2 ** 32 - 1} disabled={greedy} />
+      <details class="sampling" open={matchMedia(WIDE).matches}>
+        <summary>Sampling</summary>
+        <NumberField
+          label="Tokens of each text"
+          signal={maxTokens}
+          min={1}
+          max={Math.max(context, maxTokens.value)}
+        />
+        <Slider
+          label="Temperature"
+          signal={temperature}
+          min={0}
+          max={2}
+          step={0.05}
+          help={greedy ? 'At 0 the likeliest token is taken.' : 'Both models draw with the same seed.'}
+        />
+        <NumberField
+          label="Top k"
+          signal={topK}
+          min={0}
+          max={1000}
+          disabled={greedy}
+          help="Only the k likeliest tokens; 0 for all."
+        />
+        <Slider
+          label="Top p"
+          signal={topP}
+          min={0.05}
+          max={1}
+          step={0.05}
+          disabled={greedy}
+          help="Only the likeliest tokens of this share."
+        />
+        <NumberField label="Seed" signal={seed} min={0} max={2 ** 32 - 1} disabled={greedy} />
+      </details>
       <SpikingModel />
     </form>
   );
