@@ -30,9 +30,16 @@ export async function main(argv: readonly string[], streams: Streams = process):
 /** Not errors, or errors that commander has answered with the help. */
 const PRINTED = ['commander.help', 'commander.helpDisplayed', 'commander.version'];
 
+/** Errors that commander answers with the nearest name, where there is one. */
+const UNKNOWN = ['commander.unknownCommand', 'commander.unknownOption'];
+
 function explain(error: unknown): string {
   if (error instanceof SpikeError || error instanceof Interrupted) return error.message;
-  if (error instanceof CommanderError) return error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  if (error instanceof CommanderError) {
+    const sentence = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    const unexplained = UNKNOWN.includes(error.code) && !sentence.includes('Did you mean');
+    return unexplained ? `${sentence}; --help lists what there is.` : sentence;
+  }
   const reason = error instanceof Error ? error.message : String(error);
   return `unexpected error: ${reason} (--verbose shows where).`;
 }

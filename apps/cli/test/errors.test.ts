@@ -27,6 +27,8 @@ test('no command shows the commands and fails', async () => {
 
 test.each([
   [['quantise'], "unknown command 'quantise' (Did you mean quantize?)"],
+  [['measure'], "unknown command 'measure'; --help lists what there is."],
+  [['inspect', MODEL, '--prompt', 'a'], "unknown option '--prompt'; --help lists what there is."],
   [['eval', MODEL, '--text', TEXT, '--windows', '2'], "unknown option '--windows' (Did you mean --window?)"],
   [['eval', MODEL], "required option '--text <file>' not specified"],
   [['eval', '--text', TEXT], "missing required argument 'model'"],
@@ -107,7 +109,7 @@ test('a text that cannot be used is named, with the reason', async () => {
   const { code, stderr } = await run('eval', MODEL, '--text', short);
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^text: expected at least 256 tokens \(1 windows of 256\), received \d+; take a longer text or a smaller window\.\n$/,
+    /^text: expected at least 256 tokens \(one window of 256\), received \d+; take a longer text or a smaller window\.\n$/,
   );
 });
 

@@ -31,9 +31,10 @@ export function cutWindows(
   );
   const found = Math.floor(ids.length / window);
   if (found <= skipWindows) {
+    const needed = skipWindows === 0 ? 'one window' : `${skipWindows + 1} windows`;
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'text',
-      expected: `at least ${(skipWindows + 1) * window} tokens (${skipWindows + 1} windows of ${window})`,
+      expected: `at least ${(skipWindows + 1) * window} tokens (${needed} of ${window})`,
       received: String(ids.length),
       remedy: 'take a longer text or a smaller window',
     });

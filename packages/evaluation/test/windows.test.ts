@@ -17,7 +17,7 @@ test('windows do not overlap and the tail is dropped', () => {
 
 test('a text without a window says how long it must be', () => {
   expect(() => cutWindows(ids, { window: 12 })).toThrow(
-    'text: expected at least 12 tokens (1 windows of 12), received 11; take a longer text or a smaller window.',
+    'text: expected at least 12 tokens (one window of 12), received 11; take a longer text or a smaller window.',
   );
   expect(() => cutWindows([], { window: 2 })).toThrow('received 0');
   expect(() => cutWindows(ids, { window: 4, skipWindows: 2 })).toThrow('at least 12 tokens (3 windows of 4)');

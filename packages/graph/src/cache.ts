@@ -149,6 +149,7 @@ export function createCache(
       where: 'KV cache',
       expected: `1 to ${config.contextLength} positions, the context of the model`,
       received: String(capacity),
+      ...(capacity > config.contextLength && { remedy: 'take fewer, such as a smaller window' }),
     });
   }
   const { cos, sin } = ropeTables(config.rope, config.headSize, capacity);

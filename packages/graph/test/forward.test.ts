@@ -204,10 +204,10 @@ describe('forward refuses', () => {
     }),
   );
 
-  it.each([0, 65, 1.5])('a cache of %d positions', (capacity) =>
+  it.each(['0.', '65; take fewer, such as a smaller window.', '1.5.'])('a cache of %s', (received) =>
     withModel(loadFloat, async (decoder) => {
-      expect(() => decoder.createCache(capacity)).toThrow(
-        `KV cache: expected 1 to 64 positions, the context of the model, received ${capacity}.`,
+      expect(() => decoder.createCache(Number.parseFloat(received))).toThrow(
+        `KV cache: expected 1 to 64 positions, the context of the model, received ${received}`,
       );
     }),
   );
