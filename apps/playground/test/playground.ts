@@ -70,6 +70,8 @@ export async function servePlayground({ headers = false, base = '/' } = {}): Pro
       page.on('pageerror', (error) => faults.push(error.message));
       page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
       await page.goto(other ?? `${url}${alone ? '?alone' : ''}${hash}`);
+      // The service worker of a first visit loads the page anew: what a test does before that is lost.
+      if (other === undefined && !alone) await page.waitForFunction(() => crossOriginIsolated);
       return { page, faults, [Symbol.asyncDispose]: () => context.close() };
     },
     async [Symbol.asyncDispose]() {
