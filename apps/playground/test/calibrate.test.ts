@@ -171,6 +171,21 @@ describe.skipIf(noChromium)('calibrate', () => {
     });
   }
 
+  it('compensates errors of a rotated model as the packages in Node do', async () => {
+    const query = 'pipeline=gptq&rotate=hadamard&samples=1&backend=wasm-simd128';
+    await using opened = await playground.open(`#/calibrate?${query}`);
+    const { page } = opened;
+    await page.getByLabel('Text to predict').fill(few);
+    await calibrate(page).click();
+    await measured(page);
+    const found = await perplexities(page);
+    const settings: QuantizeSettings = { ...SETTINGS, pipeline: 'gptq', rotate: 'hadamard' };
+    const { folder: rotated } = await quantised(backend, model, settings, 1);
+    const known = await measure(backend, rotated, (await model.tokenizer()).encode(few));
+    expect(Math.abs(found[2] / known - 1)).toBeLessThan(1e-4);
+    expect(opened.faults).toEqual([]);
+  });
+
   it('rounds to nearest on WebGPU, and says before the click what that cannot do', async () => {
     await using opened = await playground.open('#/calibrate?samples=1&backend=webgpu&steps=1&pipeline=gptq');
     const { page } = opened;

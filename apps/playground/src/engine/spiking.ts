@@ -1,5 +1,5 @@
 /** Makes the spiking model: quantises the float one in the memory of the worker. */
-import { quantize, type QuantizeSettings } from '@spikellm/calibration';
+import { quantize } from '@spikellm/calibration';
 import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
 import { describeModel, type ActivationBits } from '@spikellm/evaluation';
 import {
@@ -132,13 +132,3 @@ export function groupsOf<Linear extends { readonly group: LinearGroup }>(
   for (const linear of linears) groups.set(linear.group, [...(groups.get(linear.group) ?? []), linear]);
   return groups;
 }
-
-/** Plain round-to-nearest with the bits of other settings: what spikes are held against. */
-export const roundToNearest = (settings: QuantizeSettings): QuantizeSettings => ({
-  ...settings,
-  pipeline: 'rtn',
-  steps: 1,
-  salient: 0,
-  saliency: 'published',
-  rotate: 'none',
-});

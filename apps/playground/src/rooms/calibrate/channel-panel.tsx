@@ -3,7 +3,7 @@ import { useCallback } from 'preact/hooks';
 import type { ChannelView } from '../../engine/channel.ts';
 import { Figure } from '../../ui/figure.tsx';
 import { map, rowOf, selected, view } from './state.ts';
-import { GROUP_NAMES } from './titles.ts';
+import { GROUP_NAMES } from '../../engine/titles.ts';
 
 /** The selected channel before and after encoding, and what other steps would do to it. */
 export function ChannelPanel() {

@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { binned, domainOf, type MapRow } from './heat-map-cells.ts';
 import type { Selection } from './state.ts';
-import { GROUP_NAMES } from './titles.ts';
+import { GROUP_NAMES } from '../../engine/titles.ts';
 
 /** Colours of T, on light and on dark. */
 export const STEP_COLOURS: ReadonlyMap<number, string> = new Map([

@@ -7,7 +7,7 @@ import { Figure } from '../../ui/figure.tsx';
 import { mapRows, type MapRow } from './heat-map-cells.ts';
 import { createMap, type MapPlace } from './heat-map-plot.ts';
 import { scale, SCALES, selected, sorted, type Selection } from './state.ts';
-import { GROUP_NAMES } from './titles.ts';
+import { GROUP_NAMES } from '../../engine/titles.ts';
 
 /** The saliency of every input, channel by channel, with the chosen steps; a channel of it can be selected. */
 export function HeatMap({ found }: { readonly found: SaliencyMap }) {

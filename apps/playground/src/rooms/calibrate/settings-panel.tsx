@@ -1,7 +1,7 @@
 import { PIPELINES, ROTATIONS, SALIENCY_METRICS, STEP_CHOICES, WEIGHT_KINDS } from '@spikellm/calibration';
 import { chosen, CAUSAL_KEYS } from '../../engine/settings.ts';
 import { NumberField, Select, Slider } from '../../ui/controls.tsx';
-import { PIPELINE_NAMES } from './titles.ts';
+import { PIPELINE_NAMES } from '../../engine/titles.ts';
 
 const percent = (value: number): string => `${Math.round(value * 100)} %`;
 

@@ -15,7 +15,7 @@ import {
 import type { Measured, Measurement } from '../../engine/measured.ts';
 import { chosen, request, type SpikingRequest } from '../../engine/settings.ts';
 import { flag, oneOf, urlSignal, type Codec } from '../../url-state.ts';
-import { titleOf } from './titles.ts';
+import { titleOf } from '../../engine/titles.ts';
 
 /** A channel of an input. */
 export interface Selection {

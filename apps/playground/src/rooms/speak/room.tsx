@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { backend, model, spiking, stop } from '../../engine/client.ts';
-import { chosen } from '../../engine/settings.ts';
+import { request } from '../../engine/settings.ts';
+import { titleOf } from '../../engine/titles.ts';
 import { NumberField, Slider, TextArea } from '../../ui/controls.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Working } from '../../ui/working.tsx';
@@ -124,13 +125,11 @@ function toCalibrate(event: MouseEvent): void {
 
 /** Which model the spiking one is, or will be. */
 function SpikingModel() {
-  const { weightBits, activationBits, steps, salient, pipeline } = chosen;
   const { value: made } = spiking;
   if (made?.request === null) return <p class="soft small">Spiking model: {made.name}, a checkpoint.</p>;
   return (
     <p class="soft small">
-      Spiking model: {pipeline.value}, W{weightBits.value}A{activationBits.value}, {steps.value}{' '}
-      {steps.value === 1 ? 'step' : 'steps'} for {Math.round(100 * salient.value)} % of the channels.{' '}
+      Spiking model: {titleOf(request.value.settings)}.{' '}
       {made === undefined && 'It is made at the first reply. '}
       <a href="#/calibrate" onClick={toCalibrate}>
         Change it
