@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noChromium, servePlayground, type Playground } from './playground.ts';
 
 const folder = fileURLToPath(new URL('../../../docs/playground/', import.meta.url));
-const wanted = process.env.SPIKELLM_SCREENSHOTS !== undefined && !noChromium;
+const wanted = process.env.SPIKELLM_SCREENSHOTS !== undefined;
 const TIMEOUT = 120_000;
 
 /** What each room has done when its picture is taken. */
@@ -35,30 +35,27 @@ const VIEWS = [
   { name: 'narrow', width: 390, height: 844 },
 ];
 
-describe.skipIf(!wanted)(
-  'pictures of the rooms (only with SPIKELLM_SCREENSHOTS=1)',
-  { timeout: 5 * TIMEOUT },
-  () => {
-    let playground: Playground;
-    beforeAll(async () => {
-      playground = await servePlayground({ headers: true });
-    });
-    afterAll(() => playground[Symbol.asyncDispose]());
+describe.skipIf(noChromium)('pictures of the rooms', () => {
+  let playground: Playground | undefined;
+  beforeAll(async () => {
+    if (wanted) playground = await servePlayground({ headers: true });
+  });
+  afterAll(() => playground?.[Symbol.asyncDispose]());
 
-    for (const [room, prepare] of Object.entries(ROOMS)) {
-      for (const { name, ...size } of VIEWS) {
-        for (const dark of [false, true]) {
-          const colours = dark ? 'dark' : 'light';
-          it(`${room}, ${name}, ${colours}`, async () => {
-            await using opened = await playground.open(`#/${room}`, { ...size, dark });
-            await opened.page.locator('footer').getByText('3.97M parameters').waitFor({ timeout: TIMEOUT });
-            await prepare(opened.page);
-            await opened.page.evaluate(() => scrollTo(0, 0));
-            await opened.page.screenshot({ path: `${folder}${room}-${name}-${colours}.png` });
-            expect(opened.faults).toEqual([]);
-          });
-        }
+  for (const [room, prepare] of Object.entries(ROOMS)) {
+    for (const { name, ...size } of VIEWS) {
+      for (const dark of [false, true]) {
+        const colours = dark ? 'dark' : 'light';
+        it(`${room}, ${name}, ${colours}`, { timeout: 5 * TIMEOUT }, async ({ skip }) => {
+          skip(!wanted, 'the pictures are drawn only with SPIKELLM_SCREENSHOTS=1');
+          await using opened = await playground!.open(`#/${room}`, { ...size, dark });
+          await opened.page.locator('footer').getByText('3.97M parameters').waitFor({ timeout: TIMEOUT });
+          await prepare(opened.page);
+          await opened.page.evaluate(() => scrollTo(0, 0));
+          await opened.page.screenshot({ path: `${folder}${room}-${name}-${colours}.png` });
+          expect(opened.faults).toEqual([]);
+        });
       }
     }
-  },
-);
+  }
+});

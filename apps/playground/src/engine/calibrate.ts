@@ -73,7 +73,14 @@ export const calibrateOf = (workbench: Workbench) => {
         const measured =
           which === 'rtn'
             ? await measureRounded(workbench, { ...request, settings: rounded }, ids, signal)
-            : await measureDecoder(workbench, which, workbench.model(which), ids, signal);
+            : await measureWith(
+                workbench,
+                which,
+                workbench.model(which),
+                await workbench.decoder(which, signal),
+                ids,
+                signal,
+              );
         const ofModel = kept.get(float) ?? new Map<string, Measurement>();
         if (which !== 'spiking') kept.set(float, ofModel.set(name, measured));
         return measured;
@@ -108,16 +115,6 @@ async function measureRounded(
   const { config, tensors } = model.folder;
   using decoder = await loadDecoder({ config, tensors, backend: workbench.backend(), signal });
   return await measureWith(workbench, 'rounded', model, decoder, ids, signal);
-}
-
-async function measureDecoder(
-  workbench: Workbench,
-  side: 'float' | 'spiking',
-  model: OpenModel,
-  ids: readonly number[],
-  signal: AbortSignal,
-): Promise<Measurement> {
-  return measureWith(workbench, side, model, await workbench.decoder(side, signal), ids, signal);
 }
 
 async function measureWith(

@@ -10,6 +10,13 @@ interface Labelled {
   readonly disabled?: boolean | undefined;
 }
 
+/** A number between two others. */
+interface Ranged extends Labelled {
+  readonly signal: Signal<number>;
+  readonly min: number;
+  readonly max: number;
+}
+
 function Field({
   id,
   label,
@@ -52,10 +59,7 @@ export function Slider({
   show = String,
   help,
   disabled,
-}: Labelled & {
-  readonly signal: Signal<number>;
-  readonly min: number;
-  readonly max: number;
+}: Ranged & {
   readonly step?: number;
   readonly show?: (value: number) => string;
 }) {
@@ -87,10 +91,7 @@ export function NumberField({
   step = 1,
   help,
   disabled,
-}: Labelled & {
-  readonly signal: Signal<number>;
-  readonly min: number;
-  readonly max: number;
+}: Ranged & {
   readonly step?: number | 'any';
 }) {
   const id = useId();

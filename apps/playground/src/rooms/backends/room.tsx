@@ -1,6 +1,7 @@
 import { backend, backendChoice } from '../../engine/client.ts';
 import { VARIANT_TITLES, VARIANTS, type BackendChoice } from '../../engine/contract.ts';
 import { Working } from '../../ui/working.tsx';
+import './backends.css';
 import { Benchmark } from './benchmark.tsx';
 import { Browser } from './browser.tsx';
 import { SameText } from './same-text.tsx';
