@@ -84,6 +84,7 @@ function RunPanel() {
         label="Text to predict"
         signal={text}
         rows={4}
+        disabled={text.value === undefined}
         help={
           isBundled
             ? 'The bundled evaluation text, fairy tales that the model has not seen. Windows of 256 tokens, at most 16.'
