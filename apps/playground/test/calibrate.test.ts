@@ -80,6 +80,15 @@ const cell = (page: Page, model: string) => page.locator(`tr[data-model=${model}
 const measured = (page: Page, model = 'spiking'): Promise<void> =>
   cell(page, model).filter({ hasText: /\d/ }).waitFor({ timeout: 50_000 });
 
+/** Gives a text of one's own, and waits until the page says that it has it. */
+const typeText = (page: Page, text: string): Promise<void> =>
+  expect
+    .poll(async () => {
+      await page.getByLabel('Text to predict').fill(text);
+      return page.getByText('Your text, which stays in this page.').isVisible();
+    })
+    .toBe(true);
+
 /** Opens files as a reader who picks them. */
 const give = (page: Page, files: ReadonlyMap<string, Buffer>): Promise<void> =>
   page
@@ -149,7 +158,7 @@ describe.skipIf(noChromium)('calibrate', () => {
       await using opened = await playground.open(`#/calibrate?samples=2&backend=${variant}`, { alone });
       const { page } = opened;
       const relaxed = variant === 'auto';
-      if (!relaxed) await page.getByLabel('Text to predict').fill(few);
+      if (!relaxed) await typeText(page, few);
       await calibrate(page).click();
       await measured(page);
       const found = await perplexities(page);
@@ -175,7 +184,7 @@ describe.skipIf(noChromium)('calibrate', () => {
     const query = 'pipeline=gptq&rotate=hadamard&samples=1&backend=wasm-simd128';
     await using opened = await playground.open(`#/calibrate?${query}`);
     const { page } = opened;
-    await page.getByLabel('Text to predict').fill(few);
+    await typeText(page, few);
     await calibrate(page).click();
     await measured(page);
     const found = await perplexities(page);
@@ -196,7 +205,7 @@ describe.skipIf(noChromium)('calibrate', () => {
     await give(page, short);
     await page.getByText('Open: model, 5 layers of 256').waitFor();
     const text = (await readFile(texts.evaluation, 'utf8')).slice(0, 200);
-    await page.getByLabel('Text to predict').fill(text);
+    await typeText(page, text);
     await page.getByLabel('Pipeline').selectOption('round-to-nearest');
     await calibrate(page).click();
     await measured(page);
@@ -215,7 +224,7 @@ describe.skipIf(noChromium)('calibrate', () => {
   it('stops within a second, keeps the model before, and goes on', async () => {
     await using opened = await playground.open('#/calibrate?samples=2&epochs=20');
     const { page } = opened;
-    await page.getByLabel('Text to predict').fill(few);
+    await typeText(page, few);
     await calibrate(page).click();
     await measured(page);
     await page.getByLabel('Pipeline').selectOption('OmniQuant');
