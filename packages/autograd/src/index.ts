@@ -3,7 +3,9 @@
  *
  * @module
  */
-export { createTape, type Tape, type Value } from './tape.ts';
+export { prepareTapeGraph, type TapeGraph, type TapeHooks, type TapeWeight } from './graph.ts';
+export { createTape, type Tape } from './tape.ts';
+export type { Value } from './value.ts';
 export type { ClosedKeys, Heads, Operations, WeightTraining } from './operations.ts';
 export { createRotation, type Rotation } from './rotation.ts';
 export { createSpikeRounding, type SpikeRounding } from './spike-rounding.ts';

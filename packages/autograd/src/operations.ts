@@ -2,7 +2,7 @@
 import type { Attributes, DeviceTensor, KernelTable } from '@spikellm/backend';
 import type { Rotation } from './rotation.ts';
 import type { SpikeRounding } from './spike-rounding.ts';
-import type { Value } from './tape.ts';
+import type { Value } from './value.ts';
 
 /** H query heads, K key/value heads, D channels of a head. */
 export interface Heads {

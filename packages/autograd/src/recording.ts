@@ -1,7 +1,7 @@
 /** Each operation with the kernels of its gradient. */
 import type { DeviceTensor } from '@spikellm/backend';
 import type { Operations } from './operations.ts';
-import type { Recorder } from './tape.ts';
+import type { Recorder } from './value.ts';
 
 /** The operations that record on a tape. */
 export function operationsOn({ workspace, record }: Recorder): Operations {

@@ -2,37 +2,8 @@
 import { SpikeError, type DeviceTensor, type HostTensor } from '@spikellm/backend';
 import type { Operations } from './operations.ts';
 import { operationsOn } from './recording.ts';
+import type { Gradients, Recorded, Value } from './value.ts';
 import type { Workspace } from './workspace.ts';
-
-/** A tensor that a tape knows. */
-export interface Value {
-  readonly tensor: DeviceTensor;
-  /** Whether it is a parameter or computed from one. */
-  readonly requiresGrad: boolean;
-}
-
-/** What an operation does with the gradients of its inputs. */
-export interface Gradients {
-  /** Adds a gradient to what other uses of a value [N, C] gave; it may be the `dy` of the operation itself. */
-  give(value: Value, gradient: DeviceTensor): void;
-  /** The tensor that kernels add the gradient of this value to, zeros at first; undefined where it needs none. */
-  into(value: Value | undefined): DeviceTensor | undefined;
-}
-
-/** An operation that has run. */
-export interface Recorded {
-  readonly inputs: readonly (Value | undefined)[];
-  /** Values whose tensors `backward` reads. */
-  readonly saved: readonly Value[];
-  readonly backward: (dy: DeviceTensor, gradients: Gradients) => void;
-}
-
-/** What operations need of their tape. */
-export interface Recorder {
-  readonly workspace: Workspace;
-  /** Takes a new tensor over; keeps the operation where one of its inputs requires a gradient. */
-  readonly record: (tensor: DeviceTensor, operation: Recorded) => Value;
-}
 
 /**
  * One forward and one backward pass. A tape owns every tensor that its operations compute, and the gradients; device
@@ -44,11 +15,9 @@ export interface Tape extends Operations, Disposable {
   constant(tensor: DeviceTensor | HostTensor): Value;
   /** A float32 tensor that gets a gradient. One from the host is uploaded, and is the tape's. */
   parameter(tensor: DeviceTensor | HostTensor): Value;
-  /** Has the gradient of a computed value among those that the backward pass returns. */
-  watch(value: Value): Value;
   /**
-   * Enqueues the backward pass of the sum of the means of the losses' elements. Returns the gradients of parameters and
-   * watched values that the losses depend on, each of its value's shape. Errors: INVALID_ARGUMENT for a loss that depends
+   * Enqueues the backward pass of the sum of the means of the losses' elements. Returns the gradients of the parameters that
+   * the losses depend on, each of its value's shape. Errors: INVALID_ARGUMENT for a loss that depends
    * on no parameter of this tape, and for a second pass.
    */
   backward(...losses: readonly Value[]): ReadonlyMap<Value, DeviceTensor>;
@@ -69,7 +38,6 @@ export function createTape(workspace: Workspace): Tape {
   const given = new Map<Value, DeviceTensor>();
   const summed = new Map<Value, DeviceTensor>();
   const holders = new Map<DeviceTensor, number>();
-  const watched = new Set<Value>();
 
   const free = (value: Value): void => {
     if (computed.delete(value)) workspace.release(value.tensor);
@@ -161,8 +129,7 @@ export function createTape(workspace: Workspace): Tape {
       const dy = take(step.value);
       if (dy !== undefined) {
         step.backward(dy, sink);
-        if (watched.has(step.value)) gradients.set(step.value, dy);
-        else drop(dy);
+        drop(dy);
       }
       for (const read of step.saved) {
         const left = readers.get(read)! - 1;
@@ -179,10 +146,6 @@ export function createTape(workspace: Workspace): Tape {
     constant: (tensor) => leaf(tensor, false),
     parameter: (tensor) => leaf(tensor, true),
 
-    watch(value) {
-      watched.add(value);
-      return value;
-    },
     backward(...losses) {
       for (const loss of losses) seed(loss, meanOver(loss.tensor.dims));
       return walk(losses);

@@ -1,19 +1,24 @@
 import { packedBytes, tritBytes, type HostTensor } from '@spikellm/backend';
 import {
-  FINAL_NORM,
-  inputNormName,
-  kvPrefixes,
-  layerLinears,
-  mlpNormName,
-  packedNames,
-  parseDecoderConfig,
+  attentionOf,
+  cachePrefixes,
+  channelWeight,
+  FAMILIES,
+  globalWeights,
+  hostTensor,
+  inputSites,
+  integerWeight,
+  layerWeights,
+  linearRows,
+  parseModel,
   salientTensors,
   tables,
-  ternaryNames,
-  type DecoderConfig,
-  type PackedRows,
+  tablesOf,
+  type ModelGraph,
   type SpikingConfig,
   type TensorSource,
+  type TernarySettings,
+  type WeightRows,
 } from '@spikellm/graph';
 import { randomBytes, randomTrits, repeated } from './random.ts';
 import { SHAPES, type ShapeName } from './shapes.ts';
@@ -42,8 +47,6 @@ export interface SyntheticModel {
   readonly bytesPerToken: number;
 }
 
-/** Prefix of the tensors of the embedding. */
-const EMBEDDING = 'model.embed_tokens.';
 const WEIGHT_BITS = 4;
 const TABLE_BITS = 8;
 /** Standard deviations of evenly spread codes of some bits, and of trits. */
@@ -63,31 +66,36 @@ export function syntheticModel({
   seed = 0,
 }: SyntheticOptions): SyntheticModel {
   const json = {
-    model_type: 'llama',
+    model_type: FAMILIES[0].modelType,
     ...SHAPES[shape],
     max_position_embeddings: 2048,
     rms_norm_eps: 1e-5,
     quantization_config: spikingJson(weights, steps, salient),
   };
-  const recipes = recipesOf(parseDecoderConfig(json), { weights, steps, salient, seed });
+  const model = parseModel(json);
+  const recipes = recipesOf(model, { weights, steps, salient, seed });
+  const [{ prefix: embedding }] = tablesOf(model.embed);
   return {
     config: json,
     tensors: {
+      names: () => recipes.keys(),
       info: (name) => recipes.get(name),
       read: (name) => Promise.resolve(recipes.get(name)!.make()),
     },
     bytes: bytesOf(recipes.values()),
     bytesPerToken: bytesOf(
-      [...recipes].filter(([name]) => !name.startsWith(EMBEDDING)).map(([, recipe]) => recipe),
+      [...recipes].filter(([name]) => !name.startsWith(`${embedding}.`)).map(([, recipe]) => recipe),
     ),
   };
 }
+
+const TERNARY: TernarySettings = { kind: 'ternary', steps: [1] };
 
 const spikingJson = (weights: WeightKind, steps: number, salient: number): SpikingConfig => ({
   quant_method: 'spikellm',
   format_version: 1,
   pipeline: 'rtn',
-  weights: weights === 'ternary' ? { kind: 'ternary', steps: [1] } : { bits: WEIGHT_BITS, symmetric: false },
+  weights: weights === 'ternary' ? TERNARY : { bits: WEIGHT_BITS, symmetric: false },
   embeddings: { bits: TABLE_BITS },
   activations: {
     bits: 4,
@@ -108,20 +116,16 @@ interface Recipe {
 }
 
 function recipesOf(
-  config: DecoderConfig,
+  model: ModelGraph,
   { weights, steps, salient, seed }: Required<Omit<SyntheticOptions, 'shape'>>,
 ): Map<string, Recipe> {
   const recipes = new Map<string, Recipe>();
-  const codes = lazy(() => randomBytes(blockBytes(config), seed));
-  const trits = lazy(() => randomTrits(blockBytes(config), seed));
-  const add = (
-    name: string,
-    dtype: string,
-    shape: readonly number[],
-    data: (length: number) => HostTensor['data'],
-  ): void => {
-    const length = shape.reduce((product, dim) => product * dim, 1);
-    recipes.set(name, { dtype, shape, make: () => ({ type: dtype, dims: shape, data: data(length) }) });
+  const codes = lazy(() => randomBytes(blockBytes(model), seed));
+  const trits = lazy(() => randomTrits(blockBytes(model), seed));
+  /** Tensors that are made when they are read. */
+  const add = (made: () => readonly (readonly [string, HostTensor])[], heads: readonly Header[]): void => {
+    for (const [i, { name, dtype, shape }] of heads.entries())
+      recipes.set(name, { dtype, shape, make: () => made()[i][1] });
   };
   const ones = (length: number): Float32Array => new Float32Array(length).fill(1);
   const lists = new Map<number, ReturnType<typeof salientTensors>>();
@@ -135,36 +139,65 @@ function recipesOf(
   };
 
   /** Scales for weights of this deviation whose products keep the size of what they read. */
-  const scales = (deviation: number, inputs: number) => (length: number) =>
+  const scales = (deviation: number, inputs: number, length: number): Float32Array =>
     new Float32Array(length).fill(1 / (deviation * Math.sqrt(inputs)));
-  const addPacked = ({ prefix, outputs, inputs }: PackedRows, bits: number): void => {
-    const names = packedNames(prefix);
-    add(names.codes, 'uint8', [outputs, packedBytes(inputs, bits)], (length) => repeated(codes(), length));
-    add(names.scale, 'float32', [outputs], scales(codeDeviation(bits), inputs));
-    add(names.zero, 'int16', [outputs], (length) => new Int16Array(length).fill(2 ** (bits - 1)));
+  const addPacked = ({ prefix, outputs, inputs }: WeightRows, bits: number): void => {
+    const bytes = packedBytes(inputs, bits);
+    const weight = (data: Uint8Array) =>
+      integerWeight({
+        bits,
+        inputs,
+        codes: hostTensor('uint8', data, [outputs, bytes]),
+        scale: hostTensor('float32', scales(codeDeviation(bits), inputs, outputs)),
+        zero: hostTensor('int32', new Int32Array(outputs).fill(2 ** (bits - 1))),
+      }).tensors(prefix);
+    add(() => weight(repeated(codes(), outputs * bytes)), headersOf(weight(NOTHING)));
   };
-  const addTernary = ({ prefix, outputs, inputs }: PackedRows): void => {
-    const names = ternaryNames(prefix);
-    add(names.steps, 'uint8', [inputs], (length) => new Uint8Array(length).fill(1));
-    add(names.trits, 'uint8', [outputs, tritBytes([[inputs]])], (length) => repeated(trits(), length));
-    add(names.scale, 'float32', [outputs, 1], scales(TRIT_DEVIATION, inputs));
+  const addTernary = ({ prefix, outputs, inputs }: WeightRows): void => {
+    const bytes = tritBytes([[inputs]]);
+    const weight = (data: Uint8Array) =>
+      channelWeight(TERNARY, {
+        steps: hostTensor('uint8', new Uint8Array(inputs).fill(1)),
+        trits: hostTensor('uint8', data, [outputs, bytes]),
+        scale: hostTensor('float32', scales(TRIT_DEVIATION, inputs, outputs), [outputs, 1]),
+      }).tensors(prefix);
+    add(() => weight(repeated(trits(), outputs * bytes)), headersOf(weight(NOTHING)));
   };
 
-  for (const table of tables(config)) addPacked(table, TABLE_BITS);
-  add(FINAL_NORM, 'float32', [config.hiddenSize], ones);
-  for (let index = 0; index < config.layers; index++) {
-    for (const name of [inputNormName(index), mlpNormName(index)])
-      add(name, 'float32', [config.hiddenSize], ones);
-    for (const linear of layerLinears(config, index)) {
-      if (weights === 'ternary') addTernary(linear);
-      else addPacked(linear, WEIGHT_BITS);
-      addSalient(linear.prefix, linear.inputs);
+  for (const table of tables(model)) addPacked(table, TABLE_BITS);
+  const norms = [globalWeights(model), ...model.layers.map(layerWeights)].flat();
+  for (const { name, shape, role } of norms) {
+    if (role !== 'norm') continue;
+    recipes.set(name, {
+      dtype: 'float32',
+      shape,
+      make: () => hostTensor('float32', ones(shape[0])),
+    });
+  }
+  for (const layer of model.layers) {
+    for (const { readers, channels } of inputSites(layer)) {
+      for (const node of readers) {
+        const rows = linearRows(layer.prefix, node);
+        if (weights === 'ternary') addTernary(rows);
+        else addPacked(rows, WEIGHT_BITS);
+        addSalient(rows.prefix, channels);
+      }
     }
-    const { keys, values } = kvPrefixes(index);
-    for (const prefix of [keys, values]) addSalient(prefix, config.kvHeads * config.headSize);
+    const { name, kvHeads, headSize } = attentionOf(layer);
+    for (const prefix of Object.values(cachePrefixes(layer, name))) addSalient(prefix, kvHeads * headSize);
   }
   return recipes;
 }
+
+/** Stands for data that only has to have a shape. */
+const NOTHING = new Uint8Array(0);
+
+interface Header extends Pick<Recipe, 'dtype' | 'shape'> {
+  readonly name: string;
+}
+
+const headersOf = (tensors: readonly (readonly [string, HostTensor])[]): Header[] =>
+  tensors.map(([name, { type, dims }]) => ({ name, dtype: type, shape: dims }));
 
 const ELEMENT_BYTES: Readonly<Record<string, number>> = { uint8: 1, int16: 2, int32: 4, float32: 4 };
 
@@ -179,10 +212,12 @@ function bytesOf(recipes: Iterable<Recipe>): number {
  * Bytes of the largest linear's codes: one random block of so many, parts of which all linears are, and of which tables
  * are repetitions. One more, so that their rows are not.
  */
-const blockBytes = (config: DecoderConfig): number =>
+const blockBytes = ({ layers: [layer] }: ModelGraph): number =>
   1 +
   Math.max(
-    ...layerLinears(config, 0).map(({ outputs, inputs }) => outputs * packedBytes(inputs, WEIGHT_BITS)),
+    ...inputSites(layer).flatMap(({ channels, readers }) =>
+      readers.map(({ output }) => output.width * packedBytes(channels, WEIGHT_BITS)),
+    ),
   );
 
 function lazy<T>(make: () => T): () => T {

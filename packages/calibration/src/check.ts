@@ -2,20 +2,21 @@
 import { SpikeError } from '@spikellm/backend';
 import { createDigest, type Fingerprint, type ModelFolder } from '@spikellm/checkpoint';
 import {
+  checkFloat,
   checkIds,
-  checkLayerCount,
-  checkWeight,
   globalWeights,
+  inArena,
   layerWeights,
-  lend,
-  parseDecoderConfig,
-  type DecoderConfig,
+  parseModel,
+  printGraph,
+  type ModelGraph,
+  type TensorSource,
 } from '@spikellm/graph';
-import type { QuantizeOptions } from './quantize.ts';
-import type { QuantizeSettings } from './settings.ts';
+import { ownSettings } from './pipelines/index.ts';
+import { metricOfSettings, type QuantizeSettings } from './settings/settings.ts';
 
 /** Errors: UNSUPPORTED for a model that spikes already. */
-export function floatConfig({ path, config }: ModelFolder): DecoderConfig {
+export function floatModel({ path, config }: Pick<ModelFolder, 'path' | 'config'>): ModelGraph {
   if (config.quantization_config != null) {
     throw new SpikeError('UNSUPPORTED', {
       where: path,
@@ -24,13 +25,13 @@ export function floatConfig({ path, config }: ModelFolder): DecoderConfig {
       remedy: 'quantize the model that it was made from',
     });
   }
-  return parseDecoderConfig(config);
+  return parseModel(config);
 }
 
 /** Errors: INVALID_ARGUMENT for windows that the model cannot take. */
 export function checkWindows(
   windows: readonly (readonly number[])[],
-  config: DecoderConfig,
+  { config }: ModelGraph,
   least: number,
 ): void {
   const length = windows[0]?.length ?? 0;
@@ -45,15 +46,27 @@ export function checkWindows(
   for (const window of windows) checkIds(window, config.vocabularySize);
 }
 
+/** What is read, and how one is told of it. */
+interface Reading {
+  readonly settings: QuantizeSettings;
+  readonly windows: readonly (readonly number[])[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { phase: 'check'; done: number; total: number }) => void;
+}
+
 /**
  * Reads every weight once: a missing, misshapen, truncated or non-finite one is an error.
  *
  * @returns what decides the bytes that the run writes: settings by name, and hashes of model and windows
  */
-export async function fingerprintOf(options: QuantizeOptions, config: DecoderConfig): Promise<Fingerprint> {
+export async function fingerprintOf(
+  options: Reading,
+  graph: ModelGraph,
+  tensors: TensorSource,
+): Promise<Fingerprint> {
   const { settings, windows } = options;
   return {
-    model: await hashModel(options, config),
+    model: await hashModel(options, graph, tensors),
     'calibration tokens': hashText(JSON.stringify(windows)),
     ...namedSettings(settings),
   };
@@ -67,37 +80,37 @@ function hashText(text: string): string {
   return shortened(hash.hex());
 }
 
-/** Those that the pipeline looks at. */
-function namedSettings({ training, gptq, ...settings }: QuantizeSettings): Fingerprint {
-  const named = (prefix: string, own: object): Fingerprint =>
-    Object.fromEntries(Object.entries(own).map(([name, value]) => [`${prefix}.${name}`, value]));
-  const { pipeline } = settings;
+/** Settings by name; those of the pipeline after its own. */
+function namedSettings(settings: QuantizeSettings): Fingerprint {
+  const { options: _, ...common } = settings;
+  const own = Object.entries(ownSettings(settings) as Readonly<Record<string, number | string | boolean>>);
   return {
-    ...settings,
-    ...(pipeline === 'omniquant' && named('training', training)),
-    ...(pipeline === 'gptq' && named('gptq', gptq)),
+    ...common,
+    saliency: metricOfSettings(settings).name,
+    ...Object.fromEntries(own.map(([name, value]) => [`${settings.pipeline}.${name}`, value])),
   };
 }
 
 async function hashModel(
-  { model, signal, onProgress }: QuantizeOptions,
-  config: DecoderConfig,
+  { signal, onProgress }: Reading,
+  graph: ModelGraph,
+  tensors: TensorSource,
 ): Promise<string> {
-  const { tensors } = model;
-  checkLayerCount(tensors, config);
-  const lent = lend(tensors);
+  const { config, embed, layers, head, rotary } = graph;
+  const arena = inArena(tensors);
   const hash = createDigest('sha256');
-  hash.update(JSON.stringify(config));
-  const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));
-  for (const { name, shape } of [globalWeights(config), ...layers].flat()) checkWeight(tensors, name, shape);
-  for (const [done, entries] of [globalWeights(config), ...layers].entries()) {
-    for (const { name } of entries) {
+  hash.update(JSON.stringify({ config, rotary }));
+  for (const each of [embed, ...layers, head]) hash.update(printGraph(each));
+  const entries = [globalWeights(graph), ...layers.map(layerWeights)];
+  for (const { name, shape } of entries.flat()) checkFloat(tensors, name, shape);
+  for (const [done, each] of entries.entries()) {
+    for (const { name } of each) {
       signal?.throwIfAborted();
-      const { data } = await lent.tensors.read(name, { as: 'stored' });
+      const { data } = await arena.tensors.read(name, { as: 'stored' });
       hash.update(data as ArrayBufferView);
-      lent.free();
+      arena.free();
     }
-    onProgress?.({ phase: 'check', done, total: config.layers });
+    onProgress?.({ phase: 'check', done, total: layers.length });
   }
   return shortened(hash.hex());
 }

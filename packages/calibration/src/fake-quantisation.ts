@@ -1,12 +1,12 @@
 import { createSpikeRounding, type SpikeRounding } from '@spikellm/autograd';
 import type { Runner } from '@spikellm/backend';
-import { FLOAT_BITS, layerLinears, stepClasses, type DecoderConfig } from '@spikellm/graph';
-import { KEY_BLOCK, spikesInCache, type QuantizeSettings } from './settings.ts';
+import { attentionOf, FLOAT_BITS, inputSites, stepClasses, type LayerGraph } from '@spikellm/graph';
+import { cacheSpikes, KEY_BLOCK, type CommonSettings } from './settings/settings.ts';
 import type { LayerSteps } from './steps.ts';
 
-export interface RoundingOptions {
-  readonly config: DecoderConfig;
-  readonly settings: QuantizeSettings;
+export interface FakeQuantisationOptions {
+  readonly layer: LayerGraph;
+  readonly settings: CommonSettings;
   readonly steps: LayerSteps;
   /** Tokens of a window. */
   readonly length: number;
@@ -16,11 +16,11 @@ export interface RoundingOptions {
  * What spikes carry of the tensors of a layer [length, channels], where the settings have spikes: of the input of each
  * linear, by its name, and of `query`, `key` and `value` in attention. Prepared once for places that are rounded alike.
  */
-export function prepareRoundings(
+export function prepareFakeQuantisation(
   runner: Runner,
-  { config, steps, settings, length }: RoundingOptions,
+  { layer, steps, settings, length }: FakeQuantisationOptions,
 ): ReadonlyMap<string, SpikeRounding> {
-  const { heads: H, headSize: D } = config;
+  const { heads: H, kvHeads, headSize: D } = attentionOf(layer);
   const { activationBits: bits, range } = settings;
   const made = new Map<string, SpikeRounding>();
   const rounding = (of: Uint8Array, groups: { H: number; D: number; block: number }): SpikeRounding => {
@@ -33,12 +33,13 @@ export function prepareRoundings(
   };
   const roundings = new Map<string, SpikeRounding>();
   if (bits < FLOAT_BITS) {
-    for (const { name, inputs } of layerLinears(config, 0)) {
-      roundings.set(name, rounding(steps.linears.get(name)!, { H: 1, D: inputs, block: 1 }));
+    for (const { readers, channels } of inputSites(layer)) {
+      for (const { name } of readers)
+        roundings.set(name, rounding(steps.linears.get(name)!, { H: 1, D: channels, block: 1 }));
     }
   }
-  if (!spikesInCache(settings)) return roundings;
-  const K = settings.key === 'published' ? H : config.kvHeads;
+  if (!cacheSpikes(settings)) return roundings;
+  const K = settings.key === 'published' ? H : kvHeads;
   const { keys, values } = steps.kv!;
   const keyGroups = {
     block: { H: K * D, D: 1, block: KEY_BLOCK },

@@ -1,17 +1,19 @@
+/** What is gathered of the activations of a float layer while windows pass through it. */
 import type { Backend } from '@spikellm/backend';
 import {
-  layerLinears,
-  type DecoderConfig,
+  attentionAttributes,
+  attentionOf,
+  inputSites,
   type DecoderLayer,
-  type LinearGroup,
-  type Taps,
+  type LayerGraph,
+  type Observers,
 } from '@spikellm/graph';
 import { createAbsmaxProbe, createChannelProbe, createKvProbe, type KvScores } from '@spikellm/saliency';
 
 /** How large the float model's activations are in one layer. */
 export interface LayerSizes {
-  /** Largest |x| per channel, by group of linears. */
-  readonly absmax: Readonly<Record<LinearGroup, Float64Array>>;
+  /** Largest |x| per channel, by name of the input site. */
+  readonly absmax: Readonly<Record<string, Float64Array>>;
 }
 
 /** What the float model's activations say about one layer. */
@@ -21,32 +23,31 @@ export interface LayerStatistics extends LayerSizes {
   readonly kv: KvScores;
 }
 
-/** Probes that the taps of a layer feed. */
-export interface Watch<Seen> extends Disposable {
-  readonly taps: Taps;
+/** Gathers while windows pass. */
+export interface LayerObserver<Seen> extends Disposable {
+  readonly observers: Observers;
   /** Called when a window has passed and its work is done. */
   endWindow?(window: number): Promise<void>;
   read(): Promise<Seen>;
 }
 
-export type Watcher<Seen> = (
+/** Makes an observer of a layer that is ready to run. */
+export type Observe<Seen> = (
   backend: Backend,
-  config: DecoderConfig,
-  index: number,
-  layer: DecoderLayer,
-) => Watch<Seen>;
+  graph: LayerGraph,
+  layer: Pick<DecoderLayer, 'weights'>,
+) => LayerObserver<Seen>;
 
-export const watchSizes: Watcher<LayerSizes> = (backend, config, index) => {
-  const inputs = new Map(layerLinears(config, index).map(({ group, inputs: channels }) => [group, channels]));
+export const observeSizes: Observe<LayerSizes> = (backend, graph) => {
   const probes = new Map(
-    [...inputs].map(([group, channels]) => [group, createAbsmaxProbe(backend, channels)]),
+    inputSites(graph).map(({ name, channels }) => [name, createAbsmaxProbe(backend, channels)]),
   );
   return {
-    taps: { linearInput: (_, group, x) => probes.get(group)!.observe(x) },
+    observers: { input: (_, site, x) => probes.get(site)!.observe(x) },
     async read() {
-      const absmax: Partial<Record<LinearGroup, Float64Array>> = {};
-      for (const [group, probe] of probes) absmax[group] = await probe.read();
-      return { absmax: absmax as LayerSizes['absmax'] };
+      const absmax: Record<string, Float64Array> = {};
+      for (const [site, probe] of probes) absmax[site] = await probe.read();
+      return { absmax };
     },
     [Symbol.dispose]() {
       for (const probe of probes.values()) probe.dispose();
@@ -54,27 +55,25 @@ export const watchSizes: Watcher<LayerSizes> = (backend, config, index) => {
   };
 };
 
-export const watchLayer: Watcher<LayerStatistics> = (backend, config, index, layer) => {
-  const { heads: H, kvHeads: K, headSize: D } = config;
-  const sizes = watchSizes(backend, config, index, layer);
-  const linears = layerLinears(config, index).map((entry) => ({
-    entry,
-    probe: createChannelProbe(backend, entry.inputs),
-  }));
-  const kv = createKvProbe(backend, { H, K, D });
+export const observeLayer: Observe<LayerStatistics> = (backend, graph, layer) => {
+  const sizes = observeSizes(backend, graph, layer);
+  const linears = inputSites(graph).flatMap(({ name: site, channels, readers }) =>
+    readers.map(({ name }) => ({ site, name, probe: createChannelProbe(backend, channels) })),
+  );
+  const kv = createKvProbe(backend, attentionAttributes(attentionOf(graph)));
   return {
-    taps: {
-      linearInput(at, group, x) {
-        sizes.taps.linearInput!(at, group, x);
-        for (const { entry, probe } of linears) {
-          if (entry.group === group) probe.observe(x, layer.weights.get(entry.name)!);
+    observers: {
+      input(at, site, x) {
+        sizes.observers.input!(at, site, x);
+        for (const { site: own, name, probe } of linears) {
+          if (own === site) probe.observe(x, layer.weights.get(name)!);
         }
       },
       attention: (_, q, k, v) => kv.observe(q, k, v),
     },
     async read() {
       const channels: Record<string, Float64Array> = {};
-      for (const { entry, probe } of linears) channels[entry.name] = await probe.read();
+      for (const { name, probe } of linears) channels[name] = await probe.read();
       return { ...(await sizes.read()), channels, kv: await kv.read() };
     },
     [Symbol.dispose]() {

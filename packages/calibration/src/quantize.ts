@@ -1,32 +1,20 @@
 import type { Backend } from '@spikellm/backend';
-import {
-  createCheckpoint,
-  type CheckpointWriter,
-  type FilesOption,
-  type ModelFolder,
-  type TensorSource,
-} from '@spikellm/checkpoint';
-import { FLOAT_BITS, globalWeights, lend, readLayer, tables, type DecoderConfig } from '@spikellm/graph';
+import { createCheckpoint, type FilesOption, type ModelFolder } from '@spikellm/checkpoint';
+import { bindTensors, FLOAT_BITS, globalWeights, tables, type ModelGraph, type TensorSource } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
-import { checkWindows, fingerprintOf, floatConfig } from './check.ts';
-import { encodeLayer, encodeTable } from './encode.ts';
-import { planModel } from './fisher/plan-model.ts';
-import type { StepPlan } from './fisher/plan.ts';
-import { gptqLayers } from './gptq/pipeline.ts';
-import { trainLayers, type TrainingProgress } from './omniquant/pipeline.ts';
-import {
-  checkSettings,
-  needsGradients,
-  needsScores,
-  spikingConfig,
-  type QuantizeSettings,
-} from './settings.ts';
-import { rotateModel } from './rotation.ts';
-import { smoothLayer } from './smoothing.ts';
-import { collectStatistics, type StatisticsStore } from './statistics.ts';
+import { checkWindows, fingerprintOf, floatModel } from './check.ts';
+import { toTensor } from './encode.ts';
+import { planModel } from './gradients/plan-model.ts';
+import type { StepPlan } from './gradients/plan.ts';
+import type { LayerStatistics } from './observers.ts';
+import { checkSettings, ownSettings, pipelineOf, spikingConfig } from './pipelines/index.ts';
+import { quantizeLayers } from './pipelines/layerwise.ts';
+import type { TrainingProgress } from './pipelines/pipeline.ts';
+import { roundRows } from './round.ts';
+import { needsGradients, type QuantizeSettings } from './settings/settings.ts';
 import { createStepChooser, type StepChooser } from './steps.ts';
 import { spillingOf } from './streams.ts';
-import type { LayerStatistics } from './watch.ts';
+import { rotateModel } from './transforms/rotation.ts';
 
 export interface QuantizeProgress {
   /**
@@ -69,28 +57,43 @@ export interface QuantizeOptions extends FilesOption {
  * rejects with the signal's reason when aborted.
  */
 export async function quantize(options: QuantizeOptions): Promise<void> {
-  const { model, out, settings, windows, resume = false, files } = options;
+  const { model, out, backend, settings, windows, resume = false, files, signal, onProgress } = options;
   checkSettings(settings);
-  const given = floatConfig(model);
+  const given = floatModel(model);
+  const source = bindTensors(model.tensors, given, undefined);
   checkWindows(windows, given, needsGradients(settings) ? 2 : 1);
-  const fingerprint = await fingerprintOf(options, given);
+  const fingerprint = await fingerprintOf(options, given, source);
   const writer = await createCheckpoint(out, { fingerprint, resume, ...(files && { files }) });
 
-  const { config, json, tensors } =
+  const { graph, json, tensors } =
     settings.rotate === 'none'
-      ? { config: given, json: {}, tensors: options.model.tensors }
-      : rotateModel(options.backend, given, options.model.tensors, settings.seed);
-  const run: Run = { ...options, tensors };
-  const shards: Shards = { writer, shardName: (index) => shardName(index, config) };
-  const plan = await plannedSteps(run, config, writer);
-  const chooseSteps: StepChooser = plan ? (layer) => plan.layers[layer] : createStepChooser(config, settings);
+      ? { graph: given, json: {}, tensors: source }
+      : rotateModel(backend, given, source, settings.seed);
+  const memory = options.memory ?? DEFAULT_MEMORY;
+  const shared = { graph, tensors, backend, settings, windows, writer, signal };
+  const plan = needsGradients(settings)
+    ? await planModel({
+        ...shared,
+        memory,
+        onProgress: (done, total) => onProgress?.({ phase: 'gradients', done, total }),
+      })
+    : undefined;
   if (plan) await writer.writeJson(STEPS_LOG, plan.operations);
-  if (settings.pipeline === 'omniquant') await train(run, config, shards, chooseSteps);
-  else if (settings.pipeline === 'gptq') await compensate(run, config, shards, chooseSteps);
-  else await encode(run, config, shards, chooseSteps);
-  const rest = shardName(config.layers, config);
-  if (!writer.finished.has(rest))
-    await writer.writeShard(rest, await globalTensors(tensors, config, settings));
+  await quantizeLayers({
+    ...shared,
+    pipeline: pipelineOf(settings),
+    own: ownSettings(settings),
+    spiking: spikingConfig(settings),
+    statistics: options.statistics,
+    chooseSteps: stepChooser(settings, plan),
+    shardName: (index) => shardName(index, graph),
+    spilling: spillingOf(writer, memory),
+    onNotice: options.onNotice,
+    onProgress: (phase, done, total, training) =>
+      onProgress?.({ phase, done, total, ...(training && { training }) }),
+  });
+  const rest = shardName(graph.layers.length, graph);
+  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(tensors, graph, settings));
   await writer.finish({ ...model.config, ...json, quantization_config: spikingConfig(settings) }, model);
 }
 
@@ -99,138 +102,26 @@ const STEPS_LOG = 'steps_log.json';
 /** Bytes of activations between layers that stay in memory, where nothing else is said. */
 export const DEFAULT_MEMORY = 2 ** 31;
 
-/** The options with the tensors that are quantised: those of the model, or rotated ones. */
-interface Run extends QuantizeOptions {
-  readonly tensors: Pick<TensorSource, 'info' | 'read'>;
-}
+const stepChooser = (settings: QuantizeSettings, plan: StepPlan | undefined): StepChooser =>
+  plan ? ({ index }) => plan.layers[index] : createStepChooser(settings);
 
-interface Shards {
-  readonly writer: CheckpointWriter;
-  readonly shardName: (layer: number) => string;
-}
-
-/** The steps of all layers under one budget, where the settings ask for them. */
-async function plannedSteps(
-  { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress }: Run,
-  config: DecoderConfig,
-  writer: CheckpointWriter,
-): Promise<StepPlan | undefined> {
-  if (!needsGradients(settings)) return undefined;
-  return planModel({
-    config,
-    tensors,
-    backend,
-    settings,
-    windows,
-    memory,
-    writer,
-    signal,
-    onProgress: (done, total) => onProgress?.({ phase: 'gradients', done, total }),
-  });
-}
-
-/** What the pipelines take that go through the layers of the model as far as it is quantised. */
-function layerwise(options: Run, config: DecoderConfig, shards: Shards, chooseSteps: StepChooser) {
-  const { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal } = options;
-  const spilling = spillingOf(shards.writer, memory);
-  return { config, tensors, backend, settings, windows, ...shards, chooseSteps, spilling, signal };
-}
-
-function train(options: Run, ...rest: [DecoderConfig, Shards, StepChooser]): Promise<void> {
-  return trainLayers({
-    ...layerwise(options, ...rest),
-    onProgress: (done, total, training) => options.onProgress?.({ phase: 'train', done, total, training }),
-  });
-}
-
-function compensate(options: Run, ...rest: [DecoderConfig, Shards, StepChooser]): Promise<void> {
-  return gptqLayers({
-    ...layerwise(options, ...rest),
-    onProgress: (done, total) => options.onProgress?.({ phase: 'compensate', done, total }),
-    onNotice: options.onNotice,
-  });
-}
-
-/** Round-to-nearest, after smoothing where the pipeline has it. */
-async function encode(
-  options: Run,
-  config: DecoderConfig,
-  { writer, shardName: shardOf }: Shards,
-  chooseSteps: StepChooser,
-): Promise<void> {
-  const { tensors, backend, settings, windows, memory = DEFAULT_MEMORY, signal, onProgress } = options;
-  const statistics = needsStatistics(settings)
-    ? (options.statistics ??
-      (await collectStatistics({
-        config,
-        tensors,
-        backend,
-        windows,
-        store: noteStore(writer),
-        spilling: spillingOf(writer, memory),
-        signal,
-        onProgress: (done, total) => onProgress?.({ phase: 'calibrate', done, total }),
-      })))
-    : undefined;
-  const lent = lend(tensors);
-  for (let index = 0; index < config.layers; index++) {
-    signal?.throwIfAborted();
-    const steps = chooseSteps(index, statistics?.[index]);
-    if (!writer.finished.has(shardOf(index))) {
-      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
-      const smoothed =
-        settings.pipeline === 'smoothquant'
-          ? smoothLayer(weights, config, statistics![index], lent.allocate)
-          : weights;
-      const { weightBits } = settings;
-      const encoded = await encodeLayer(index, smoothed, steps, weightBits, undefined, signal);
-      await writer.writeShard(shardOf(index), encoded);
-      lent.free();
-    }
-    onProgress?.({ phase: 'encode', done: index + 1, total: config.layers });
-  }
-}
-
-const needsStatistics = (settings: QuantizeSettings): boolean =>
-  settings.pipeline === 'smoothquant' || needsScores(settings);
-
-function shardName(index: number, { layers }: DecoderConfig): string {
+function shardName(index: number, { layers }: ModelGraph): string {
   const number = (value: number): string => String(value).padStart(5, '0');
-  return `model-${number(index + 1)}-of-${number(layers + 1)}`;
+  return `model-${number(index + 1)}-of-${number(layers.length + 1)}`;
 }
 
 /** What is outside the layers: the tables packed where that is asked for, the rest as the source stores it. */
 async function globalTensors(
-  tensors: Run['tensors'],
-  config: DecoderConfig,
+  tensors: TensorSource,
+  graph: ModelGraph,
   { headBits }: QuantizeSettings,
 ): Promise<[string, Tensor][]> {
-  const packed = headBits < FLOAT_BITS ? tables(config) : [];
+  const packed = headBits < FLOAT_BITS ? tables(graph) : [];
   const written: [string, Tensor][] = [];
-  for (const { name } of globalWeights(config)) {
+  for (const { name } of globalWeights(graph)) {
     const table = packed.find(({ prefix }) => name === `${prefix}.weight`);
-    if (table === undefined) written.push([name, await tensors.read(name, { as: 'stored' })]);
-    else written.push(...encodeTable(table, await tensors.read(name), headBits));
+    if (table === undefined) written.push(toTensor([name, await tensors.read(name, { as: 'stored' })]));
+    else written.push(...roundRows(await tensors.read(name), headBits).tensors(table.prefix).map(toTensor));
   }
   return written;
-}
-
-/** Statistics as notes of the unfinished checkpoint. */
-function noteStore(writer: CheckpointWriter): StatisticsStore {
-  const note = (layer: number): string => `statistics-${layer}`;
-  type Plain = { [Name in keyof LayerStatistics]: Record<string, number[]> };
-  const plain = (record: object): Record<string, number[]> =>
-    Object.fromEntries(Object.entries(record).map(([name, values]) => [name, [...(values as Float64Array)]]));
-  const typed = (record: Record<string, number[]>): never =>
-    Object.fromEntries(
-      Object.entries(record).map(([name, values]) => [name, Float64Array.from(values)]),
-    ) as never;
-  return {
-    async load(layer) {
-      const found = (await writer.readNote(note(layer))) as Plain | undefined;
-      return found && { channels: typed(found.channels), absmax: typed(found.absmax), kv: typed(found.kv) };
-    },
-    save: (layer, { channels, absmax, kv }) =>
-      writer.writeNote(note(layer), { channels: plain(channels), absmax: plain(absmax), kv: plain(kv) }),
-  };
 }

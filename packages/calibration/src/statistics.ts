@@ -1,23 +1,16 @@
 import type { Backend } from '@spikellm/backend';
-import { lend, readLayer, type DecoderConfig, type TensorSource } from '@spikellm/graph';
+import { bindTensors, inArena, readLayer, type ModelGraph, type TensorSource } from '@spikellm/graph';
 import { embedWindows } from './embed.ts';
 import { runLayer } from './layer-pass.ts';
+import { observeLayer, type LayerStatistics } from './observers.ts';
 import { createStreams, type Spilling } from './streams.ts';
-import { watchLayer, type LayerStatistics } from './watch.ts';
-
-/** Keeps the statistics of finished layers, so that a run can be resumed. */
-export interface StatisticsStore {
-  load(layer: number): Promise<LayerStatistics | undefined>;
-  save(layer: number, statistics: LayerStatistics): Promise<void>;
-}
 
 export interface CollectOptions {
-  readonly config: DecoderConfig;
+  readonly graph: ModelGraph;
   readonly tensors: TensorSource;
   readonly backend: Backend;
   /** Token ids, windows of one length. */
   readonly windows: readonly (readonly number[])[];
-  readonly store?: StatisticsStore;
   /** Where activations between layers go that have no room in memory; without it they all have. */
   readonly spilling?: Spilling;
   readonly signal?: AbortSignal | undefined;
@@ -25,38 +18,27 @@ export interface CollectOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/**
- * Runs the float model over the calibration windows, one layer in memory at a time, and gathers what the pipelines need.
- */
+/** Runs the float model over the calibration windows, one layer in memory at a time, and gathers what metrics need. */
 export async function collectStatistics(options: CollectOptions): Promise<LayerStatistics[]> {
-  const { config, tensors, backend, windows, store, signal, onProgress } = options;
-  const statistics: LayerStatistics[] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    const known = await store?.load(layer);
-    if (known === undefined) break;
-    statistics.push(known);
-  }
-  if (statistics.length === config.layers) return statistics;
-
-  const total = config.layers * windows.length;
+  const { graph, backend, windows, signal, onProgress } = options;
+  const tensors = bindTensors(options.tensors, graph, undefined);
+  const total = graph.layers.length * windows.length;
   let done = 0;
   const passing = { ...options, onWindow: () => onProgress?.(++done, total) };
-  const { statistics: stream } = await createStreams(options, ['statistics']);
+  const { float } = await createStreams(options, ['float']);
+  const statistics: LayerStatistics[] = [];
   try {
-    await embedWindows(options, stream);
-    const lent = lend(tensors);
-    for (let layer = 0; layer < config.layers; layer++) {
-      const watch = layer < statistics.length ? undefined : watchLayer;
-      const weights = await readLayer(lent.tensors, config, layer, undefined, signal);
-      const seen = await runLayer(passing, layer, weights, { from: stream, to: stream, watch });
-      lent.free();
-      if (seen === undefined) continue;
-      statistics.push(seen);
-      await store?.save(layer, seen);
+    await embedWindows({ ...options, tensors }, float);
+    const arena = inArena(tensors);
+    for (const layer of graph.layers) {
+      const weights = await readLayer(arena.tensors, layer, undefined, signal);
+      const pass = { from: float, to: float, observe: observeLayer };
+      statistics.push((await runLayer<LayerStatistics>(passing, layer, weights, pass))!);
+      arena.free();
       signal?.throwIfAborted();
     }
   } finally {
-    await stream[Symbol.asyncDispose]();
+    await float[Symbol.asyncDispose]();
     await backend.synchronize();
   }
   return statistics;

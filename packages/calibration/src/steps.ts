@@ -1,7 +1,16 @@
-import { createRandom, FLOAT_BITS, layerLinears, type DecoderConfig, type KvSteps } from '@spikellm/graph';
-import { allocateQuota, randomScores, sumQueryGroups, sumScores } from '@spikellm/saliency';
-import { cacheSteps, hasSalience, spikesInCache, type QuantizeSettings } from './settings.ts';
-import type { LayerStatistics } from './watch.ts';
+import {
+  attentionOf,
+  cachedChannels,
+  createRandom,
+  FLOAT_BITS,
+  inputSites,
+  type AttentionNode,
+  type KvSteps,
+  type LayerGraph,
+} from '@spikellm/graph';
+import { allocateQuota, sumQueryGroups, sumScores, type ScoreMetric, type SiteChannels } from '@spikellm/saliency';
+import type { LayerStatistics } from './observers.ts';
+import { cacheSpikes, cacheSteps, hasSalience, metricOfSettings, type CommonSettings } from './settings/settings.ts';
 
 /** Spike steps of every channel of one layer. */
 export interface LayerSteps {
@@ -13,80 +22,86 @@ export interface LayerSteps {
 
 type Scores = ArrayLike<number>;
 
-/** Chooses the steps of one layer after the other, in order: random scores are drawn as it goes. */
-export type StepChooser = (layer: number, statistics: LayerStatistics | undefined) => LayerSteps;
+/** Chooses the steps of a layer. Statistics are needed where the metric needs them. */
+export type StepChooser = (layer: LayerGraph, statistics: LayerStatistics | undefined) => LayerSteps;
 
 /** The same number of steps for every channel of a layer. */
-export function uniformSteps(config: DecoderConfig, settings: QuantizeSettings, steps: number): LayerSteps {
-  const entries = settings.activationBits < FLOAT_BITS ? layerLinears(config, 0) : [];
-  const cached = new Uint8Array(cachedChannels(config, settings)).fill(cacheSteps({ ...settings, steps }));
+export function uniformSteps(layer: LayerGraph, settings: CommonSettings, steps: number): LayerSteps {
+  const sites = settings.activationBits < FLOAT_BITS ? inputSites(layer) : [];
+  const channels = cachedChannels(attentionOf(layer), settings.key);
+  const cached = new Uint8Array(channels).fill(cacheSteps({ ...settings, steps }));
   return {
-    linears: new Map(entries.map(({ name, inputs }) => [name, new Uint8Array(inputs).fill(steps)])),
-    kv: spikesInCache(settings) ? { keys: cached, values: cached } : undefined,
+    linears: new Map(
+      sites.flatMap(({ readers, channels: C }) =>
+        readers.map(({ name }): [string, Uint8Array] => [name, new Uint8Array(C).fill(steps)]),
+      ),
+    ),
+    kv: cacheSpikes(settings) ? { keys: cached, values: cached } : undefined,
   };
 }
 
-/** Channels that have steps of their own in the key cache, and as many in the value cache. */
-export const cachedChannels = (
-  { heads, kvHeads, headSize }: DecoderConfig,
-  { key }: QuantizeSettings,
-): number => (key === 'published' ? heads : kvHeads) * headSize;
-
-/** Steps under the quota of the settings. Statistics are needed for published scores only. */
-export function createStepChooser(config: DecoderConfig, settings: QuantizeSettings): StepChooser {
-  const scoresOf = scoreSource(config, settings);
-  const cached = cachedChannels(config, settings);
-  const quota = (values: Scores, steps: number): Uint8Array => allocateQuota(values, settings.salient, steps);
-  return (_, statistics) => {
-    const scores = scoresOf?.(statistics);
+/** Steps under the quota of the settings, by the scores of their metric. */
+export function createStepChooser(settings: CommonSettings): StepChooser {
+  const metric = metricOfSettings(settings);
+  if (!hasSalience(settings) || !('score' in metric)) return (layer) => uniformSteps(layer, settings, 1);
+  const quota = (scores: Scores, steps: number): Uint8Array => allocateQuota(scores, settings.salient, steps);
+  return (layer, statistics) => {
+    const scores = scoresOf(metric, settings, layer, statistics);
     const linears = new Map<string, Uint8Array>();
-    const entries = settings.activationBits < FLOAT_BITS ? layerLinears(config, 0) : [];
-    for (const group of new Set(entries.map((entry) => entry.group))) {
-      const members = entries.filter((entry) => entry.group === group);
-      const all = members.map(({ name, inputs }) => scores?.linear(name, inputs));
-      for (const [i, { name, inputs }] of members.entries()) {
-        const mine = settings.mask === 'shared' && scores ? sumScores(all as Scores[]) : all[i];
-        linears.set(name, mine ? quota(mine, settings.steps) : new Uint8Array(inputs).fill(1));
-      }
+    for (const { name: site, readers, channels } of inputSites(layer)) {
+      const all = readers.map(({ name }) => scores.input(site, name, channels));
+      for (const [i, { name }] of readers.entries())
+        linears.set(name, quota(settings.mask === 'shared' ? sumScores(all) : all[i], settings.steps));
     }
-    const kvScores = scores?.kv();
-    const kv = spikesInCache(settings)
-      ? {
-          keys: kvScores ? quota(kvScores.keys, cacheSteps(settings)) : new Uint8Array(cached).fill(1),
-          values: kvScores ? quota(kvScores.values, cacheSteps(settings)) : new Uint8Array(cached).fill(1),
-        }
-      : undefined;
-    return { linears, kv };
+    if (!cacheSpikes(settings)) return { linears, kv: undefined };
+    const [keys, values] = [scores.cache('key'), scores.cache('value')];
+    const steps = cacheSteps(settings);
+    return { linears, kv: { keys: quota(keys, steps), values: quota(values, steps) } };
   };
 }
 
-interface ScoreSource {
-  linear(name: string, channels: number): Scores;
-  kv(): { readonly keys: Scores; readonly values: Scores };
-}
-
-function scoreSource(
-  config: DecoderConfig,
-  settings: QuantizeSettings,
-): ((statistics: LayerStatistics | undefined) => ScoreSource) | undefined {
-  if (!hasSalience(settings)) return undefined;
-  if (settings.saliency === 'random') {
-    const random = createRandom(settings.seed);
-    const real = (): number => random.real();
-    const draw = () => randomScores(cachedChannels(config, settings), real);
-    return () => ({
-      linear: (_, channels) => randomScores(channels, real),
-      kv: () => ({ keys: draw(), values: draw() }),
+/** The scores of one layer's sites. Errors: those of the metric. */
+function scoresOf(
+  metric: ScoreMetric,
+  { seed, key }: CommonSettings,
+  layer: LayerGraph,
+  statistics: LayerStatistics | undefined,
+) {
+  const attention = attentionOf(layer);
+  const score = (known: Omit<SiteChannels, 'layer' | 'random'>, draw: string): Scores => {
+    let random: (() => number) | undefined;
+    return metric.score({
+      ...known,
+      layer: layer.index,
+      random: () => (random ??= randomOf(seed, layer.index, draw))(),
     });
-  }
-  const grouped = (scores: Scores): Scores =>
-    settings.key === 'published' ? scores : sumQueryGroups(scores, config.heads, config.kvHeads);
-  return (statistics) => {
-    if (statistics === undefined) throw new Error('internal: saliency without statistics');
-    const { channels, kv } = statistics;
-    return {
-      linear: (name) => channels[name],
-      kv: () => ({ keys: grouped(kv.keys), values: grouped(kv.values) }),
-    };
   };
+  return {
+    input: (site: string, linear: string, channels: number): Scores =>
+      score(
+        { site, channels, saliency: statistics?.channels[linear], absmax: statistics?.absmax[site] },
+        linear,
+      ),
+    cache: (site: 'key' | 'value'): Scores =>
+      score(
+        {
+          site,
+          channels: cachedChannels(attention, key),
+          saliency: statistics && grouped(statistics.kv[`${site}s`], attention, key),
+        },
+        site,
+      ),
+  };
+}
+
+/** Cached channels have the scores of all query heads that meet them; the published quantiser keeps those apart. */
+const grouped = (scores: Scores, { heads, kvHeads }: AttentionNode, key: CommonSettings['key']): Scores =>
+  key === 'published' ? scores : sumQueryGroups(scores, heads, kvHeads);
+
+/** Numbers of their own for each layer and place, so that no layer depends on those before it. */
+function randomOf(seed: number, layer: number, place: string): () => number {
+  let mixed = seed ^ Math.imul(layer + 1, 0x9e3779b1);
+  for (const letter of place) mixed = Math.imul(mixed ^ letter.codePointAt(0)!, 0x01000193);
+  const random = createRandom(mixed >>> 0);
+  return () => random.real();
 }

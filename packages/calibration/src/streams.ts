@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor } from '@spikellm/backend';
 import { createSpillFile, type CheckpointWriter, type FilesOption } from '@spikellm/checkpoint';
-import type { DecoderConfig } from '@spikellm/graph';
+import type { ModelGraph } from '@spikellm/graph';
 
 /** Activations of all calibration windows between two layers: one tensor [length, hidden] float32 each. */
 export interface ActivationStream extends AsyncDisposable {
@@ -38,18 +38,18 @@ export const spillingOf = ({ folder, files }: CheckpointWriter, memory: number):
 export async function createStreams<Name extends string>(
   {
     backend,
-    config,
+    graph,
     windows,
     spilling,
   }: {
     readonly backend: Backend;
-    readonly config: DecoderConfig;
+    readonly graph: Pick<ModelGraph, 'config'>;
     readonly windows: readonly (readonly number[])[];
     readonly spilling?: Spilling | undefined;
   },
   names: readonly Name[],
 ): Promise<Record<Name, ActivationStream>> {
-  const dims = [windows[0].length, config.hiddenSize] as const;
+  const dims = [windows[0].length, graph.config.hiddenSize] as const;
   const bytes = windowBytes(dims);
   const resident = spilling ? Math.floor(spilling.memory / (names.length * bytes)) : windows.length;
   const { folder = '', files } = spilling ?? {};

@@ -7,7 +7,7 @@
  * A group of g weights is a row of its own: hand in [O C / g, g].
  */
 import { clamp, rint, SpikeError } from '@spikellm/backend';
-import type { Loan } from '@spikellm/graph';
+import type { HostArena } from '@spikellm/graph';
 
 export interface WeightFormat {
   readonly bits: number;
@@ -76,7 +76,7 @@ export function quantiseRows(
   columns: number,
   format: WeightFormat,
   clipping?: Clipping,
-  allocate: Loan['allocate'] = (bytes) => new ArrayBuffer(bytes),
+  allocate: HostArena['allocate'] = (bytes) => new ArrayBuffer(bytes),
 ): QuantisedRows {
   const rows = checkRows(w, columns);
   const codes = new Uint8Array(allocate(w.length));

@@ -1,32 +1,33 @@
-import { packedBytes } from '@spikellm/backend';
 import {
-  checkWeight,
-  FINAL_NORM,
+  attentionOf,
+  bindTensors,
+  cachePrefixes,
+  checkTensor,
   FLOAT_BITS,
-  inputNormName,
-  kvPrefixes,
-  layerLinears,
-  mlpNormName,
-  packedNames,
-  parseDecoderConfig,
+  globalWeights,
+  layerWeights,
+  linearRows,
+  nodesOf,
+  parseModel,
   parseSpikingConfig,
   readSteps,
-  readWeightSteps,
   salientNames,
+  tableFormat,
   tables,
-  ternaryNames,
+  weightFormat,
   type DecoderConfig,
-  type LinearEntry,
-  type PackedRows,
+  type LayerGraph,
+  type LinearNode,
+  type ModelGraph,
   type SpikingConfig,
   type TensorSource,
+  type WeightFormat,
 } from '@spikellm/graph';
 import { describeKv, type KvReport } from './kv-cost.ts';
 import { sum } from './sum.ts';
 
 /** Tensors by name with the bytes they take in their file. The tensors of a `ModelFolder` are one. */
 export interface TensorIndex extends TensorSource {
-  names(): Iterable<string>;
   info(
     name: string,
   ): { readonly dtype: string; readonly shape: readonly number[]; readonly bytes: number } | undefined;
@@ -106,21 +107,23 @@ export async function describeModel(
   tensors: TensorIndex,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ModelReport> {
-  const decoder = parseDecoderConfig(config);
+  const model = parseModel(config);
   const spiking = parseSpikingConfig(config);
+  const bound = bindTensors(tensors, model, spiking);
+  const format = weightFormat(spiking);
   const linears: LinearReport[] = [];
   const steps: Uint8Array[] = [];
-  for (let layer = 0; layer < decoder.layers; layer++) {
-    for (const entry of layerLinears(decoder, layer)) {
-      const own = await readSteps(tensors, entry.prefix, entry.inputs, signal);
+  for (const layer of model.layers) {
+    for (const node of nodesOf(layer, 'linear')) {
+      const own = await readSteps(bound, layer.prefix + node.name, node.inputs.x.width, signal);
       steps.push(own);
-      linears.push(await describeLinear(tensors, layer, entry, own, spiking, signal));
+      linears.push(await describeLinear(bound, layer, node, own, format, spiking, signal));
     }
   }
   const weights = sum(linears, ({ outputs, inputs }) => outputs * inputs);
-  const bytes = countBytes(decoder, spiking, tensors, linears);
+  const bytes = await countBytes(model, spiking, bound, linears, signal);
   return {
-    config: decoder,
+    config: model.config,
     spiking: spiking ?? null,
     linears,
     total: {
@@ -130,74 +133,39 @@ export async function describeModel(
       averageWeightSteps: meanWeightSteps(linears),
       ...activationBits(steps, spiking),
     },
-    embeddingBits: (8 * bytes.embeddings) / sum(tables(decoder), ({ outputs, inputs }) => outputs * inputs),
-    kv: await describeKv(decoder, spiking, tensors, signal),
+    embeddingBits: (8 * bytes.embeddings) / sum(tables(model), ({ outputs, inputs }) => outputs * inputs),
+    kv: await describeKv(model, spiking, bound, signal),
     bytes,
   };
 }
 
 async function describeLinear(
   tensors: TensorIndex,
-  layer: number,
-  entry: LinearEntry,
+  layer: LayerGraph,
+  node: LinearNode,
   steps: Uint8Array,
+  format: WeightFormat,
   spiking: SpikingConfig | undefined,
   signal: AbortSignal | undefined,
 ): Promise<LinearReport> {
-  const { prefix, name, outputs, inputs, bias } = entry;
-  const { stored, averageWeightSteps } = await describeWeight(tensors, entry, spiking, signal);
-  for (const [tensor, shape] of stored) checkWeight(tensors, tensor, shape);
-  if (bias) checkWeight(tensors, `${prefix}.bias`, [outputs]);
+  const rows = linearRows(layer.prefix, node);
+  const { prefix, outputs, inputs } = rows;
+  const stored = await format.describe(tensors, rows, signal);
+  if (node.bias) checkTensor(tensors, `${prefix}.bias`, [outputs]);
   const bytes = bytesOf(tensors, [
-    ...stored.map(([tensor]) => tensor),
+    ...stored.tensors.map(([name]) => name),
     ...Object.values(salientNames(prefix)),
   ]);
   return {
-    layer,
-    name,
+    layer: layer.index,
+    name: node.name,
     outputs,
     inputs,
-    averageWeightSteps,
+    averageWeightSteps: stored.steps && sum(stored.steps, (T) => T) / inputs,
     bytes,
-    biasBytes: bias ? bytesOf(tensors, [`${prefix}.bias`]) : 0,
+    biasBytes: node.bias ? bytesOf(tensors, [`${prefix}.bias`]) : 0,
     bitsPerWeight: (8 * bytes) / (outputs * inputs),
     ...activationBits([steps], spiking),
-  };
-}
-
-/** Names and shapes of what rows of weights are stored as: packed, or a float weight. */
-function storedRows({ prefix, outputs, inputs }: PackedRows, bits: number | undefined): [string, number[]][] {
-  const names = packedNames(prefix);
-  return bits === undefined
-    ? [[`${prefix}.weight`, [outputs, inputs]]]
-    : [
-        [names.codes, [outputs, packedBytes(inputs, bits)]],
-        [names.scale, [outputs]],
-        [names.zero, [outputs]],
-      ];
-}
-
-/** Names and shapes of the tensors that hold the weight of a linear, and the mean steps of ternary ones. */
-async function describeWeight(
-  tensors: TensorIndex,
-  entry: LinearEntry,
-  spiking: SpikingConfig | undefined,
-  signal: AbortSignal | undefined,
-): Promise<{ stored: [string, number[]][]; averageWeightSteps: number | null }> {
-  const { prefix, inputs } = entry;
-  const format = spiking?.weights;
-  if (format?.kind !== 'ternary') {
-    return { stored: storedRows(entry, format?.bits), averageWeightSteps: null };
-  }
-  const names = ternaryNames(prefix);
-  const { name, tensor, trits, scale, means } = await readWeightSteps(tensors, entry, format, signal);
-  return {
-    stored: [
-      [name, [...tensor.dims]],
-      [names.trits, [...trits]],
-      [names.scale, [...scale]],
-    ],
-    averageWeightSteps: sum(means, (T) => T) / inputs,
   };
 }
 
@@ -229,29 +197,36 @@ function activationBits(inputs: readonly Uint8Array[], spiking: SpikingConfig | 
   };
 }
 
-function countBytes(
-  config: DecoderConfig,
+async function countBytes(
+  model: ModelGraph,
   spiking: SpikingConfig | undefined,
   tensors: TensorIndex,
   linears: readonly LinearReport[],
-): ModelBytes {
-  const stored = tables(config).flatMap((rows) => storedRows(rows, spiking?.embeddings?.bits));
-  for (const [name, shape] of stored) checkWeight(tensors, name, shape);
-  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
-  const norms = [FINAL_NORM, ...layers.flatMap((layer) => [inputNormName(layer), mlpNormName(layer)])];
-  for (const name of norms) checkWeight(tensors, name, [config.hiddenSize]);
-  const kvLists = layers.flatMap((layer) =>
-    Object.values(kvPrefixes(layer)).flatMap((prefix) => Object.values(salientNames(prefix))),
+  signal: AbortSignal | undefined,
+): Promise<ModelBytes> {
+  const stored: string[] = [];
+  for (const rows of tables(model)) {
+    const described = await tableFormat(spiking).describe(tensors, rows, signal);
+    stored.push(...described.tensors.map(([name]) => name));
+  }
+  const norms = [...globalWeights(model), ...model.layers.flatMap(layerWeights)].filter(
+    ({ role }) => role === 'norm',
+  );
+  for (const { name, shape } of norms) checkTensor(tensors, name, shape);
+  const kvLists = model.layers.flatMap((layer) =>
+    Object.values(cachePrefixes(layer, attentionOf(layer).name)).flatMap((prefix) =>
+      Object.values(salientNames(prefix)),
+    ),
   );
   const counted = {
     linears: sum(linears, ({ bytes }) => bytes),
     biases: sum(linears, ({ biasBytes }) => biasBytes),
     kvLists: bytesOf(tensors, kvLists),
-    embeddings: bytesOf(
+    embeddings: bytesOf(tensors, stored),
+    norms: bytesOf(
       tensors,
-      stored.map(([name]) => name),
+      norms.map(({ name }) => name),
     ),
-    norms: bytesOf(tensors, norms),
   };
   const total = bytesOf(tensors, tensors.names());
   return { ...counted, other: total - sum(Object.values(counted), (bytes) => bytes), total };

@@ -1,11 +1,14 @@
 import { codeType, sizeOf } from '@spikellm/backend';
 import {
-  FLOAT_BITS,
-  kvPrefixes,
+  attentionOf,
+  cachedChannels,
+  cachePrefixes,
   readSteps,
+  spikesInCache,
   stepClasses,
-  type DecoderConfig,
+  type AttentionNode,
   type KeyQuantiser,
+  type ModelGraph,
   type SpikingConfig,
   type TensorSource,
 } from '@spikellm/graph';
@@ -30,12 +33,12 @@ const FLOAT32_BITS = 32;
 const THRESHOLD_BITS = 64;
 
 export async function describeKv(
-  config: DecoderConfig,
+  { layers: graphs, config: { contextLength } }: ModelGraph,
   spiking: SpikingConfig | undefined,
   tensors: TensorSource,
   signal?: AbortSignal,
 ): Promise<KvReport> {
-  if (spiking === undefined || spiking.kv.key === 'float' || spiking.kv.bits >= FLOAT_BITS) {
+  if (!spikesInCache(spiking)) {
     return {
       key: 'float',
       salientChannels: 0,
@@ -45,10 +48,11 @@ export async function describeKv(
     };
   }
   const { key, bits } = spiking.kv;
-  const channels = (key === 'published' ? config.heads : config.kvHeads) * config.headSize;
   const layers: Uint8Array[][] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    const { keys, values } = kvPrefixes(layer);
+  for (const layer of graphs) {
+    const attention = attentionOf(layer);
+    const channels = cachedChannels(attention, key);
+    const { keys, values } = cachePrefixes(layer, attention.name);
     layers.push([
       await readSteps(tensors, keys, channels, signal),
       await readSteps(tensors, values, channels, signal),
@@ -56,7 +60,9 @@ export async function describeKv(
   }
   const steps = layers.flat().flatMap((each) => [...each]);
   const mean = (of: (T: number) => number): number => steps.reduce((sum, T) => sum + of(T), 0) / steps.length;
-  const stored = layers.map((pair) => storedBits(config, spiking, stepClasses(...pair)));
+  const stored = layers.map((pair, index) =>
+    storedBits(attentionOf(graphs[index]), contextLength, spiking, stepClasses(...pair)),
+  );
   return {
     key,
     salientChannels: steps.filter((T) => T > 1).length,
@@ -68,7 +74,8 @@ export async function describeKv(
 
 /** Bits of memory for each of the 2 P K D values that one layer's cache of P positions holds. */
 function storedBits(
-  { kvHeads: K, headSize: D, contextLength: P }: DecoderConfig,
+  { kvHeads: K, headSize: D }: AttentionNode,
+  P: number,
   { kv: { key, bits, block }, activations: { range } }: SpikingConfig,
   classes: readonly number[],
 ): number {

@@ -1,12 +1,13 @@
 import { SpikeError } from '@spikellm/backend';
 import {
-  countWeightSpikes,
+  attentionOf,
   FLOAT_BITS,
-  layerLinears,
-  readTernary,
-  readWeightSteps,
+  linearRows,
+  nodesOf,
+  weightFormat,
   type Decoder,
   type SpikingConfig,
+  type WeightSpikes,
 } from '@spikellm/graph';
 import { describeModel, type LinearReport, type TensorIndex } from './describe.ts';
 import {
@@ -16,7 +17,7 @@ import {
   type EnergyEstimate,
   type EnergyTable,
 } from './energy.ts';
-import { linearOperations, type LinearOperations, type WeightSpikes } from './linear-operations.ts';
+import { linearOperations, type LinearOperations } from './linear-operations.ts';
 import { countSpikes, type ChannelCounts, type SpikeCountOptions } from './spike-counts.ts';
 import { spikeRates } from './spike-statistics.ts';
 import { sum } from './sum.ts';
@@ -118,7 +119,7 @@ export async function countOperations(
     const weights = await weightSpikes(decoder, linear, tensors, signal);
     reports.push(reportLinear(linear, decoder.spiking, weights, spikes, counted?.tokens ?? 0, energy));
   }
-  const { layers, heads, headSize, hiddenSize, vocabularySize } = decoder.config;
+  const { layers, head } = decoder.model;
   const together = (holds: (at: { readonly layer: number }) => boolean): LayerOperationReport => ({
     ...addCounts(reports.filter(holds)),
     firingRate: counted ? spikeRates(counted.encodings.filter(holds), counted.tokens, bits).firingRate : null,
@@ -126,11 +127,14 @@ export async function countOperations(
   return {
     tokens: counted?.tokens ?? 0,
     linears: reports,
-    layers: Array.from({ length: layers }, (_, index) => together(({ layer }) => layer === index)),
+    layers: layers.map(({ index }) => together(({ layer }) => layer === index)),
     total: together(() => true),
     uncounted: {
-      head: hiddenSize * vocabularySize,
-      attention: layers * 2 * heads * headSize * ((window + 1) / 2),
+      head: sum(nodesOf(head, 'linear'), ({ inputs, output }) => inputs.x.width * output.width),
+      attention: sum(layers, (layer) => {
+        const { heads, headSize } = attentionOf(layer);
+        return 2 * heads * headSize * ((window + 1) / 2);
+      }),
     },
     energyTable: energy,
   };
@@ -142,18 +146,18 @@ const SPIKING = {
   received: 'a spiking one',
 };
 
-/** Steps and non-zero trits of ternary weights; undefined for others. */
+/** Spikes of weights that are spikes themselves; undefined for others. */
 async function weightSpikes(
-  { config, spiking }: Decoder,
-  { layer, name }: LinearReport,
+  { model, spiking }: Decoder,
+  { layer: index, name, averageWeightSteps }: LinearReport,
   tensors: TensorIndex,
   signal: AbortSignal | undefined,
 ): Promise<WeightSpikes | undefined> {
-  if (spiking?.weights.kind !== 'ternary') return undefined;
-  const entry = layerLinears(config, layer).find((linear) => linear.name === name)!;
-  const { means } = await readWeightSteps(tensors, entry, spiking.weights, signal);
-  const weight = await readTernary(tensors, entry, spiking.weights, signal);
-  return { steps: means, trits: countWeightSpikes(weight, entry.inputs) };
+  if (averageWeightSteps === null) return undefined;
+  const layer = model.layers[index];
+  const node = nodesOf(layer, 'linear').find((linear) => linear.name === name)!;
+  const weight = await weightFormat(spiking).read(tensors, linearRows(layer.prefix, node), signal);
+  return weight.spikes?.();
 }
 
 function reportLinear(
@@ -165,8 +169,7 @@ function reportLinear(
   table: EnergyTable,
 ): LinearOperationReport {
   const { layer, name, outputs, inputs, bytes, biasBytes } = linear;
-  const format = spiking?.weights;
-  const weightBits = format === undefined ? FLOAT_BITS : format.kind === 'ternary' ? 2 : format.bits;
+  const weightBits = weightFormat(spiking).productBits;
   const activationBits = spikes === undefined ? FLOAT_BITS : spiking!.activations.bits;
   const mean = (counts: Float64Array): Float64Array => counts.map((count) => count / tokens);
   const activations = spikes && {

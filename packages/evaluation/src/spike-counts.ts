@@ -9,11 +9,10 @@ import {
 import {
   FLOAT_BITS,
   hostTensor,
-  layerLinears,
+  inputSites,
   readSteps,
   stepClasses,
   type Decoder,
-  type LinearGroup,
   type SpikingConfig,
   type TensorSource,
 } from '@spikellm/graph';
@@ -32,10 +31,11 @@ export interface SpikeCountOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** One encoding of an input: linears of a group with the same salient channels share it. */
+/** One encoding of an input: linears of a site with the same salient channels share it. */
 export interface Encoding {
   readonly layer: number;
-  readonly group: LinearGroup;
+  /** The spike site: `qkv`, `o`, `gate_up`, `down`. */
+  readonly group: string;
   /** The linears that read it, such as `self_attn.q_proj`. */
   readonly linears: readonly string[];
   /** T of each channel, [C]. */
@@ -135,25 +135,28 @@ interface PreparedEncoding extends Encoding {
 }
 
 async function prepareEncodings(
-  { config }: Decoder,
+  { model }: Decoder,
   runner: Runner,
   tensors: TensorSource,
   { bits, range }: SpikingConfig['activations'],
   signal?: AbortSignal,
 ): Promise<PreparedEncoding[]> {
   const encodings = new Map<string, PreparedEncoding>();
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const { name, prefix, group, inputs } of layerLinears(config, layer)) {
-      const steps = await readSteps(tensors, prefix, inputs, signal);
-      const key = `${layer} ${group} ${steps.join()}`;
-      const shared = encodings.get(key);
-      if (shared !== undefined) {
-        shared.linears.push(name);
-        continue;
+  for (const graph of model.layers) {
+    const { prefix, index: layer } = graph;
+    for (const { name: group, channels, readers } of inputSites(graph)) {
+      for (const { name } of readers) {
+        const steps = await readSteps(tensors, prefix + name, channels, signal);
+        const key = `${layer} ${group} ${steps.join()}`;
+        const shared = encodings.get(key);
+        if (shared !== undefined) {
+          shared.linears.push(name);
+          continue;
+        }
+        const attributes = { bits, range, classes: stepClasses(steps) };
+        const kernel = runner.prepare('gif_encode_f32', attributes, { steps: hostTensor('uint8', steps) });
+        encodings.set(key, { layer, group, linears: [name], steps, kernel, order: gatherOrder(steps) });
       }
-      const attributes = { bits, range, classes: stepClasses(steps) };
-      const kernel = runner.prepare('gif_encode_f32', attributes, { steps: hostTensor('uint8', steps) });
-      encodings.set(key, { layer, group, linears: [name], steps, kernel, order: gatherOrder(steps) });
     }
   }
   return [...encodings.values()];
@@ -168,7 +171,7 @@ async function* encodeInputs(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<[PreparedEncoding, Uint8Array | Uint16Array]> {
   const seen: { encoding: PreparedEncoding; codes: DeviceTensor }[] = [];
-  const linearInput = (layer: number, group: LinearGroup, x: DeviceTensor): void => {
+  const input = (layer: number, group: string, x: DeviceTensor): void => {
     for (const encoding of encodings) {
       if (encoding.layer !== layer || encoding.group !== group) continue;
       const { codes, scale, zero } = runner.apply(encoding.kernel, { x });
@@ -179,7 +182,7 @@ async function* encodeInputs(
   };
   using cache = decoder.createCache(window.length);
   try {
-    decoder.forward(window, cache, { logits: 'last', taps: { linearInput }, signal }).dispose();
+    decoder.forward(window, cache, { logits: 'last', observers: { input }, signal }).dispose();
     for (const { encoding, codes } of seen) {
       yield [encoding, (await decoder.backend.read(codes, { signal })).data as Uint8Array | Uint16Array];
     }

@@ -1,4 +1,4 @@
-import type { Decoder, LinearGroup } from '@spikellm/graph';
+import type { Decoder } from '@spikellm/graph';
 import { countSpikes, type ChannelCounts, type SpikeCountOptions } from './spike-counts.ts';
 import { sum } from './sum.ts';
 
@@ -18,10 +18,10 @@ export interface SpikeStatistics extends SpikeRates {
   /** Tokens that were run. */
   readonly tokens: number;
   readonly windows: number;
-  /** One entry for each encoding of an input: linears of a group with the same salient channels share one. */
+  /** One entry for each encoding of an input: linears of a site with the same salient channels share one. */
   readonly inputs: readonly (SpikeRates & {
     readonly layer: number;
-    readonly group: LinearGroup;
+    readonly group: string;
     /** The linears that read it, such as `self_attn.q_proj`. */
     readonly linears: readonly string[];
   })[];

@@ -1,84 +1,122 @@
 /**
- * Decoder graphs: config and weights in, logits and text out, float or spiking, on any backend. The graph knows tensors
- * and names, not files.
+ * Decoders as graphs: config and weights in, logits and text out, float or spiking, on any backend. The package knows
+ * tensors and names, not files.
  *
  * @module
  */
-export { parseDecoderConfig, type DecoderConfig, type RopeConfig } from './config.ts';
 export {
-  FLOAT_BITS,
-  KEY_QUANTISERS,
-  parseSpikingConfig,
-  type CodeFormat,
-  type KeyQuantiser,
-  type SaliencyMetric,
-  type SpikingConfig,
-  type TernaryFormat,
-} from './spiking-config.ts';
+  attentionAttributes,
+  cachedChannels,
+  type Attend,
+  type KvSteps,
+  type LayerCache,
+  type PreparedAttention,
+} from './attention/attention.ts';
+export { createCache, type Angles, type KvCache } from './attention/cache.ts';
 export {
-  checkLayerCount,
-  checkWeight,
-  EMBEDDING,
-  FINAL_NORM,
-  globalWeights,
-  HEAD,
-  inputNormName,
-  layerLinears,
-  layerWeights,
-  mlpNormName,
-  readWeight,
-  tables,
-  type LinearEntry,
-  type LinearGroup,
-  type LowestPrecision,
-  type PackedRows,
-  type TensorSource,
-  type WeightEntry,
-} from './registry.ts';
-export { ropeFrequencies, ropeTables } from './rope.ts';
+  checkIds,
+  loadDecoder,
+  type Decoder,
+  type ForwardOptions,
+  type LoadOptions,
+} from './execute/decoder.ts';
 export {
-  hostTensor,
-  isPacked,
-  isTernary,
-  packedNames,
-  readSteps,
-  salientNames,
-  salientTensors,
-  stepClasses,
-  type LinearWeights,
-  type PackedWeight,
-} from './linear.ts';
-export {
-  countWeightSpikes,
-  isOfElements,
-  readTernary,
-  ternaryOperands,
-  readWeightSteps,
-  ternaryNames,
-  ternaryTensors,
-  type ChannelWeight,
-  type ElementWeight,
-  type TernaryWeight,
-} from './ternary.ts';
-export { packElements, type ElementSteps, type PackedElements } from './ternary-elements.ts';
-export { createCache, isCausal, type KvCache, type KvSteps, type LayerCache } from './cache.ts';
-export {
-  kvPrefixes,
-  prepareLayer,
+  normScale,
   readLayer,
-  type DecoderLayer,
+  readNorms,
   type LayerWeights,
-  type Place,
-  type Taps,
-} from './layer.ts';
-export { checkIds, loadDecoder, type Decoder, type ForwardOptions, type LoadOptions } from './decoder.ts';
+  type LinearWeights,
+  type NormWeights,
+} from './execute/layer-weights.ts';
+export type { Observers, Position } from './execute/pass.ts';
+export {
+  loadEnd,
+  prepareLayer,
+  type DecoderLayer,
+  type LoadEndOptions,
+  type PrepareOptions,
+} from './execute/prepare.ts';
+export { FAMILIES, parseModel } from './families/index.ts';
+export type { Blueprint, Family } from './families/family.ts';
+export type {
+  Encoding,
+  FloatLinear,
+  PackedRows,
+  Spikes,
+  StoredWeight,
+  Table,
+  Weight,
+  WeightFormat,
+  WeightRows,
+  WeightSpikes,
+} from './formats/format.ts';
+export { floatFormat, floatWeight, type FloatSettings } from './formats/float.ts';
+export { integerFormat, integerRowBytes, integerWeight, type IntegerSettings } from './formats/integer.ts';
+export { channelWeight, elementWeight, ternaryFormat, type TernarySettings } from './formats/ternary.ts';
+export { packElements, type ElementSteps, type PackedElements } from './formats/ternary-elements.ts';
+export { tableFormat, weightFormat, type WeightSettings } from './formats/index.ts';
 export {
   generateText,
   generateTokens,
   type Detokenizer,
   type GenerateOptions,
   type TextOptions,
-} from './generate.ts';
-export { createSampler, type SamplingOptions } from './sampler.ts';
-export { createRandom, type Random } from './random.ts';
-export { createLoan, lend, type LentTensors, type Loan } from './lend.ts';
+} from './generate/generate.ts';
+export { createRandom, type Random } from './generate/random.ts';
+export { createSampler, type SamplingOptions } from './generate/sampler.ts';
+export { createArena, inArena, type ArenaTensors, type HostArena } from './host-arena.ts';
+export { hostTensor } from './host-tensor.ts';
+export { buildGraph, type AttentionOptions, type GraphBuilder, type NormOptions } from './ir/builder.ts';
+export {
+  nodesOf,
+  producerOf,
+  readersOf,
+  readsOf,
+  type AttentionNode,
+  type Edge,
+  type Graph,
+  type GraphNode,
+  type LinearNode,
+  type NodeKind,
+  type NodeOfKind,
+  type NormNode,
+  type RotaryNode,
+} from './ir/nodes.ts';
+export { describeNode, mermaidGraph, printGraph } from './ir/print.ts';
+export { rotateInputs, rotatesOnline } from './ir/rotate.ts';
+export type { DecoderConfig, LayerGraph, ModelGraph } from './model.ts';
+export { rotaryAngles, rotaryFrequencies, type RotaryScaling, type RotaryTable } from './rotary.ts';
+export { readSteps, salientNames, salientTensors, stepClasses } from './salient.ts';
+export { attentionOf, cacheSites, inputSites, type CacheSite, type InputSite } from './sites.ts';
+export {
+  FLOAT_BITS,
+  isCausal,
+  KEY_QUANTISERS,
+  MOST_SPIKE_BITS,
+  parseSpikingConfig,
+  spikesInCache,
+  type KeyQuantiser,
+  type SpikingConfig,
+} from './spiking-config.ts';
+export {
+  checkFloat,
+  checkTensor,
+  readFloats,
+  readIntegers,
+  readScale,
+  readTensor,
+  type TensorInfo,
+  type TensorReadOptions,
+  type TensorSource,
+} from './tensors.ts';
+export {
+  bindTensors,
+  cachePrefixes,
+  globalWeights,
+  layerWeights,
+  linearRows,
+  tables,
+  tablesOf,
+  type LowestPrecision,
+  type WeightEntry,
+} from './weights.ts';

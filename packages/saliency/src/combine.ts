@@ -21,7 +21,3 @@ export function sumQueryGroups(scores: ArrayLike<number>, heads: number, kvHeads
   }
   return total;
 }
-
-/** Scores that mean nothing: the control that every metric is held against. `real` draws from [0, 1). */
-export const randomScores = (channels: number, real: () => number): Float64Array =>
-  Float64Array.from({ length: channels }, () => real());

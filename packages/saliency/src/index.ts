@@ -7,4 +7,9 @@ export { createAbsmaxProbe, createChannelProbe, createKvProbe, type KvScores, ty
 export { allocateQuota, rankChannels, salientCount } from './quota.ts';
 export { allocateBudget, type StepGains } from './budget.ts';
 export { columnScores, weightScores } from './weights.ts';
-export { randomScores, sumQueryGroups, sumScores } from './combine.ts';
+export { sumQueryGroups, sumScores } from './combine.ts';
+export type { ChannelMoments, GainMetric, SaliencyMetric, ScoreMetric, SiteChannels } from './metric.ts';
+export { METRICS, metricOf } from './metrics.ts';
+export { fisher } from './fisher.ts';
+export { obs } from './obs.ts';
+export { random } from './random.ts';

@@ -15,12 +15,12 @@ import { saliencyMap } from '../compare/saliency-map.ts';
 import { showComparison } from '../compare/table.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
 import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
-import { commonSettingsOf, withCommonSettings, type CommonOptions } from '../quantize-settings.ts';
+import { commonSettingsOf, ownOptionsOf, withCommonSettings } from '../quantize-settings.ts';
 import { checkReportPath, writeReport } from '../report/file.ts';
 import { Interrupted, note, print, printJson, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 
-interface CompareOptions extends CommonOptions, BackendOptions {
+interface CompareOptions extends BackendOptions {
   readonly text: string;
   readonly methods?: readonly Method[];
   readonly calibration?: string;
@@ -57,22 +57,29 @@ export function addCompare(program: Command, session: Session): void {
   withVerbose(
     withBackend(command),
     'compare ./tales --text story.txt --methods float,rtn,rtn-t2,fisher --html report.html',
-  ).action((model: string, options: CompareOptions) => compare(session, model, options));
+  ).action((model: string, options: CompareOptions) => compare(session, model, command, options));
 }
 
-async function compare(session: Session, name: string, options: CompareOptions): Promise<void> {
+async function compare(
+  session: Session,
+  name: string,
+  command: Command,
+  options: CompareOptions,
+): Promise<void> {
   const { html, methods = QUICK_METHODS } = options;
   if (html !== undefined) await checkReportPath(html);
   const cache = await openCache(options.cache, { fresh: options.fresh ?? false });
   await using model = await openModel(session, name);
   requireFloat(name, model);
-  const texts = await prepareTexts(session, model, options);
+  const settings = commonSettingsOf(command);
+  const texts = await prepareTexts(session, model, settings.seed, options);
   using backend = await openBackend(session, options);
   const comparison: Comparison = {
     model,
     backend,
     ...texts,
-    settings: commonSettingsOf(options),
+    settings,
+    ownOptions: (pipeline) => ownOptionsOf(command, pipeline),
     fingerprint: await fingerprintModel(session, model),
     version: JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
   };
@@ -106,8 +113,13 @@ function requireFloat(name: string, { config }: ModelFolder): void {
 }
 
 /** The windows to calibrate on and the ids to predict: a short text is known before the work begins. */
-async function prepareTexts(session: Session, model: ModelFolder, options: CompareOptions) {
-  const { window, maxWindows, samples, seed, calibration = BUNDLED_CALIBRATION_TEXT } = options;
+async function prepareTexts(
+  session: Session,
+  model: ModelFolder,
+  seed: number,
+  options: CompareOptions,
+) {
+  const { window, maxWindows, samples, calibration = BUNDLED_CALIBRATION_TEXT } = options;
   const tokenizer = await model.tokenizer();
   const evaluation = tokenizer.encode(await readText(options.text));
   const windows = { window, maxWindows };

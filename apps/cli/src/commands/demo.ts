@@ -11,7 +11,7 @@ import {
 } from '@spikellm/calibration';
 import { openModelFolder, type ModelFolder } from '@spikellm/checkpoint';
 import { describeModel } from '@spikellm/evaluation';
-import { generateText, parseDecoderConfig } from '@spikellm/graph';
+import { generateText, parseModel } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { BUNDLED_CALIBRATION_TEXT, BUNDLED_EVALUATION_TEXT, BUNDLED_MODEL } from '../bundled.ts';
@@ -98,7 +98,7 @@ async function calibrate(
 ): Promise<LayerStatistics[]> {
   using progress = showProgress(session);
   return await collectStatistics({
-    config: parseDecoderConfig(config),
+    graph: parseModel(config),
     tensors,
     backend,
     windows,

@@ -5,12 +5,13 @@ import {
   checkSettings,
   estimateRun,
   measureRates,
+  ownSettings,
   PIPELINES,
   type PartSize,
   type QuantizeSettings,
   type RunEstimate,
 } from '@spikellm/calibration';
-import { parseDecoderConfig, type DecoderConfig } from '@spikellm/graph';
+import { parseModel, type DecoderConfig } from '@spikellm/graph';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { bytes, table } from '../format.ts';
 import { note, print, printJson, type Session } from '../session.ts';
@@ -25,7 +26,7 @@ export interface DryRunOptions extends BackendOptions {
 type Part = PartSize['part'] | 'evaluate';
 
 interface Sized extends Omit<RunEstimate, 'parts'> {
-  readonly pipeline: QuantizeSettings['pipeline'];
+  readonly pipeline: string;
   /** The part of the run that holds the most, and all of it by part. */
   readonly peak: Part;
   readonly parts: Readonly<Partial<Record<Part, number>>>;
@@ -49,17 +50,23 @@ export async function dryRun(
   const { samples, seqlen: length, memory } = options;
   checkSettings(settings);
   const json = await readConfig(name);
-  const config = parseDecoderConfig(json);
+  const graph = parseModel(json);
   using backend = await openBackend(session, options);
   const processBytes = process.memoryUsage.rss();
-  const rates = await measureRates(backend, config, settings, length, session.signal);
+  const rates = await measureRates(backend, graph, settings, length, session.signal);
   const storedBytes = ['float16', 'bfloat16'].includes(String(json.torch_dtype ?? json.dtype)) ? 2 : 4;
-  const all = PIPELINES.map((pipeline): Sized => {
-    const sizing = { config, settings: { ...settings, pipeline }, samples, length, memory, storedBytes };
+  const all = PIPELINES.map((each): Sized => {
+    const pipeline = each.name;
+    const own = pipeline === settings.pipeline ? settings : { ...settings, pipeline, options: {} };
+    const sizing = { graph, settings: own, samples, length, memory, storedBytes };
     const { parts, ...estimate } = estimateRun(sizing, rates);
-    const turns = pipeline === 'omniquant' ? settings.training.epochs + 2 : 1;
-    const besides = processBytes + heapBytes(turns * samples * config.layers);
-    const evaluated = LOADED * estimate.checkpointBytes + evaluation(config, length);
+    const units = graph.layers.map((layer) => each.work?.units(layer, samples, ownSettings(own)) ?? 0);
+    const passes = Math.max(
+      samples * graph.layers.length,
+      units.reduce((sum, count) => sum + count, 0),
+    );
+    const besides = processBytes + heapBytes(passes);
+    const evaluated = LOADED * estimate.checkpointBytes + evaluation(graph.config, length);
     const whole = [...parts, { part: 'evaluate' as const, bytes: evaluated }].map((each) => ({
       ...each,
       bytes: Math.round(besides + each.bytes),
@@ -95,7 +102,7 @@ export async function dryRun(
         'checkpoint',
         'more disk',
         'a layer',
-        `${config.layers} layers`,
+        `${graph.layers.length} layers`,
       ],
       all.map((run) => [
         run.pipeline,

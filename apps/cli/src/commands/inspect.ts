@@ -1,5 +1,5 @@
 import { describeModel, type LinearReport, type ModelReport } from '@spikellm/evaluation';
-import type { TernaryFormat } from '@spikellm/graph';
+import { weightFormat } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { bytes, table } from '../format.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
@@ -42,15 +42,8 @@ function title({ config, spiking }: ModelReport): string {
   const { family, layers, hiddenSize, heads, kvHeads, vocabularySize, contextLength } = config;
   const shape = `${family}, ${layers} layers of ${hiddenSize}, ${heads} heads (${kvHeads} of keys and values), vocabulary ${vocabularySize}, context ${contextLength}`;
   if (spiking === null) return `${shape}; float`;
-  const { weights, activations, pipeline } = spiking;
-  const kind = weights.kind === 'ternary' ? `${ternary(weights)}, ` : `W${weights.bits}`;
-  return `${shape}; spiking ${kind}A${activations.bits}, ${pipeline}, ${activations.range} range`;
-}
-
-function ternary({ steps, unit, group }: TernaryFormat): string {
-  const each = steps.length > 1 ? ` ${unit === 'element' ? 'a weight' : 'a channel'}` : '';
-  const scales = group === undefined ? '' : `, scales for groups of ${group} columns`;
-  return `ternary weights of ${steps.join(' or ')} steps${each}${scales}`;
+  const { activations, pipeline } = spiking;
+  return `${shape}; spiking ${weightFormat(spiking).title}A${activations.bits}, ${pipeline}, ${activations.range} range`;
 }
 
 function layerRow(name: string, linears: readonly LinearReport[]): string[] {

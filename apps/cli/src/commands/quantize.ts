@@ -4,6 +4,7 @@ import {
   quantize,
   sampleWindows,
   type QuantizeOptions,
+  type QuantizeSettings,
   type TrainingProgress,
 } from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
@@ -16,12 +17,12 @@ import { measure, secondsSince } from '../measure.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
 import { option, sizes, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
-import { settingsOf, withSettings, type SettingsOptions } from '../quantize-settings.ts';
+import { settingsOf, withSettings } from '../quantize-settings.ts';
 import { Interrupted, note, print, printJson, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 import { dryRun } from './dry-run.ts';
 
-interface QuantizeCommandOptions extends SettingsOptions, BackendOptions {
+interface QuantizeCommandOptions extends BackendOptions {
   readonly out?: string;
   readonly dryRun?: boolean;
   readonly text?: string;
@@ -61,12 +62,19 @@ export function addQuantize(program: Command, session: Session): void {
   withVerbose(
     withBackend(command),
     'quantize ./tales --out ./tales-spiking --wbits 4 --abits 4 --steps 2 --salient 0.1',
-  ).action((model: string, options: QuantizeCommandOptions) => run(session, model, options));
+  ).action((model: string, options: QuantizeCommandOptions) =>
+    run(session, model, settingsOf(command), options),
+  );
 }
 
-async function run(session: Session, name: string, options: QuantizeCommandOptions): Promise<void> {
-  const { out, seqlen, samples, seed, text = BUNDLED_CALIBRATION_TEXT } = options;
-  const settings = settingsOf(options);
+async function run(
+  session: Session,
+  name: string,
+  settings: QuantizeSettings,
+  options: QuantizeCommandOptions,
+): Promise<void> {
+  const { out, seqlen, samples, text = BUNDLED_CALIBRATION_TEXT } = options;
+  const { seed } = settings;
   if (options.dryRun === true) return dryRun(session, name, settings, options);
   if (out === undefined) {
     throw new SpikeError('INVALID_ARGUMENT', {

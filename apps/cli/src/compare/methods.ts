@@ -1,9 +1,7 @@
 import type { BaselineMethod, QuantizeSettings } from '@spikellm/calibration';
 import { SpikeError } from '@spikellm/backend';
 
-type Changes = Partial<Omit<QuantizeSettings, 'gptq'>> & {
-  readonly gptq?: Partial<QuantizeSettings['gptq']>;
-};
+type Changes = Partial<QuantizeSettings>;
 
 /** A row of the comparison. To add one is to add a line to {@link METHODS}. */
 export interface Method {
@@ -27,7 +25,7 @@ const ROTATED = { rotate: 'hadamard' } as const;
 /** Ternary weights of so many steps in the mean against float inputs, as the baselines have them. */
 const additive = (equalSteps: number): Changes => ({
   pipeline: 'gptq',
-  gptq: { weights: 'ternary', equalSteps },
+  options: { weights: 'ternary', equalSteps },
   activationBits: 16,
   ...ONE_STEP,
 });
@@ -67,7 +65,7 @@ export const METHODS: readonly Method[] = [
   {
     name: 'ternary',
     title: 'ternary weights, three steps in 20 %, GPTQ',
-    settings: { pipeline: 'gptq', gptq: { weights: 'ternary' }, ...TWO_STEPS },
+    settings: { pipeline: 'gptq', options: { weights: 'ternary' }, ...TWO_STEPS },
   },
   {
     name: 'rtn-rotated',
@@ -103,7 +101,7 @@ export const METHODS: readonly Method[] = [
     title: 'ternary weights, three steps in 17.5 % of them, float inputs',
     settings: {
       pipeline: 'gptq',
-      gptq: { weights: 'ternary', weightUnit: 'element', salientWeights: 0.175 },
+      options: { weights: 'ternary', weightUnit: 'element', salientWeights: 0.175 },
       activationBits: 16,
       ...ONE_STEP,
     },

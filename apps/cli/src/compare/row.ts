@@ -1,6 +1,5 @@
 import type { BaselineMethod, QuantizeSettings } from '@spikellm/calibration';
 import type { OperationReport } from '@spikellm/evaluation';
-import type { LinearGroup } from '@spikellm/graph';
 import type { Measured } from '../measure.ts';
 
 /** What is measured of one method. */
@@ -26,7 +25,8 @@ export interface Measurements {
 /** The spikes of the last token of the first window, at one input in the middle of the model. */
 export interface Raster {
   readonly layer: number;
-  readonly group: LinearGroup;
+  /** The spike site, such as `qkv`. */
+  readonly group: string;
   /** n: a step emits 0..2^n - 1. */
   readonly bits: number;
   /** T of each channel. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { SpikeError, type Backend } from '@spikellm/backend';
 import { decodeRate, spreadOf } from '@spikellm/benchmark';
 import {
+  GPTQ_FIELDS,
+  PIPELINES,
   quantize,
   quantizeBaseline,
   type BaselineReport,
@@ -28,6 +30,8 @@ export interface Comparison {
   readonly fingerprint: string;
   /** Of the command line; a method changes some of them. */
   readonly settings: QuantizeSettings;
+  /** What the command line says of the settings of a pipeline. */
+  readonly ownOptions: (pipeline: string) => Readonly<Record<string, unknown>>;
   readonly backend: Backend;
   /** Calibration windows of token ids. */
   readonly calibration: readonly (readonly number[])[];
@@ -56,7 +60,7 @@ export async function runMethods(
   for (const [index, method] of methods.entries()) {
     session.signal.throwIfAborted();
     const { name, title } = method;
-    const recipe = recipeOf(method, comparison.settings);
+    const recipe = recipeOf(method, comparison);
     const inputs = rowInputs(comparison, recipe);
     const head = { method: name, title, ...recipe };
     const known = await cache.find<Measurements>(inputs);
@@ -81,10 +85,20 @@ export async function runMethods(
 }
 
 /** A baseline is as it was published but for the damping. */
-const recipeOf = ({ settings: changes, baseline }: Method, settings: QuantizeSettings): Recipe => ({
-  settings: changes && { ...settings, ...changes, gptq: { ...settings.gptq, ...changes.gptq } },
-  baseline: baseline === undefined ? null : { method: baseline, damping: settings.gptq.damping },
-});
+function recipeOf({ settings: changes, baseline }: Method, { settings, ownOptions }: Comparison): Recipe {
+  const pipeline = changes?.pipeline ?? settings.pipeline;
+  const options = { ...ownOptions(pipeline), ...changes?.options };
+  return {
+    settings: changes && { ...settings, ...changes, options },
+    baseline: baseline === undefined ? null : { method: baseline, damping: dampingOf(ownOptions) },
+  };
+}
+
+/** The damping of whichever pipeline has one. */
+function dampingOf(ownOptions: Comparison['ownOptions']): number {
+  const given = PIPELINES.map(({ name }) => ownOptions(name).damping).find((damping) => damping !== undefined);
+  return (given as number | undefined) ?? GPTQ_FIELDS.damping.default;
+}
 
 /** A line for who watches. */
 function announce(session: Session, line: string): void {

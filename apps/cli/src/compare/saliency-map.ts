@@ -1,5 +1,5 @@
 import { collectStatistics } from '@spikellm/calibration';
-import { layerLinears, parseDecoderConfig, type LinearGroup } from '@spikellm/graph';
+import { inputSites, parseModel } from '@spikellm/graph';
 import { showProgress } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { digest, type ResultCache } from './cache.ts';
@@ -8,7 +8,8 @@ import type { Comparison } from './run.ts';
 /** Published saliency of the float model's inputs: how much the channels of an input differ. */
 export interface SaliencyRow {
   readonly layer: number;
-  readonly group: LinearGroup;
+  /** The spike site, such as `qkv`. */
+  readonly group: string;
   readonly channels: number;
   /** |score| of neighbouring channels, the largest of each bin, over the mean of the input: at most `BINS`. */
   readonly bins: readonly number[];
@@ -29,29 +30,26 @@ export async function saliencyMap(
   const known = await cache.find<SaliencyRow[]>(inputs);
   if (known !== undefined) return known;
   using progress = showProgress(session);
-  const config = parseDecoderConfig(model.config);
+  const graph = parseModel(model.config);
   const statistics = await collectStatistics({
-    config,
+    graph,
     tensors: model.tensors,
     backend,
     windows: calibration,
     signal: session.signal,
     onProgress: (done, total) => progress.update('saliency', done, total),
   });
-  const rows = statistics.flatMap(({ channels }, layer) => {
-    const groups = new Map<LinearGroup, Float64Array>();
-    for (const { name, group } of layerLinears(config, layer)) {
-      const scores = channels[name].map(Math.abs);
-      const before = groups.get(group);
-      groups.set(group, before === undefined ? scores : scores.map((score, i) => score + before[i]));
-    }
-    return Array.from(groups, ([group, scores]) => describeScores(layer, group, scores));
-  });
+  const rows = statistics.flatMap(({ channels }, layer) =>
+    inputSites(graph.layers[layer]).map(({ name, readers }) => {
+      const scores = readers.map((reader) => channels[reader.name].map(Math.abs));
+      return describeScores(layer, name, scores[0].map((_, i) => scores.reduce((sum, own) => sum + own[i], 0)));
+    }),
+  );
   await cache.keep(inputs, rows);
   return rows;
 }
 
-function describeScores(layer: number, group: LinearGroup, scores: Float64Array): SaliencyRow {
+function describeScores(layer: number, group: string, scores: Float64Array): SaliencyRow {
   const channels = scores.length;
   const total = scores.reduce((sum, score) => sum + score, 0);
   const mean = total / channels || 1;

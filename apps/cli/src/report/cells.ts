@@ -24,9 +24,9 @@ const colourAt = ({ from, colours }: Ramp, value: number): string =>
 /** |score| over the mean of the input. */
 export const SALIENCY_RAMP: Ramp = { from: [0, 0.5, 1, 2, 4, 8], colours: RAMP };
 
-const GROUPS = { qkv: 'q, k, v', o: 'o', gate_up: 'gate, up', down: 'down' } as const;
-
-export const groupName = (group: keyof typeof GROUPS): string => GROUPS[group];
+/** A spike site as a table names it: by the linears that read it. */
+export const groupName = (group: string): string =>
+  group === 'qkv' ? 'q, k, v' : group.replaceAll('_', ', ');
 
 /** Saliency by layer and channel, the inputs of a layer below each other. */
 export function drawSaliency(title: string, rows: readonly SaliencyRow[], width: number): string {

@@ -7,9 +7,9 @@
  */
 import { createRunner, type Backend } from '@spikellm/backend';
 import { hostTensor } from '@spikellm/graph';
-import type { FactoredHessian } from '../gptq/factor.ts';
-import { createUniformQuantiser } from '../gptq/grid.ts';
-import { toColumns, toRows, type Sweep } from '../gptq/sweep.ts';
+import type { FactoredHessian } from '../compensation/factor.ts';
+import { createUniformQuantiser } from '../compensation/grid.ts';
+import { toColumns, toRows, type Sweep } from '../compensation/sweep.ts';
 
 const CHOICES = 20;
 /** Of m_c^alpha, for inputs that are 0. */

@@ -4,8 +4,8 @@
  * the columns of a block do not see each other's errors. Later blocks take over the errors of earlier ones exactly, where
  * the published code does so to first order.
  */
-import type { FactoredHessian } from '../gptq/factor.ts';
-import type { ColumnQuantiser } from '../gptq/sweep.ts';
+import type { FactoredHessian } from '../compensation/factor.ts';
+import type { ColumnQuantiser } from '../compensation/sweep.ts';
 import { binarise, maskedError } from './binary.ts';
 
 const BLOCK = 128;

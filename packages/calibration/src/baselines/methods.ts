@@ -3,9 +3,9 @@
  * that a format of theirs would store. Scales and offsets count 16 bits each, as they are published.
  */
 import { checkWeightGroup, type Backend } from '@spikellm/backend';
-import type { FactoredHessian } from '../gptq/factor.ts';
-import { createUniformQuantiser } from '../gptq/grid.ts';
-import { sweepColumns, toColumns, type ColumnQuantiser, type Sweep } from '../gptq/sweep.ts';
+import type { FactoredHessian } from '../compensation/factor.ts';
+import { createUniformQuantiser } from '../compensation/grid.ts';
+import { sweepColumns, toColumns, type ColumnQuantiser, type Sweep } from '../compensation/sweep.ts';
 import { scaleAndRound } from './awq.ts';
 import { createBillmQuantiser } from './billm.ts';
 import { createPbLlmQuantiser, pbLlmBits, pbLlmSteps, type PbLlmSettings } from './pb-llm.ts';

@@ -2,21 +2,23 @@
 import type { Backend } from '@spikellm/backend';
 import { createCheckpoint, type FilesOption, type ModelFolder } from '@spikellm/checkpoint';
 import {
+  bindTensors,
+  floatWeight,
   globalWeights,
   hostTensor,
-  inputNormName,
-  lend,
-  mlpNormName,
+  inArena,
   readLayer,
-  type DecoderConfig,
-  type LayerWeights,
+  type ModelGraph,
+  type TensorSource,
 } from '@spikellm/graph';
-import { Tensor } from 'onnxruntime-common';
-import { checkWindows, floatConfig } from '../check.ts';
+import type { Tensor } from 'onnxruntime-common';
+import { checkWindows, floatModel } from '../check.ts';
+import { compensateLayer } from '../compensation/layer.ts';
+import { GPTQ_FIELDS } from '../compensation/settings.ts';
 import { embedWindows } from '../embed.ts';
-import { DEFAULT_GPTQ } from '../gptq/settings.ts';
-import { quantizeLayer } from '../gptq/layer.ts';
+import { encodeLayer, toTensor } from '../encode.ts';
 import { runLayer } from '../layer-pass.ts';
+import { linearsOf } from '../sizing/pipeline-size.ts';
 import { createStreams } from '../streams.ts';
 import { fakeQuantise, type BaselineMethod } from './methods.ts';
 
@@ -56,30 +58,32 @@ export async function quantizeBaseline(options: BaselineOptions): Promise<Baseli
     backend,
     method,
     windows,
-    damping = DEFAULT_GPTQ.damping,
+    damping = GPTQ_FIELDS.damping.default,
     signal,
     onProgress,
     files,
   } = options;
-  const config = floatConfig(model);
-  checkWindows(windows, config, 1);
+  const graph = floatModel(model);
+  const tensors = bindTensors(model.tensors, graph, undefined);
+  checkWindows(windows, graph, 1);
   const writer = await createCheckpoint(out, {
     fingerprint: { method: JSON.stringify(method) },
     resume: false,
     ...(files && { files }),
   });
-  const pass = { config, backend, windows, signal };
+  const pass = { graph, backend, windows, signal };
   const { rounded: stream } = await createStreams(pass, ['rounded']);
   await using _ = stream;
-  await embedWindows({ ...pass, tensors: model.tensors }, stream);
-  const lent = lend(model.tensors);
+  await embedWindows({ ...pass, tensors }, stream);
+  const arena = inArena(tensors);
+  const total = graph.layers.reduce((sum, layer) => sum + linearsOf(layer).length, 0);
   let [bits, weights, additions, done] = [0, 0, 0, 0];
-  for (let index = 0; index < config.layers; index++) {
-    const quantised = await quantizeLayer({
+  for (const layer of graph.layers) {
+    const quantised = await compensateLayer({
       ...pass,
-      gptq: { damping, actOrder: false },
-      index,
-      weights: await readLayer(lent.tensors, config, index, undefined, signal),
+      own: { damping, actOrder: false },
+      layer,
+      weights: await readLayer(arena.tensors, layer, undefined, signal),
       inputs: stream,
       async method(on, weight, hessian) {
         const result = await fakeQuantise(on, weight, hessian, method);
@@ -87,42 +91,25 @@ export async function quantizeBaseline(options: BaselineOptions): Promise<Baseli
         weights += weight.length;
         additions += result.steps * weight.length;
         const dims = [weight.length / hessian.order.length, hessian.order.length];
-        return { weight: hostTensor('float32', result.weights, dims), error: result.error };
+        return { weight: floatWeight(hostTensor('float32', result.weights, dims)), error: result.error };
       },
-      onLinear: () => onProgress?.(++done, 7 * config.layers),
+      onLinear: () => onProgress?.(++done, total),
     });
-    await writer.writeShard(`layer-${index}`, layerTensors(index, quantised));
-    if (index + 1 < config.layers) await runLayer(pass, index, quantised, { from: stream, to: stream });
-    lent.free();
+    await writer.writeShard(`layer-${layer.index}`, encodeLayer(layer, quantised));
+    if (layer.index + 1 < graph.layers.length)
+      await runLayer(pass, layer, quantised, { from: stream, to: stream });
+    arena.free();
   }
-  await writer.writeShard('rest', await globalTensors(model, config));
+  await writer.writeShard('rest', await globalTensors(tensors, graph));
   const report = { bitsPerWeight: bits / weights, steps: additions / weights };
   await writer.writeJson('baseline.json', { method, ...report });
   await writer.finish(model.config, model);
   return report;
 }
 
-const float = (data: unknown, dims: readonly number[]): Tensor =>
-  new Tensor('float32', data as Float32Array, dims);
-
-function layerTensors(index: number, { inputNorm, mlpNorm, linears }: LayerWeights): [string, Tensor][] {
-  return [
-    [inputNormName(index), float(inputNorm.data, inputNorm.dims)],
-    [mlpNormName(index), float(mlpNorm.data, mlpNorm.dims)],
-    ...linears.flatMap(({ entry, weight, bias }): [string, Tensor][] => {
-      const { data, dims } = weight as ReturnType<typeof hostTensor>;
-      return [
-        [`${entry.prefix}.weight`, float(data, dims)],
-        ...(bias ? [[`${entry.prefix}.bias`, float(bias.data, bias.dims)] as [string, Tensor]] : []),
-      ];
-    }),
-  ];
-}
-
-const globalTensors = async ({ tensors }: ModelFolder, config: DecoderConfig): Promise<[string, Tensor][]> =>
+const globalTensors = async (tensors: TensorSource, graph: ModelGraph): Promise<[string, Tensor][]> =>
   Promise.all(
-    globalWeights(config).map(async ({ name }): Promise<[string, Tensor]> => [
-      name,
-      await tensors.read(name, { as: 'stored' }),
-    ]),
+    globalWeights(graph).map(async ({ name }) =>
+      toTensor([name, await tensors.read(name, { as: 'stored' })]),
+    ),
   );

@@ -4,9 +4,9 @@
  */
 import { clamp, rint } from '@spikellm/backend';
 import { weightScores } from '@spikellm/saliency';
-import type { FactoredHessian } from '../gptq/factor.ts';
-import { gridOfColumns } from '../gptq/grid.ts';
-import { toColumns, type ColumnQuantiser } from '../gptq/sweep.ts';
+import type { FactoredHessian } from '../compensation/factor.ts';
+import { gridOfColumns } from '../compensation/grid.ts';
+import { toColumns, type ColumnQuantiser } from '../compensation/sweep.ts';
 
 export interface PbLlmSettings {
   /** Share of the weights in one bit: 0.8, 0.9 and 0.95 are published. */

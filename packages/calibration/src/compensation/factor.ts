@@ -1,5 +1,5 @@
 import { createRunner, SpikeError, type Backend } from '@spikellm/backend';
-import { createLoan, hostTensor, type Loan } from '@spikellm/graph';
+import { createArena, hostTensor, type HostArena } from '@spikellm/graph';
 
 /** A Hessian made ready for the sweep over the columns of a weight. */
 export interface FactoredHessian {
@@ -59,9 +59,9 @@ export async function factorHessian(
   const mean = repaired.reduce((sum, value) => sum + value, 0) / C;
 
   using runner = createRunner(backend);
-  const loan = createLoan();
-  const matrix = runner.upload(hostTensor('float32', permuted(hessian, order, loan.allocate), [C, C]));
-  loan.free();
+  const arena = createArena();
+  const matrix = runner.upload(hostTensor('float32', permuted(hessian, order, arena.allocate), [C, C]));
+  arena.free();
   for (let damping = asked; ; damping = Math.max(10 * damping, LEAST_RAISED)) {
     const added = Float32Array.from(order, (j) => damping * mean + dead[j]);
     using diagonals = backend.upload(hostTensor('float32', added));
@@ -85,7 +85,7 @@ export async function factorHessian(
 }
 
 /** Rows and columns in a new order. */
-function permuted(matrix: Float32Array, order: Int32Array, allocate: Loan['allocate']): Float32Array {
+function permuted(matrix: Float32Array, order: Int32Array, allocate: HostArena['allocate']): Float32Array {
   const C = order.length;
   if (order.every((j, n) => j === n)) return matrix;
   const result = new Float32Array(allocate(matrix.byteLength));

@@ -1,6 +1,6 @@
 /** Whole-number weights by GPTQ, as the kernels take them. */
 import { packCodes } from '@spikellm/backend';
-import { createLoan, hostTensor, type PackedWeight } from '@spikellm/graph';
+import { createArena, hostTensor, integerWeight } from '@spikellm/graph';
 import { createUniformQuantiser } from './grid.ts';
 import type { WeightMethod } from './layer.ts';
 import { sweepColumns, toColumns, toRows } from './sweep.ts';
@@ -11,18 +11,19 @@ export const integerMethod =
   async (backend, weight, hessian) => {
     const C = hessian.order.length;
     const O = weight.length / C;
-    const loan = createLoan();
-    const columns = toColumns(weight, hessian.order, loan.allocate);
+    const arena = createArena();
+    const columns = toColumns(weight, hessian.order, arena.allocate);
     const quantiser = createUniformQuantiser(columns, O, { bits, symmetric: false });
-    loan.free();
+    arena.free();
     const { error } = await sweepColumns(backend, weight, hessian, quantiser);
     const codes = packCodes(toRows(quantiser.codes, hessian.order), O, C, bits);
     const [{ scale, zero }] = quantiser.grids;
-    const packed: PackedWeight = {
+    const packed = integerWeight({
       bits,
+      inputs: C,
       codes: hostTensor('uint8', codes, [O, codes.length / O]),
       scale: hostTensor('float32', scale),
       zero: hostTensor('int32', zero),
-    };
+    });
     return { weight: packed, error };
   };

@@ -1,17 +1,12 @@
 /** One layer by GPTQ: its linears in the order in which they run, each on the inputs that the quantised ones before make. */
-import type { Backend, HostTensor } from '@spikellm/backend';
-import {
-  layerLinears,
-  type LayerWeights,
-  type LinearGroup,
-  type LinearWeights,
-  type SpikingConfig,
-} from '@spikellm/graph';
+import type { Backend } from '@spikellm/backend';
+import { inputSites, type InputSite, type LayerGraph, type LayerWeights, type SpikingConfig, type Weight } from '@spikellm/graph';
 import { runLayer, type LayerPassOptions } from '../layer-pass.ts';
 import type { LayerSteps } from '../steps.ts';
 import type { ActivationStream } from '../streams.ts';
+import { denseOf } from '../transforms/apply-scales.ts';
 import { factorHessian, type FactoredHessian } from './factor.ts';
-import { describeGroup, watchHessian } from './hessian.ts';
+import { describeSite, observeHessian } from './hessian.ts';
 import type { GptqSettings } from './settings.ts';
 
 /** How one linear came out. */
@@ -27,7 +22,7 @@ export interface LinearLog {
 /** A weight as a method leaves it. */
 export interface QuantisedWeight {
   /** What takes the place of the float weight. */
-  readonly weight: LinearWeights['weight'];
+  readonly weight: Weight;
   /** As in `LinearLog`. */
   readonly error: number;
 }
@@ -38,9 +33,9 @@ export type WeightMethod = (
   hessian: FactoredHessian,
 ) => Promise<QuantisedWeight>;
 
-export interface QuantizeLayerOptions extends LayerPassOptions {
-  readonly gptq: Pick<GptqSettings, 'damping' | 'actOrder'>;
-  readonly index: number;
+export interface CompensateLayerOptions extends LayerPassOptions {
+  readonly own: Pick<GptqSettings, 'damping' | 'actOrder'>;
+  readonly layer: LayerGraph;
   readonly weights: LayerWeights;
   /** Spike steps of the activations; absent where those stay in float. */
   readonly steps?: LayerSteps | undefined;
@@ -56,22 +51,18 @@ export interface QuantizeLayerOptions extends LayerPassOptions {
  * The layer with every linear quantised. Memory holds its weights and the Hessian of one input.
  * Errors: NOT_FINITE for inputs that are not, naming the layer, the linears and the sample.
  */
-export async function quantizeLayer(options: QuantizeLayerOptions): Promise<LayerWeights> {
-  const { config, backend, index, steps, method, signal, onLinear } = options;
+export async function compensateLayer(options: CompensateLayerOptions): Promise<LayerWeights> {
+  const { layer, backend, steps, method, signal, onLinear } = options;
   let weights: LayerWeights = { ...options.weights, kvSteps: steps?.kv };
-  for (const group of new Set(layerLinears(config, index).map((entry) => entry.group))) {
-    const hessian = await groupHessian(options, weights, group);
-    const linears: LinearWeights[] = [];
-    for (const linear of weights.linears) {
-      const { name } = linear.entry;
-      if (linear.entry.group !== group) {
-        linears.push(linear);
-        continue;
-      }
+  for (const site of inputSites(layer)) {
+    const hessian = await siteHessian(options, weights, site);
+    const linears = new Map(weights.linears);
+    for (const { name } of site.readers) {
       signal?.throwIfAborted();
-      const float = (linear.weight as HostTensor).data as Float32Array;
+      const linear = linears.get(name)!;
+      const float = denseOf(linear).data as Float32Array;
       const { weight, error } = await method(backend, float, hessian);
-      linears.push({ ...linear, weight, steps: steps?.linears.get(name) });
+      linears.set(name, { ...linear, weight, steps: steps?.linears.get(name) });
       onLinear?.({ linear: name, error, damping: hessian.damping });
     }
     weights = { ...weights, linears };
@@ -79,14 +70,15 @@ export async function quantizeLayer(options: QuantizeLayerOptions): Promise<Laye
   return weights;
 }
 
-/** The factored Hessian of what a group of linears reads. */
-async function groupHessian(
-  options: QuantizeLayerOptions,
+/** The factored Hessian of what the linears of a site read. */
+async function siteHessian(
+  options: CompensateLayerOptions,
   weights: LayerWeights,
-  group: LinearGroup,
+  site: InputSite,
 ): Promise<FactoredHessian> {
-  const { backend, index, spiking, inputs: from, gptq, onNotice } = options;
-  const hessian = await runLayer(options, index, weights, { spiking, from, watch: watchHessian(group) });
-  const members = weights.linears.flatMap(({ entry }) => (entry.group === group ? [entry] : []));
-  return factorHessian(hessian!, { backend, ...gptq, where: describeGroup(index, members), onNotice });
+  const { backend, layer, spiking, inputs: from, own, onNotice } = options;
+  const { damping, actOrder } = own;
+  const hessian = await runLayer(options, layer, weights, { spiking, from, observe: observeHessian(site) });
+  const where = describeSite(layer, site);
+  return factorHessian(hessian!, { backend, damping, actOrder, where, onNotice });
 }

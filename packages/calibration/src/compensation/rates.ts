@@ -1,12 +1,13 @@
 /** Short measurements of what GPTQ computes, on a small linear of the model's proportions. */
-import { createRunner, type Backend } from '@spikellm/backend';
-import type { DecoderConfig } from '@spikellm/graph';
-import { factorHessian } from '../gptq/factor.ts';
-import { weightMethod } from '../gptq/pipeline.ts';
-import { DEFAULT_GPTQ } from '../gptq/settings.ts';
-import type { QuantizeSettings } from '../settings.ts';
-import { hessianGroups } from './compensation.ts';
-import { randomMatrix } from './random-matrix.ts';
+import { createRunner } from '@spikellm/backend';
+import type { LayerGraph } from '@spikellm/graph';
+import type { Probe } from '../sizing/pipeline-size.ts';
+import { randomMatrix } from '../sizing/random-matrix.ts';
+import { factorHessian } from './factor.ts';
+import { integerMethod } from './integer.ts';
+import { GPTQ_FIELDS, type GptqSettings } from './settings.ts';
+import { hessianSites } from './sites.ts';
+import { ternaryMethod } from './ternary.ts';
 
 /** Seconds per unit of the formulas of `compensationSeconds`. */
 export interface CompensationRates {
@@ -21,9 +22,9 @@ export interface CompensationRates {
 }
 
 /** Of one layer. */
-export function compensationSeconds(config: DecoderConfig, tokens: number, rates: CompensationRates): number {
+export function compensationSeconds(layer: LayerGraph, tokens: number, rates: CompensationRates): number {
   let seconds = 0;
-  for (const { inputs: C, outputs } of hessianGroups(config)) {
+  for (const { inputs: C, outputs } of hessianSites(layer)) {
     seconds += rates.hessian * tokens * C ** 2 + rates.factor * C ** 3;
     for (const O of outputs) seconds += rates.product * O * C ** 2 + rates.column * O * C;
   }
@@ -31,15 +32,16 @@ export function compensationSeconds(config: DecoderConfig, tokens: number, rates
 }
 
 /** Measures the linear with the most inputs. Errors: those of the backend; rejects with the signal's reason. */
-export async function measureCompensation(
-  backend: Backend,
-  config: DecoderConfig,
-  settings: QuantizeSettings,
-  length: number,
-  signal?: AbortSignal,
-): Promise<CompensationRates> {
-  const groups = hessianGroups(config).toSorted((a, b) => b.inputs - a.inputs);
-  const [C, O] = [groups[0].inputs, groups[0].outputs[0]];
+export async function measureCompensation({
+  backend,
+  layer,
+  settings,
+  own,
+  length,
+  signal,
+}: Probe<GptqSettings>): Promise<CompensationRates> {
+  const [site] = hessianSites(layer).toSorted((a, b) => b.inputs - a.inputs);
+  const [C, O] = [site.inputs, site.outputs[0]];
   const half = Math.ceil(C / 2);
   using runner = createRunner(backend);
   /** Seconds of the second of two turns: the first makes memory and code ready. */
@@ -59,7 +61,7 @@ export async function measureCompensation(
     runner.run('gram_f32', { x, hessian });
     return (await backend.read(hessian)).data as Float32Array;
   });
-  const factoring = { backend, damping: DEFAULT_GPTQ.damping, actOrder: true, where: 'probe' };
+  const factoring = { backend, damping: GPTQ_FIELDS.damping.default, actOrder: true, where: 'probe' };
   const factor = await timed(() => factorHessian(gram.result, factoring));
   const a = runner.upload(randomMatrix(half, half, 1, 1));
   const b = runner.upload(randomMatrix(half, O, 1, 2));
@@ -68,7 +70,8 @@ export async function measureCompensation(
     await backend.read(y);
   });
   const weight = randomMatrix(O, C, 1, 3).data as Float32Array;
-  const method = weightMethod({ ...settings, pipeline: 'gptq' });
+  const bits = Math.min(8, settings.weightBits);
+  const method = own.weights === 'ternary' ? ternaryMethod(own) : integerMethod(bits);
   const sweep = await timed(() => method(backend, weight, factor.result));
   // The first product has half of what all carry, each of the next two a quarter of its, and so on.
   const products = 2 * carried.seconds;

@@ -1,25 +1,27 @@
-/** What GPTQ holds while it is at one layer. */
-import { layerLinears, type DecoderConfig, type LinearGroup } from '@spikellm/graph';
-import { garbageBytes, keptBytes } from './waiting.ts';
+/** What GPTQ takes. */
+import { inputSites, type WeightRows } from '@spikellm/graph';
+import { garbageBytes, keptBytes } from '../sizing/waiting.ts';
+import type { LayerBytes, PipelineSize } from '../sizing/pipeline-size.ts';
+import { compensationSeconds, measureCompensation, type CompensationRates } from './rates.ts';
+import { hessianSites } from './sites.ts';
+import { WEIGHT_STEP_CHOICES, type GptqSettings } from './settings.ts';
 
 const F32 = 4;
+const TRIT_BITS = 2;
 
-/** Linears that share an input, and so a Hessian. */
-export interface HessianGroup {
-  /** C. */
-  readonly inputs: number;
-  /** Outputs of each linear. */
-  readonly outputs: readonly number[];
-}
-
-/** In the order in which they are quantised. */
-export function hessianGroups(config: DecoderConfig): HessianGroup[] {
-  const groups = new Map<LinearGroup, HessianGroup>();
-  for (const { group, inputs, outputs } of layerLinears(config, 0)) {
-    groups.set(group, { inputs, outputs: [...(groups.get(group)?.outputs ?? []), outputs] });
-  }
-  return [...groups.values()];
-}
+export const compensationSize: PipelineSize<GptqSettings, CompensationRates> = {
+  folds: false,
+  rowBytes: (rows, own) => (own.weights === 'ternary' ? ternaryRowBytes(rows, own) : undefined),
+  parts: (bytes) => [
+    { part: 'compensate', bytes: bytes.streams + Math.max(bytes.reading, compensationBytes(bytes)) },
+  ],
+  measure: measureCompensation,
+  /** A pass for each Hessian, one of what was written, and one more where channels are scored. */
+  seconds({ layer, weights, tokens, scores, rates }, _, measured) {
+    const passes = (inputSites(layer).length + 1) * rates.forward + (scores ? rates.scored : 0);
+    return passes * tokens * weights + compensationSeconds(layer, tokens, measured);
+  },
+};
 
 /**
  * The most bytes that a layer takes, but for streams. Its float weights, W bytes, stay in host memory; of a group of C
@@ -31,18 +33,9 @@ export function hessianGroups(config: DecoderConfig): HessianGroup[] {
  *   columns and twice in codes.
  *
  * The largest float64 matrix is kept by the device from then on.
- *
- * @param packed - bytes of the layer as it is written
- * @param forward - bytes of the activations of a pass
- * @param before - bytes that earlier parts of the run took on the device
  */
-export function compensationBytes(
-  config: DecoderConfig,
-  packed: number,
-  forward: number,
-  before: number,
-): number {
-  const groups = hessianGroups(config);
+function compensationBytes({ layer: graph, layers, packed, forward, before }: LayerBytes): number {
+  const groups = hessianSites(graph);
   const hessians = groups.map(({ inputs }) => F32 * inputs ** 2);
   const float64 = 2 * Math.max(...hessians);
   const largest = Math.max(...groups.flatMap(({ inputs, outputs }) => outputs.map((O) => inputs * O)));
@@ -57,6 +50,28 @@ export function compensationBytes(
   }
   const used = layer + hessians.reduce((sum, H) => sum + 2 * H, 0);
   // Of weights, the last on the device and the last in a sweep wait too.
-  const waiting = keptBytes(before + used) + garbageBytes(config.layers * used) + 2 * F32 * largest;
+  const waiting = keptBytes(before + used) + garbageBytes(layers * used) + 2 * F32 * largest;
   return layer + float64 + most + waiting;
+}
+
+/** Trits, scales of each group of columns, and what says how many steps weights have. */
+function ternaryRowBytes({ inputs, outputs }: WeightRows, own: GptqSettings): number {
+  const { equalSteps, weightSteps, salientSteps, salientWeights, weightGroup = inputs, weightUnit } = own;
+  const steps = equalSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
+  const scales = F32 * weightClasses(own) * Math.ceil(inputs / weightGroup);
+  const map = weightUnit === 'element' ? outputs * Math.ceil(inputs / 8) : inputs;
+  return outputs * ((TRIT_BITS * steps * inputs) / 8 + scales) + map;
+}
+
+/** Numbers of steps that have scales. Elements have two also where one has no weights; channels only those that some have. */
+function weightClasses({
+  equalSteps,
+  weightUnit,
+  weightSteps,
+  salientSteps,
+  salientWeights,
+}: GptqSettings): number {
+  if (weightUnit === 'element') return 2;
+  if (equalSteps !== undefined) return WEIGHT_STEP_CHOICES.length;
+  return weightSteps !== salientSteps && salientWeights > 0 && salientWeights < 1 ? 2 : 1;
 }

@@ -7,7 +7,7 @@
  * w the given weights and q their quantised ones. That is the published loop with U = R^-1, without its inverse.
  */
 import { createRunner, type Backend, type Runner } from '@spikellm/backend';
-import { createLoan, hostTensor, type Loan } from '@spikellm/graph';
+import { createArena, hostTensor, type HostArena } from '@spikellm/graph';
 import type { FactoredHessian } from './factor.ts';
 
 /** Quantises columns in the order of a sweep. Columns are [O]. */
@@ -92,15 +92,15 @@ async function carryErrors(
   to: number,
 ): Promise<void> {
   const [done, next] = [middle - from, to - middle];
-  const loan = createLoan();
-  const block = new Float32Array(loan.allocate(4 * done * next));
+  const arena = createArena();
+  const block = new Float32Array(arena.allocate(4 * done * next));
   for (let i = 0; i < done; i++) {
     const row = (from + i) * C;
     block.set(factor.subarray(row + middle, row + to), i * next);
   }
   const { backend } = runner;
   using a = backend.upload(hostTensor('float32', block, [done, next]));
-  loan.free();
+  arena.free();
   using b = backend.upload(hostTensor('float32', errors.subarray(from * O, middle * O), [done, O]));
   using y = runner.run('matmul_tn_f32', { a, b }).y;
   const { data } = await backend.read(y);
@@ -156,7 +156,7 @@ function addTo(to: Float32Array, from: Float32Array, factor: number): void {
 export function toColumns(
   weights: Float32Array,
   order: Int32Array,
-  allocate: Loan['allocate'] = (bytes) => new ArrayBuffer(bytes),
+  allocate: HostArena['allocate'] = (bytes) => new ArrayBuffer(bytes),
 ): Float32Array {
   const C = order.length;
   const O = weights.length / C;

@@ -1,9 +1,9 @@
 /** Weights of ternary GIF neurons by GPTQ: {-1, 0, +1} a step, more steps for salient input channels or weights. */
 import { clamp, classOfWeights, countWeightSteps, packTrits, rint, weightClasses } from '@spikellm/backend';
-import { hostTensor, packElements, type TernaryWeight } from '@spikellm/graph';
+import { channelWeight, elementWeight, hostTensor, packElements, type TernarySettings } from '@spikellm/graph';
 import type { FactoredHessian } from './factor.ts';
 import type { WeightMethod } from './layer.ts';
-import type { GptqSettings } from './settings.ts';
+import { WEIGHT_STEP_CHOICES, type GptqSettings } from './settings.ts';
 import { sweepColumns, toRows, type ColumnQuantiser } from './sweep.ts';
 import { ternaryScale } from './ternary-scale.ts';
 import { chooseElements, chooseWeightSteps } from './weight-steps.ts';
@@ -108,29 +108,45 @@ export const ternaryMethod =
       const scale = classScales(weight, classes, hessian.dead);
       const quantiser = createTernaryQuantiser(O, hessian, classes, scale);
       const { error } = await sweepColumns(backend, weight, hessian, quantiser);
-      const rest = { scale: hostTensor('float32', scale, [O, scale.length / O]), group };
-      return { k: toRows(quantiser.counts, hessian.order), rest, error };
+      const tensor = hostTensor('float32', scale, [O, scale.length / O]);
+      return { k: toRows(quantiser.counts, hessian.order), scale: tensor, error };
     };
+    const format = ternarySettings(settings);
     if (weightUnit === 'element') {
       const map = chooseElements(weight, hessian, settings);
-      const { k, rest, error } = await swept(elementClasses(map, C, settings));
+      const { k, scale, error } = await swept(elementClasses(map, C, settings));
       const { salient, trits } = packElements(k, map, O, [weightSteps, salientSteps]);
-      const packed: TernaryWeight = {
-        few: weightSteps,
-        more: salientSteps,
+      const packed = {
         salient: hostTensor('uint8', salient, [O, salient.length / O]),
         trits: hostTensor('uint8', trits),
-        ...rest,
+        scale,
       };
-      return { weight: packed, error };
+      return { weight: elementWeight(format, C, packed), error };
     }
     const steps = chooseWeightSteps(weight, hessian, settings);
-    const { k, rest, error } = await swept(channelClasses(steps, group));
+    const { k, scale, error } = await swept(channelClasses(steps, group));
     const trits = packTrits(k, O, steps);
-    const packed: TernaryWeight = {
+    const packed = {
       steps: hostTensor('uint8', steps),
       trits: hostTensor('uint8', trits, [O, trits.length / O]),
-      ...rest,
+      scale,
     };
-    return { weight: packed, error };
+    return { weight: channelWeight(format, packed), error };
   };
+
+/** The format of the weights that these settings make. */
+export function ternarySettings({
+  equalSteps,
+  weightSteps,
+  salientSteps,
+  weightGroup,
+  weightUnit,
+}: GptqSettings): TernarySettings {
+  const steps = equalSteps === undefined ? [weightSteps, salientSteps] : WEIGHT_STEP_CHOICES;
+  return {
+    kind: 'ternary',
+    steps: [...new Set(steps)].toSorted((a, b) => a - b),
+    ...(weightGroup !== undefined && { group: weightGroup }),
+    ...(weightUnit === 'element' && { unit: weightUnit }),
+  };
+}

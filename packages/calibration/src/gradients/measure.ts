@@ -2,42 +2,48 @@
  * Gradients of the language-model loss at everything that spikes carry: forward once with the inputs of each layer
  * stored, then backward with one layer in memory at a time, each recomputed from its inputs.
  */
-import { createTape, createWorkspace } from '@spikellm/autograd';
+import { createTape, createWorkspace, prepareTapeGraph, type TapeHooks } from '@spikellm/autograd';
 import { createRunner, type Backend } from '@spikellm/backend';
 import {
-  EMBEDDING,
-  FINAL_NORM,
   FLOAT_BITS,
-  HEAD,
   hostTensor,
-  lend,
+  inArena,
+  normScale,
+  readFloats,
   readLayer,
-  readWeight,
-  type DecoderConfig,
+  readNorms,
+  tablesOf,
+  type HostArena,
+  type LayerGraph,
   type LayerWeights,
-  type Loan,
+  type ModelGraph,
   type TensorSource,
 } from '@spikellm/graph';
 import { embedWindows } from '../embed.ts';
 import { runLayer } from '../layer-pass.ts';
-import { prepareTapeLayer } from '../omniquant/forward.ts';
-import type { QuantizeSettings } from '../settings.ts';
+import { observeSizes, type LayerSizes } from '../observers.ts';
+import type { CommonSettings } from '../settings/settings.ts';
 import { createStreams, type ActivationStream, type Spilling } from '../streams.ts';
-import { watchSizes, type LayerSizes } from '../watch.ts';
+import { prepareTapeLayer } from '../training/tape-layer.ts';
 import { createMoments, type LayerMoments } from './moments.ts';
-import { layerPlaces } from './places.ts';
+import { stepSites } from './step-sites.ts';
 
 /** Folds scales into a layer; `allocate` has memory for new weights. */
-export type Fold = (weights: LayerWeights, sizes: LayerSizes, allocate: Loan['allocate']) => LayerWeights;
+export type FoldLayer = (
+  weights: LayerWeights,
+  layer: LayerGraph,
+  sizes: LayerSizes,
+  allocate: HostArena['allocate'],
+) => LayerWeights;
 
 export interface GradientPassOptions {
-  readonly config: DecoderConfig;
+  readonly graph: ModelGraph;
   readonly tensors: TensorSource;
   readonly backend: Backend;
-  readonly settings: QuantizeSettings;
+  readonly settings: CommonSettings;
   readonly windows: readonly (readonly number[])[];
   /** The layer as it will be encoded, where scales are folded into it; what it computes must not change. */
-  readonly fold?: Fold | undefined;
+  readonly fold?: FoldLayer | undefined;
   /** Numbers of steps whose errors are measured, 1 among them. */
   readonly choices: readonly number[];
   readonly spilling: Spilling;
@@ -53,34 +59,36 @@ export interface GradientPassOptions {
  * Errors: those of `readLayer` and the streams; rejects with the signal's reason.
  */
 export async function measureGradients(options: GradientPassOptions): Promise<LayerMoments[]> {
-  const { config, windows, fold, tensors, signal, onProgress } = options;
-  const total = (2 * config.layers + 1) * windows.length;
+  const { graph, windows, fold, tensors, signal, onProgress } = options;
+  const { layers } = graph;
+  const total = (2 * layers.length + 1) * windows.length;
   let done = 0;
   const advance = (): void => onProgress?.(++done, total);
   const passing = { ...options, onWindow: advance };
   // One for what enters each layer, and one for what leaves the last, which then holds the gradients.
-  const names = Array.from({ length: config.layers + 1 }, (_, index) => `layer-${index}`);
-  const lent = lend(tensors);
+  const names = Array.from({ length: layers.length + 1 }, (_, index) => `layer-${index}`);
+  const arena = inArena(tensors);
   const inputs = Object.values(await createStreams(options, names));
   try {
     await embedWindows(options, inputs[0]);
     const observed: (LayerSizes | undefined)[] = [];
-    for (let index = 0; index < config.layers; index++) {
-      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
-      const [from, to] = [inputs[index], inputs[index + 1]];
-      const watch = fold && watchSizes;
-      observed.push(await runLayer(passing, index, weights, { from, to, watch }));
-      lent.free();
+    for (const layer of layers) {
+      const weights = await readLayer(arena.tensors, layer, undefined, signal);
+      const [from, to] = [inputs[layer.index], inputs[layer.index + 1]];
+      const observe = fold && observeSizes;
+      observed.push(await runLayer(passing, layer, weights, { from, to, observe }));
+      arena.free();
     }
-    const gradients = inputs[config.layers];
+    const gradients = inputs[layers.length];
     await differentiateLoss(options, gradients, advance);
     const moments: LayerMoments[] = [];
-    for (let index = config.layers - 1; index >= 0; index--) {
-      const weights = await readLayer(lent.tensors, config, index, undefined, signal);
-      const folded = fold ? fold(weights, observed[index]!, lent.allocate) : weights;
-      moments.unshift(await differentiateLayer(options, folded, inputs[index], gradients, advance));
-      await inputs[index][Symbol.asyncDispose]();
-      lent.free();
+    for (const layer of layers.toReversed()) {
+      const weights = await readLayer(arena.tensors, layer, undefined, signal);
+      const own = inputs[layer.index];
+      const folded = fold ? fold(weights, layer, observed[layer.index]!, arena.allocate) : weights;
+      moments.unshift(await differentiateLayer(options, layer, folded, own, gradients, advance));
+      await own[Symbol.asyncDispose]();
+      arena.free();
     }
     return moments;
   } finally {
@@ -90,20 +98,14 @@ export async function measureGradients(options: GradientPassOptions): Promise<La
 
 /** Puts the gradient of each window's loss by what leaves the last layer in the place of that. */
 async function differentiateLoss(
-  { config, tensors, backend, windows, signal }: GradientPassOptions,
+  options: GradientPassOptions,
   stream: ActivationStream,
   onWindow: () => void,
 ): Promise<void> {
-  const { vocabularySize, hiddenSize, tiedEmbeddings, normEpsilon } = config;
+  const { graph, backend, windows, signal } = options;
   using runner = createRunner(backend);
-  const lent = lend(tensors);
-  const constant = async (name: string, shape: readonly number[]) => ({
-    tensor: runner.upload(await readWeight(lent.tensors, name, shape, signal)),
-    requiresGrad: false,
-  });
-  const norm = await constant(FINAL_NORM, [hiddenSize]);
-  const head = await constant(tiedEmbeddings ? EMBEDDING : HEAD, [vocabularySize, hiddenSize]);
-  lent.free();
+  const hooks = await headHooks(runner, options);
+  const head = prepareTapeGraph(runner, graph.head, graph.rotary, windows[0].length);
   using workspace = createWorkspace(runner);
   const predicting = windows[0].length - 1;
   const rows = runner.upload(
@@ -120,8 +122,8 @@ async function differentiateLoss(
       using tape = createTape(workspace);
       const found = backend.abortable(signal, () => {
         const hidden = tape.parameter(x);
-        const normed = tape.rmsnorm(tape.embedding(rows, hidden), norm, normEpsilon);
-        const losses = tape.crossEntropy(tape.linear(normed, head), targets);
+        const logits = head.forward(tape, tape.embedding(rows, hidden), hooks);
+        const losses = tape.crossEntropy(logits, targets);
         return tape.backwardFrom(losses, ones).get(hidden)!;
       });
       return backend.read(found, { signal });
@@ -131,21 +133,50 @@ async function differentiateLoss(
   }
 }
 
+/** The weights of the head in float, on the device. */
+async function headHooks(
+  runner: ReturnType<typeof createRunner>,
+  { graph: { head }, tensors, signal }: GradientPassOptions,
+): Promise<TapeHooks> {
+  const arena = inArena(tensors);
+  const constant = (tensor: Parameters<typeof runner.upload>[0]) => ({
+    tensor: runner.upload(tensor),
+    requiresGrad: false,
+  });
+  const norms = new Map(
+    [...(await readNorms(arena.tensors, head, '', signal))].map(([name, norm]) => [
+      name,
+      { weight: constant(normScale(norm)), bias: norm.bias && constant(norm.bias) },
+    ]),
+  );
+  const tables = new Map<string, ReturnType<typeof constant>>();
+  for (const { prefix, outputs, inputs } of tablesOf(head)) {
+    const weight = await readFloats(arena.tensors, `${prefix}.weight`, [outputs, inputs], signal);
+    tables.set(prefix, constant(weight));
+  }
+  arena.free();
+  return {
+    norm: (_, { name }) => norms.get(name)!,
+    linear: (_, { name }) => ({ weight: tables.get(name)! }),
+  };
+}
+
 /** Measures one layer, and moves the gradients from what leaves it to what enters it. */
 async function differentiateLayer(
-  { config, backend, settings, windows, choices, signal }: GradientPassOptions,
+  { graph, backend, settings, windows, choices, signal }: GradientPassOptions,
+  layer: LayerGraph,
   weights: LayerWeights,
   inputs: ActivationStream,
   gradients: ActivationStream,
   onWindow: () => void,
 ): Promise<LayerMoments> {
   const length = windows[0].length;
-  const places = layerPlaces(config, settings, length);
+  const sites = stepSites(layer, settings, length);
   using runner = createRunner(backend);
   using workspace = createWorkspace(runner);
-  using moments = createMoments(runner, { config, settings, length, places, choices });
+  using moments = createMoments(runner, { layer, settings, length, sites, choices });
   const float = { ...settings, weightBits: FLOAT_BITS };
-  const layer = prepareTapeLayer(runner, { config, weights, settings: float, length }, moments.carry);
+  const onTape = prepareTapeLayer(runner, { graph, layer, weights, settings: float, length }, moments.carry);
   for (let window = 0; window < windows.length; window++) {
     signal?.throwIfAborted();
     const dy = await gradients.use(window, (y) => backend.read(y, { signal }));
@@ -153,7 +184,7 @@ async function differentiateLayer(
       using tape = createTape(workspace);
       const found = backend.abortable(signal, () => {
         const x = tape.parameter(input);
-        const all = tape.backwardFrom(layer.forward(tape, new Map(), x), dy);
+        const all = tape.backwardFrom(onTape.forward(tape, new Map(), x), dy);
         moments.add(all);
         return all.get(x)!;
       });

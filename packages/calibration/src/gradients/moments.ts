@@ -1,63 +1,55 @@
-import type { Tape, Value } from '@spikellm/autograd';
+import type { TapeHooks, Value } from '@spikellm/autograd';
 import type { DeviceTensor, Runner } from '@spikellm/backend';
-import { hostTensor, type DecoderConfig } from '@spikellm/graph';
-import type { Carry } from '../omniquant/forward.ts';
-import { prepareRoundings } from '../roundings.ts';
-import type { QuantizeSettings } from '../settings.ts';
+import { hostTensor, type LayerGraph } from '@spikellm/graph';
+import type { ChannelMoments } from '@spikellm/saliency';
+import { prepareFakeQuantisation } from '../fake-quantisation.ts';
+import type { CommonSettings } from '../settings/settings.ts';
 import { uniformSteps } from '../steps.ts';
-import type { Place } from './places.ts';
+import type { StepSite } from './step-sites.ts';
 
-/** What a text says of the channels of one place; means over its tokens, [C]. */
-export interface ChannelMoments {
-  /** (dLoss / dx_j)^2. */
-  readonly gradients: Float64Array;
-  /** (Q_T(x_j) - x_j)^2, by number of steps T. */
-  readonly errors: ReadonlyMap<number, Float64Array>;
-}
-
-/** By name of the place. */
+/** By name of the step site. */
 export type LayerMoments = ReadonlyMap<string, ChannelMoments>;
 
 export interface Moments extends Disposable {
   /** Measures encoding errors of what passes, and makes its gradient known to `add`. */
-  readonly carry: Carry;
+  readonly carry: NonNullable<TapeHooks['carry']>;
   /** Adds the gradients that the tape found; the next forward pass is that of another window. */
   add(found: ReadonlyMap<Value, DeviceTensor>): void;
   read(): Promise<LayerMoments>;
 }
 
 export interface MomentsOptions {
-  readonly config: DecoderConfig;
-  readonly settings: QuantizeSettings;
+  readonly layer: LayerGraph;
+  readonly settings: CommonSettings;
   /** Tokens of a window. */
   readonly length: number;
-  readonly places: readonly Place[];
+  readonly sites: readonly StepSite[];
   readonly choices: readonly number[];
 }
 
 /** Sums over windows, on the device, for one layer. */
 export function createMoments(runner: Runner, options: MomentsOptions): Moments {
   const { backend } = runner;
-  const { length, places } = options;
-  const meters = places.map((place) => createMeter(runner, options, place));
+  const { length, sites } = options;
+  const meters = sites.map((site) => createMeter(runner, options, site));
   const meterOf = new Map(
-    places.flatMap(({ name, linears }, i) =>
+    sites.flatMap(({ name, linears }, i) =>
       (linears.length > 0 ? linears : [name]).map((passing) => [passing, meters[i]]),
     ),
   );
-  /** What the present tape carries: linears that share a place read one value. */
+  /** What the present tape carries: linears that share a site read one value. */
   const carried = new Map<Meter, { readonly value: Value; readonly probe: Value }>();
   const mean = async (sum: DeviceTensor, tokens: number): Promise<Float64Array> =>
     Float64Array.from((await backend.read(sum)).data as Float32Array, (total) => total / tokens);
   let windows = 0;
   return {
-    carry(tape: Tape, place: string, x: Value): Value {
+    carry(tape, place, x) {
       const meter = meterOf.get(place);
       if (meter === undefined) return x;
       const known = carried.get(meter);
       if (known) return known.value;
       meter.observe(x.tensor);
-      // The gradient by a zero that is added to x is that by x, for the readers of this place alone.
+      // The gradient by a zero that is added to x is that by x, for the readers of this site alone.
       const probe = tape.parameter(meter.zeros);
       const value = tape.add(x, probe);
       carried.set(meter, { value, probe });
@@ -78,7 +70,7 @@ export function createMoments(runner: Runner, options: MomentsOptions): Moments 
       for (const [i, { squares, errors }] of meters.entries()) {
         const means = new Map<number, Float64Array>();
         for (const [T, sum] of errors) means.set(T, await mean(sum, windows * length));
-        moments.set(places[i].name, { gradients: await mean(squares, windows * length), errors: means });
+        moments.set(sites[i].name, { gradients: await mean(squares, windows * length), errors: means });
       }
       return moments;
     },
@@ -102,16 +94,17 @@ interface Meter {
 
 function createMeter(
   runner: Runner,
-  { config, settings, length, choices }: MomentsOptions,
-  { name, linears, channels }: Place,
+  { layer, settings, length, choices }: MomentsOptions,
+  { name, linears, channels }: StepSite,
 ): Meter {
   const filled = (value: number, ...dims: number[]): DeviceTensor => {
     const size = dims.reduce((product, dim) => product * dim, 1);
     return runner.upload(hostTensor('float32', new Float32Array(size).fill(value), dims));
   };
   const roundings = choices.map((T) => {
-    const steps = uniformSteps(config, settings, T);
-    const rounding = prepareRoundings(runner, { config, settings, length, steps }).get(linears[0] ?? name)!;
+    const steps = uniformSteps(layer, settings, T);
+    const roundings = prepareFakeQuantisation(runner, { layer, settings, length, steps });
+    const rounding = roundings.get(linears[0] ?? name)!;
     return { T, rounding, sum: runner.backend.allocate('float32', [channels]) };
   });
   /** Makes the gradient of the mean squared difference, 2 (y - x) / C, the difference. */

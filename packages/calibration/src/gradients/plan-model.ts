@@ -1,15 +1,17 @@
 import type { CheckpointWriter } from '@spikellm/checkpoint';
-import type { DecoderConfig } from '@spikellm/graph';
-import { applyScales } from '../equivalence.ts';
-import { equivalentScales, initialParameters } from '../omniquant/parameters.ts';
-import type { QuantizeSettings } from '../settings.ts';
-import { smoothLayer } from '../smoothing.ts';
+import type { GainMetric } from '@spikellm/saliency';
+import { ownSettings, pipelineOf } from '../pipelines/index.ts';
+import { metricOfSettings, type QuantizeSettings } from '../settings/settings.ts';
 import type { LayerSteps } from '../steps.ts';
 import { spillingOf } from '../streams.ts';
-import { measureGradients, type GradientPassOptions } from './gradients.ts';
+import { measureGradients, type GradientPassOptions } from './measure.ts';
 import { planSteps, STEP_CHOICES, type StepPlan } from './plan.ts';
 
-export interface PlanModelOptions extends Omit<GradientPassOptions, 'fold' | 'choices' | 'spilling'> {
+export interface PlanModelOptions extends Omit<
+  GradientPassOptions,
+  'fold' | 'choices' | 'spilling' | 'settings'
+> {
+  readonly settings: QuantizeSettings;
   /** Keeps the plan for a resumed run, and the activations that memory has no room for. */
   readonly writer: CheckpointWriter;
   /** Bytes of activations that stay in memory. */
@@ -17,39 +19,25 @@ export interface PlanModelOptions extends Omit<GradientPassOptions, 'fold' | 'ch
 }
 
 /**
- * The steps of a whole model, before any layer is encoded; for training too they are chosen once, on the float model.
- * Errors: those of `measureGradients` and `planSteps`.
+ * The steps of a whole model by a metric with gains, before any layer is encoded; for training too they are chosen once, on
+ * the float model. Errors: those of `measureGradients` and `planSteps`.
  */
 export async function planModel({ writer, memory, ...options }: PlanModelOptions): Promise<StepPlan> {
   const known = await writer.readNote(NOTE);
   if (known !== undefined) return fromNote(known as PlanNote);
-  const { config, settings, windows } = options;
+  const { graph, settings, windows } = options;
+  const { fold } = pipelineOf(settings);
+  const own = ownSettings(settings);
   const moments = await measureGradients({
     ...options,
-    fold: foldOf(config, settings),
+    fold: fold && ((weights, layer, sizes, allocate) => fold(weights, layer, sizes, own, allocate)),
     choices: STEP_CHOICES,
     spilling: spillingOf(writer, memory),
   });
-  const plan = planSteps(config, settings, windows[0].length, moments);
+  const metric = metricOfSettings(settings) as GainMetric;
+  const plan = planSteps(graph, settings, windows[0].length, metric, moments);
   await writer.writeNote(NOTE, toNote(plan));
   return plan;
-}
-
-/** What a pipeline does to a layer before its inputs are encoded, as far as it is known before training. */
-function foldOf(
-  config: DecoderConfig,
-  { pipeline, training }: QuantizeSettings,
-): GradientPassOptions['fold'] {
-  const folds: Record<QuantizeSettings['pipeline'], GradientPassOptions['fold']> = {
-    rtn: undefined,
-    gptq: undefined,
-    smoothquant: (weights, sizes, allocate) => smoothLayer(weights, config, sizes, allocate),
-    omniquant: (weights, { absmax }, allocate) => {
-      const initial = initialParameters(weights, config, absmax, training);
-      return applyScales(weights, config, equivalentScales(initial, config), allocate);
-    },
-  };
-  return folds[pipeline];
 }
 
 const NOTE = 'steps';

@@ -1,10 +1,10 @@
 /** Spike steps for a whole model under one budget of operations, by what they take off the language-model loss. */
-import type { DecoderConfig } from '@spikellm/graph';
-import { allocateBudget, type StepGains } from '@spikellm/saliency';
-import type { QuantizeSettings } from '../settings.ts';
+import type { ModelGraph } from '@spikellm/graph';
+import { allocateBudget, type GainMetric, type StepGains } from '@spikellm/saliency';
+import type { CommonSettings } from '../settings/settings.ts';
 import type { LayerSteps } from '../steps.ts';
-import type { ChannelMoments, LayerMoments } from './moments.ts';
-import { layerPlaces, quotaOperations, stepsOfPlaces, type Place } from './places.ts';
+import type { LayerMoments } from './moments.ts';
+import { quotaOperations, stepSites, stepsOfSites, type StepSite } from './step-sites.ts';
 
 /** Numbers of steps that a channel may get. */
 export const STEP_CHOICES = [1, 2, 4] as const;
@@ -16,48 +16,49 @@ export interface StepPlan {
 }
 
 /**
- * Hands out steps by falling gain per operation over all channels of all layers, K and V among them:
- * gain_j(T) = E[g_j^2] (E[(Q_1(x_j) - x_j)^2] - E[(Q_T(x_j) - x_j)^2]) / (cost (T - 1)), g = dLoss / dx. The budget is what
- * the quota rule spends with the same settings; with granularity `linear` all channels of a place are bought together.
+ * Hands out steps by falling gain per operation over all channels of all layers, K and V among them. The budget is what the
+ * quota rule spends with the same settings; with granularity `linear` all channels of a site are bought together.
  *
  * Errors: NOT_FINITE for a model whose gradients are not.
  */
 export function planSteps(
-  config: DecoderConfig,
-  settings: QuantizeSettings,
+  graph: ModelGraph,
+  settings: CommonSettings,
   length: number,
+  metric: GainMetric,
   moments: readonly LayerMoments[],
 ): StepPlan {
-  const places = layerPlaces(config, settings, length);
+  const sites = graph.layers.map((layer) => stepSites(layer, settings, length));
   const whole = settings.granularity === 'linear';
-  const gains = moments.flatMap((layer) =>
-    places.map((place) => placeGains(place, layer.get(place.name)!, whole)),
+  const gains = sites.map((own, layer) =>
+    own.map((site) => siteGains(site, metric.gains(moments[layer].get(site.name)!), whole)),
   );
-  const budget = quotaOperations(config, settings, length);
-  const bought = allocateBudget(gains, budget);
+  const budget = quotaOperations(graph, settings, length);
+  const bought = allocateBudget(gains.flat(), budget);
   let spent = 0;
-  for (const [i, { outputs }] of gains.entries()) for (const T of bought[i]) spent += outputs * (T - 1);
-  const steps = bought.map((each, i) =>
-    whole ? new Uint8Array(places[i % places.length].channels).fill(each[0]) : each,
-  );
-  const layers = moments.map((_, layer) =>
-    stepsOfPlaces(places, steps.slice(layer * places.length, (layer + 1) * places.length)),
-  );
+  let next = 0;
+  const layers = sites.map((own) => {
+    const steps = own.map(({ channels, cost }) => {
+      const each = bought[next++];
+      for (const T of each) spent += (whole ? cost * channels : cost) * (T - 1);
+      return whole ? new Uint8Array(channels).fill(each[0]) : each;
+    });
+    return stepsOfSites(own, steps);
+  });
   return { layers, operations: { budget, spent } };
 }
 
-function placeGains(
-  { cost, channels }: Place,
-  { gradients, errors }: ChannelMoments,
+function siteGains(
+  { cost, channels }: StepSite,
+  each: ReadonlyMap<number, ArrayLike<number>>,
   whole: boolean,
 ): StepGains {
-  const plain = errors.get(1)!;
-  const more = [...errors].filter(([T]) => T > 1);
-  const each = more.map(([T, error]): [number, Float64Array] => [
-    T,
-    gradients.map((g, j) => g * (plain[j] - error[j])),
-  ]);
-  if (!whole) return { outputs: cost, gains: new Map(each) };
-  const sum = (values: Float64Array): number[] => [values.reduce((total, value) => total + value, 0)];
-  return { outputs: cost * channels, gains: new Map(each.map(([T, values]) => [T, sum(values)])) };
+  if (!whole) return { outputs: cost, gains: each };
+  const sum = (values: ArrayLike<number>): number[] => [
+    Array.from(values).reduce((total, value) => total + value, 0),
+  ];
+  return {
+    outputs: cost * channels,
+    gains: new Map([...each].map(([T, values]) => [T, sum(values)])),
+  };
 }

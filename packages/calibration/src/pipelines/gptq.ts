@@ -1,16 +1,13 @@
-/** GPTQ over a model: layer after layer, on what the layers before it, quantised and spiking, hand over. */
-import { lend, readLayer, type TensorSource } from '@spikellm/graph';
-import { embedWindows } from '../embed.ts';
-import { encodeLayer } from '../encode.ts';
-import { runLayer } from '../layer-pass.ts';
-import { needsScores, spikingConfig, type QuantizeSettings } from '../settings.ts';
-import type { StepChooser } from '../steps.ts';
-import { createStreams, type ActivationStream, type Spilling } from '../streams.ts';
-import { watchLayer } from '../watch.ts';
-import { runWrittenLayer, type WrittenLayerOptions } from '../written-layer.ts';
-import { integerMethod } from './integer.ts';
-import { quantizeLayer, type LinearLog, type WeightMethod } from './layer.ts';
-import { ternaryMethod } from './ternary.ts';
+import { SpikeError } from '@spikellm/backend';
+import { FLOAT_BITS } from '@spikellm/graph';
+import { integerMethod } from '../compensation/integer.ts';
+import { compensateLayer, type LinearLog } from '../compensation/layer.ts';
+import { GPTQ_FIELDS, type GptqSettings } from '../compensation/settings.ts';
+import { compensationSize } from '../compensation/size.ts';
+import { ternaryMethod, ternarySettings } from '../compensation/ternary.ts';
+import { linearsOf } from '../sizing/pipeline-size.ts';
+import type { CommonSettings } from '../settings/settings.ts';
+import { pipeline, type LayerTask } from './pipeline.ts';
 
 /** How the linears of one layer came out. */
 export interface GptqLog {
@@ -18,76 +15,60 @@ export interface GptqLog {
   readonly linears: readonly LinearLog[];
 }
 
-export interface GptqOptions extends WrittenLayerOptions {
-  readonly tensors: TensorSource;
-  readonly chooseSteps: StepChooser;
-  readonly spilling: Spilling;
-  /** Called after each linear. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Told what a user should know and nothing stops for. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-}
-
-/** In the folder: how every linear came out. */
-const LOG = 'gptq_log.json';
-
 /**
- * Quantises every layer and writes it as a shard; layers that an earlier run wrote are only run. Memory holds one layer,
- * the Hessian of one input and the activations that spilling leaves there.
- *
- * Errors: those of `quantizeLayer`, `readLayer` and the writer.
+ * GPTQ (arXiv 2210.17323): layer after layer, on what the layers before it, quantised and spiking, hand over; columns of a
+ * weight make up for the errors of those before them. To whole numbers, or to ternary spikes.
  */
-export async function gptqLayers(options: GptqOptions): Promise<void> {
-  const { config, settings, writer, shardName, chooseSteps, signal } = options;
-  const { quantised: stream } = await createStreams(options, ['quantised']);
-  await using _ = stream;
-  await embedWindows(options, stream);
-  const log = ((await writer.readJson(LOG)) ?? []) as GptqLog[];
-  for (let index = 0; index < config.layers; index++) {
-    signal?.throwIfAborted();
-    if (!writer.finished.has(shardName(index))) await writeLayer(options, index, stream, log);
-    // Random scores are drawn again, so that later layers get theirs.
-    else if (settings.saliency === 'random') chooseSteps(index, undefined);
-    if (index + 1 < config.layers) await runWrittenLayer(options, index, stream);
-  }
-}
+export const gptq = pipeline<GptqSettings>({
+  name: 'gptq',
+  title: 'GPTQ',
+  fields: GPTQ_FIELDS,
+  check,
+  weights: (_, own) => (own.weights === 'ternary' ? ternarySettings(own) : undefined),
+  streams: () => ({ quantised: true }),
+  work: { phase: 'compensate', units: (layer) => linearsOf(layer).length },
+  logFile: 'gptq_log.json',
+  quantizeLayer,
+  size: compensationSize,
+});
 
-/** What quantises weights with these settings. */
-export const weightMethod = ({ gptq, weightBits }: QuantizeSettings): WeightMethod =>
-  gptq.weights === 'ternary' ? ternaryMethod(gptq) : integerMethod(weightBits);
-
-async function writeLayer(
-  options: GptqOptions,
-  index: number,
-  stream: ActivationStream,
-  log: GptqLog[],
-): Promise<void> {
-  const { config, tensors, settings, writer, shardName, chooseSteps, signal, onProgress } = options;
-  const lent = lend(tensors);
-  const weights = await readLayer(lent.tensors, config, index, undefined, signal);
-  const statistics = needsScores(settings)
-    ? await runLayer(options, index, weights, { from: stream, watch: watchLayer })
-    : undefined;
-  const steps = chooseSteps(index, statistics);
+async function quantizeLayer(task: LayerTask<GptqSettings>) {
+  const { own, settings, streams, weights } = task;
+  if (settings.weightBits >= FLOAT_BITS && own.weights === 'integer') return weights;
   const linears: LinearLog[] = [];
-  const count = weights.linears.length;
-  const quantised = await quantizeLayer({
-    ...options,
-    gptq: settings.gptq,
-    index,
-    weights,
-    steps,
-    spiking: spikingConfig(settings),
-    inputs: stream,
-    method: weightMethod(settings),
+  const quantised = await compensateLayer({
+    ...task,
+    inputs: streams.quantised!,
+    method: own.weights === 'ternary' ? ternaryMethod(own) : integerMethod(settings.weightBits),
     onLinear(linear) {
       linears.push(linear);
-      onProgress?.(count * index + linears.length, count * config.layers);
+      task.onProgress(linears.length);
     },
   });
-  log.splice(index, Infinity, { layer: index, linears });
-  await writer.writeJson(LOG, log);
-  const encoded = await encodeLayer(index, quantised, steps, settings.weightBits, undefined, signal);
-  await writer.writeShard(shardName(index), encoded);
-  lent.free();
+  await task.log({ linears });
+  return quantised;
+}
+
+/** Errors: INVALID_ARGUMENT for settings that do not go together. */
+function check(_: CommonSettings, own: GptqSettings): void {
+  const { weights, equalSteps, weightGroup, weightUnit, weightSteps, salientSteps } = own;
+  const refuse = (where: string, expected: string, received: unknown, remedy: string): never => {
+    throw new SpikeError('INVALID_ARGUMENT', { where, expected, received: String(received), remedy });
+  };
+  if (weights === 'integer') {
+    const [where, received] = Object.entries({ equalSteps, weightGroup }).find(
+      ([, value]) => value !== undefined,
+    ) ?? ['weightUnit', weightUnit];
+    if (received === undefined || received === 'channel') return;
+    refuse(where, 'none with integer weights', received, 'take ternary weights');
+  }
+  if (weightUnit !== 'element') return;
+  if (equalSteps !== undefined) {
+    const remedy = 'say with salientWeights how many weights have salientSteps';
+    refuse('equalSteps', 'none where single weights are the unit', equalSteps, remedy);
+  }
+  if (salientSteps <= weightSteps) {
+    const expected = `more than the ${weightSteps} of other weights, where single weights are the unit`;
+    refuse('salientSteps', expected, salientSteps, 'take more, or channels as the unit');
+  }
 }

@@ -1,26 +1,27 @@
 /** Short measurements of what a backend does in a second, on a small layer of the model's proportions. */
-import type { Backend, HostTensor } from '@spikellm/backend';
-import { hostTensor, layerLinears, type DecoderConfig, type LayerWeights } from '@spikellm/graph';
+import type { Backend } from '@spikellm/backend';
+import type { ModelGraph } from '@spikellm/graph';
 import { encodeLayer } from '../encode.ts';
 import { runLayer } from '../layer-pass.ts';
-import { initialParameters } from '../omniquant/parameters.ts';
-import { trainLayer } from '../omniquant/train.ts';
-import type { QuantizeSettings } from '../settings.ts';
+import { observeLayer, observeSizes, type Observe } from '../observers.ts';
+import { ownSettings, PIPELINES } from '../pipelines/index.ts';
+import { roundLayer } from '../round.ts';
+import { defaultsOf } from '../settings/fields.ts';
+import type { QuantizeSettings } from '../settings/settings.ts';
 import { uniformSteps } from '../steps.ts';
 import { createStreams } from '../streams.ts';
-import { watchLayer, watchSizes, type Watcher } from '../watch.ts';
-import { measureCompensation, type CompensationRates } from './compensation-rates.ts';
-import { layerParameters } from './memory.ts';
+import { initialParameters } from '../training/parameters.ts';
+import { TRAINING_FIELDS } from '../training/settings.ts';
+import { trainLayer } from '../training/train.ts';
+import { largestLayer } from './memory.ts';
+import { layerParameters, type Rates } from './pipeline-size.ts';
+import { proportionalLayer, randomLayer } from './proportional.ts';
 import { randomMatrix } from './random-matrix.ts';
 
-/** Seconds per token and weight of a layer, but for encoding, which is per weight. */
-export interface Rates extends CompensationRates {
-  readonly forward: number;
-  /** A pass that scores the channels of every linear. */
-  readonly scored: number;
-  /** A forward and a backward pass and an update. */
-  readonly training: number;
-  readonly encoding: number;
+export interface MeasuredRates {
+  readonly common: Rates;
+  /** What pipelines measured of their own work, by their names. */
+  readonly own: ReadonlyMap<string, unknown>;
 }
 
 /** The probe is no larger than this many weights, and no larger than the model's layer. */
@@ -30,40 +31,43 @@ const WINDOWS = 3;
 /** Errors: those of the backend; rejects with the signal's reason. */
 export async function measureRates(
   backend: Backend,
-  model: DecoderConfig,
+  model: ModelGraph,
   settings: QuantizeSettings,
   length: number,
   signal?: AbortSignal,
-): Promise<Rates> {
-  const config = proportional(model);
-  const weights = randomLayer(config);
-  const size = layerParameters(config);
+): Promise<MeasuredRates> {
+  const layer = proportionalLayer(largestLayer(model), MOST_WEIGHTS);
+  const hiddenSize = layer.input.width;
+  const graph = { ...model, config: { ...model.config, hiddenSize }, layers: [layer] };
+  const weights = randomLayer(layer);
+  const size = layerParameters(layer);
   const windows = Array.from({ length: WINDOWS }, () => Array.from({ length }, () => 0));
-  const options = { backend, config, windows, signal };
+  const options = { backend, graph, windows, signal };
   const { inputs, targets } = await createStreams(options, ['inputs', 'targets']);
   try {
     for (const stream of [inputs, targets]) {
       for (let window = 0; window < WINDOWS; window++) {
-        await stream.set(window, backend.upload(randomMatrix(length, config.hiddenSize, 1, window)));
+        await stream.set(window, backend.upload(randomMatrix(length, hiddenSize, 1, window)));
       }
     }
-    const pass = async (watch: Watcher<unknown> | undefined): Promise<number> => {
+    const pass = async (observe: Observe<unknown> | undefined): Promise<number> => {
       const times: number[] = [];
       const onWindow = (): void => void times.push(performance.now());
-      await runLayer({ ...options, onWindow }, 0, weights, { from: inputs, watch });
+      await runLayer({ ...options, onWindow }, layer, weights, { from: inputs, observe });
       return meanGap(times) / (length * size);
     };
-    const sizes = await runLayer(options, 0, weights, { from: inputs, watch: watchSizes });
-    const steps = uniformSteps(config, settings, 1);
-    const training = { ...settings.training, epochs: 1, augmentedLoss: false };
+    const sizes = await runLayer(options, layer, weights, { from: inputs, observe: observeSizes });
+    const steps = uniformSteps(layer, settings, 1);
+    const training = { ...defaultsOf(TRAINING_FIELDS), epochs: 1 };
     const updates: number[] = [];
     await trainLayer({
       ...options,
+      layer,
       weights,
       steps,
       settings,
       training,
-      parameters: initialParameters(weights, config, sizes!.absmax, training),
+      parameters: initialParameters(weights, layer, sizes!.absmax, training),
       length,
       windows: WINDOWS,
       inputs,
@@ -72,14 +76,22 @@ export async function measureRates(
       onStep: () => updates.push(performance.now()),
     });
     const began = performance.now();
-    await encodeLayer(0, weights, steps, settings.weightBits, undefined, signal);
+    encodeLayer(layer, await roundLayer(weights, settings.weightBits, undefined, signal), steps);
     const encoding = (performance.now() - began) / 1000 / size;
+    const own = new Map<string, unknown>();
+    for (const { name, size: each } of PIPELINES) {
+      const mine = name === settings.pipeline ? settings : { ...settings, pipeline: name, options: {} };
+      const probe = { ...options, layer, settings, own: ownSettings(mine), length };
+      own.set(name, await each.measure?.(probe));
+    }
     return {
-      forward: await pass(undefined),
-      scored: await pass(watchLayer),
-      training: meanGap(updates) / (length * size),
-      encoding,
-      ...(await measureCompensation(backend, config, settings, length, signal)),
+      common: {
+        forward: await pass(undefined),
+        scored: await pass(observeLayer),
+        training: meanGap(updates) / (length * size),
+        encoding,
+      },
+      own,
     };
   } finally {
     for (const stream of [inputs, targets]) await stream[Symbol.asyncDispose]();
@@ -88,32 +100,3 @@ export async function measureRates(
 
 /** Seconds between two moments, on average. */
 const meanGap = (times: readonly number[]): number => (times.at(-1)! - times[0]) / 1000 / (times.length - 1);
-
-/** The config with fewer heads of the same size, and the MLP in proportion. */
-function proportional(config: DecoderConfig): DecoderConfig {
-  const group = config.heads / config.kvHeads;
-  const share = Math.min(1, Math.sqrt(MOST_WEIGHTS / layerParameters(config)));
-  const kvHeads = Math.max(1, Math.floor(config.kvHeads * share));
-  const heads = kvHeads * group;
-  const scale = heads / config.heads;
-  return {
-    ...config,
-    kvHeads,
-    heads,
-    hiddenSize: Math.round(config.hiddenSize * scale),
-    intermediateSize: Math.max(1, Math.round(config.intermediateSize * scale)),
-  };
-}
-
-function randomLayer(config: DecoderConfig): LayerWeights {
-  const ones = (): HostTensor => hostTensor('float32', new Float32Array(config.hiddenSize).fill(1));
-  return {
-    inputNorm: ones(),
-    mlpNorm: ones(),
-    linears: layerLinears(config, 0).map((entry, i) => ({
-      entry,
-      weight: randomMatrix(entry.outputs, entry.inputs, Math.sqrt(3 / entry.inputs), i),
-      bias: undefined,
-    })),
-  };
-}

@@ -2,9 +2,10 @@
  * What block-wise training learns of one decoder layer (OmniQuant, arXiv 2308.13137): the scales of learnable equivalent
  * transformation (LET) and the clipping factors of each weight row (LWC).
  */
-import type { DecoderConfig, LayerWeights, LinearGroup } from '@spikellm/graph';
-import { cachedChannel, type EquivalentScales } from '../equivalence.ts';
-import { largestWeights, smoothingScales } from '../smoothing.ts';
+import type { LayerGraph, LayerWeights, LinearNode } from '@spikellm/graph';
+import type { EquivalentScales } from '../transforms/apply-scales.ts';
+import { cachedChannel, planFolds, type Fold } from '../transforms/folds.ts';
+import { largestWeights, smoothingScales } from '../transforms/smoothing.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** sigmoid(4) = 0.982: a range starts nearly unclipped. */
@@ -13,13 +14,11 @@ const INITIAL_CLIPPING = 4;
 const SMALLEST_SCALE = 1e-2;
 
 export interface LayerParameters {
-  /** Scales before they are spread over heads and rotary pairs. */
-  readonly scales: Readonly<Partial<Record<ScaleName, Float32Array>>>;
+  /** By name of the fold, one for each of its channels, or for those that are tied. */
+  readonly scales: Readonly<Record<string, Float32Array>>;
   /** Clipping of the rows of each linear by its name, each [O]. */
   readonly clipping: ReadonlyMap<string, { readonly upper: Float32Array; readonly lower: Float32Array }>;
 }
-/** qkv [C], gateUp [C], value [K D], key [K D / 2], one for each rotary pair; [K D] where pairs are not tied. */
-export type ScaleName = 'qkv' | 'gateUp' | 'value' | 'key';
 
 export interface ParameterOptions {
   /** Share of a channel's size that moves into the weights, 0 to 1. */
@@ -32,58 +31,49 @@ export interface ParameterOptions {
   readonly keys?: 'tied' | 'free';
 }
 
-/** The linear of a group that the research code takes initial scales from. */
-const FIRST_READER: Readonly<Record<LinearGroup, string>> = {
-  qkv: 'self_attn.q_proj',
-  o: 'self_attn.o_proj',
-  gate_up: 'mlp.up_proj',
-  down: 'mlp.down_proj',
-};
+/** The folds whose scales are trained: all but gates, which the published method leaves alone. */
+export const trainedFolds = (layer: LayerGraph): Fold[] =>
+  planFolds(layer).filter(({ kind }) => kind !== 'gate');
 
 /**
  * Parameters before training: s = max|x|^alpha / max|W|^(1 - alpha), 1 for keys; clipping factors 4.
  *
- * @param absmax - largest |x| of each channel at the input of each group of linears, from the float model
+ * @param absmax - largest |x| of each channel at each input site, from the float model
  */
 export function initialParameters(
   weights: LayerWeights,
-  config: DecoderConfig,
-  absmax: Readonly<Record<LinearGroup, Float64Array>>,
+  layer: LayerGraph,
+  absmax: Readonly<Record<string, Float64Array>>,
   { alpha, initialScales, keys = 'tied' }: ParameterOptions,
 ): LayerParameters {
-  const scalesOf = (group: LinearGroup): Float64Array => {
-    const readers =
-      initialScales === 'all'
-        ? weights
-        : { ...weights, linears: weights.linears.filter(({ entry }) => entry.name === FIRST_READER[group]) };
-    return smoothingScales(absmax[group], largestWeights(readers, group), alpha);
+  const initial = (fold: Fold): Float32Array => {
+    const { readers, site, attention } = fold;
+    if (site === undefined)
+      return new Float32Array(keys === 'tied' ? (fold.tied?.count ?? fold.channels) : fold.channels).fill(1);
+    const largest = largestWeights(weights, initialScales === 'all' ? readers : [publishedReader(readers)]);
+    // A cached channel takes the largest of the query heads that meet it.
+    const ofChannels = (values: Float64Array): Float64Array =>
+      attention ? largestOfGroup(values, fold.channels, cachedChannel(attention)) : values;
+    return Float32Array.from(smoothingScales(ofChannels(absmax[site]), ofChannels(largest), alpha));
   };
-  const cached = config.kvHeads * config.headSize;
-  const largestInput = largestOfGroup(absmax.o, config);
-  const largestReader = largestOfGroup(largestWeights(weights, 'o'), config);
   return {
-    scales: {
-      qkv: Float32Array.from(scalesOf('qkv')),
-      gateUp: Float32Array.from(scalesOf('gate_up')),
-      value: Float32Array.from(smoothingScales(largestInput, largestReader, alpha)),
-      key: new Float32Array(keys === 'tied' ? cached / 2 : cached).fill(1),
-    },
+    scales: Object.fromEntries(trainedFolds(layer).map((fold) => [fold.name, initial(fold)])),
     clipping: new Map(
-      weights.linears.map(({ entry: { name, outputs } }) => [
-        name,
-        {
-          upper: new Float32Array(outputs).fill(INITIAL_CLIPPING),
-          lower: new Float32Array(outputs).fill(INITIAL_CLIPPING),
-        },
-      ]),
+      [...weights.linears].map(([name, { node }]) => {
+        const factors = (): Float32Array => new Float32Array(node.output.width).fill(INITIAL_CLIPPING);
+        return [name, { upper: factors(), lower: factors() }];
+      }),
     ),
   };
 }
 
+/** The linear that the research code takes initial scales from: up of gate and up, else the first. */
+const publishedReader = (readers: readonly LinearNode[]): LinearNode =>
+  readers.find(({ name }) => /\bup_proj$/.test(name)) ?? readers[0];
+
 /** The largest value of each cached channel over the query heads that meet it, [H D] -> [K D]. */
-function largestOfGroup(values: Float64Array, config: DecoderConfig): Float64Array {
-  const largest = new Float64Array(config.kvHeads * config.headSize);
-  const at = cachedChannel(config);
+function largestOfGroup(values: Float64Array, channels: number, at: (i: number) => number): Float64Array {
+  const largest = new Float64Array(channels);
   values.forEach((value, i) => {
     largest[at(i)] = Math.max(largest[at(i)], value);
   });
@@ -99,23 +89,13 @@ export function truncateScales({ scales }: LayerParameters): void {
   }
 }
 
-/** The scales as they meet the weights: those of keys spread over rotary pairs, [K D]. */
-export function equivalentScales(
-  { scales }: LayerParameters,
-  { kvHeads, headSize }: DecoderConfig,
-): EquivalentScales {
-  const { key } = scales;
-  const tied = key !== undefined && key.length < kvHeads * headSize;
-  return { ...scales, key: tied ? spreadPairs(key, headSize) : key };
+/** The scales as they meet the weights: tied ones spread over their channels. */
+export function equivalentScales({ scales }: LayerParameters, folds: readonly Fold[]): EquivalentScales {
+  return Object.fromEntries(
+    folds.map(({ name, channels, tied }) => {
+      const own = scales[name];
+      if (tied === undefined || own.length === channels) return [name, own];
+      return [name, Float32Array.from({ length: channels }, (_, i) => own[tied.at(i)])];
+    }),
+  );
 }
-
-/** [K D / 2] -> [K D]: channels i and i + D/2 of a head get the scale of their pair. */
-function spreadPairs(pairs: Float32Array, headSize: number): Float32Array {
-  return Float32Array.from({ length: 2 * pairs.length }, (_, i) => pairs[pairOf(i, headSize)]);
-}
-
-/** The rotary pair of cached channel i, among K D / 2. */
-export const pairOf = (i: number, headSize: number): number => {
-  const half = headSize / 2;
-  return Math.floor(i / headSize) * half + (i % half);
-};

@@ -1,12 +1,13 @@
 /** A decoder layer on a tape, as its spiking version will run: what training and the gradient pass differentiate. */
+import { prepareTapeGraph, type Tape, type TapeHooks, type TapeWeight, type Value } from '@spikellm/autograd';
 import type { DeviceTensor, HostTensor, Runner } from '@spikellm/backend';
-import { createRotation, type Rotation, type Tape, type Value } from '@spikellm/autograd';
-import { hostTensor, ropeTables, type DecoderConfig, type LayerWeights } from '@spikellm/graph';
-import { cachedChannel } from '../equivalence.ts';
-import { KEY_BLOCK, spikesInCache, type QuantizeSettings } from '../settings.ts';
+import { attentionOf, hostTensor, normScale, type LayerGraph, type LayerWeights, type ModelGraph } from '@spikellm/graph';
+import { prepareFakeQuantisation } from '../fake-quantisation.ts';
+import { cacheSpikes, KEY_BLOCK, type CommonSettings } from '../settings/settings.ts';
 import type { LayerSteps } from '../steps.ts';
-import { prepareRoundings } from '../roundings.ts';
-import { pairOf, type LayerParameters, type ScaleName } from './parameters.ts';
+import { denseOf } from '../transforms/apply-scales.ts';
+import { cachedChannel, type Fold, type FoldPart } from '../transforms/folds.ts';
+import { trainedFolds, type LayerParameters } from './parameters.ts';
 
 /** The trained vectors of a layer on one tape, by the name of `namedParameters`. */
 export type ParameterValues = ReadonlyMap<string, Value>;
@@ -28,9 +29,10 @@ export interface TrainingLayer {
 }
 
 export interface TapeLayerOptions {
-  readonly config: DecoderConfig;
+  readonly graph: Pick<ModelGraph, 'rotary'>;
+  readonly layer: LayerGraph;
   readonly weights: LayerWeights;
-  readonly settings: QuantizeSettings;
+  readonly settings: CommonSettings;
   /** Tokens of a window. */
   readonly length: number;
 }
@@ -39,24 +41,9 @@ export interface TrainingLayerOptions extends TapeLayerOptions {
   readonly steps: LayerSteps;
 }
 
-/**
- * What becomes of a tensor that spikes may carry: the input of a linear by its name, or `query`, `key` or `value`, keys
- * and queries after RoPE.
- */
-export type Carry = (tape: Tape, place: string, x: Value) => Value;
-
-/** How one linear is scaled, and the rows that query heads repeat where each has spikes of its own. */
-interface Applied {
-  readonly columns?: Value | undefined;
-  readonly rows?: Value | undefined;
-  /** What the bias is divided by: the reciprocal of `rows`. */
-  readonly divisor?: Value | undefined;
-  readonly repeated?: DeviceTensor | undefined;
-}
-
 /** A layer whose tensors are rounded as its steps have it. */
 export function prepareTrainingLayer(runner: Runner, options: TrainingLayerOptions): TrainingLayer {
-  const roundings = prepareRoundings(runner, options);
+  const roundings = prepareFakeQuantisation(runner, options);
   return prepareTapeLayer(runner, options, (tape, place, x) => {
     const rounding = roundings.get(place);
     return rounding ? tape.spikes(x, rounding) : x;
@@ -64,81 +51,137 @@ export function prepareTrainingLayer(runner: Runner, options: TrainingLayerOptio
 }
 
 /** Uploads a float layer for a tape. What is made lives as long as the runner. */
-export function prepareTapeLayer(runner: Runner, options: TapeLayerOptions, carry: Carry): TrainingLayer {
-  const { config, weights, settings, length } = options;
-  const { heads: H, kvHeads: K, headSize: D, normEpsilon: eps } = config;
+export function prepareTapeLayer(
+  runner: Runner,
+  { graph, layer, weights, settings, length }: TapeLayerOptions,
+  carry: NonNullable<TapeHooks['carry']>,
+): TrainingLayer {
   const upload = (tensor: HostTensor): Value => ({ tensor: runner.upload(tensor), requiresGrad: false });
+  const uploaded = ({ weight, bias }: { weight: HostTensor; bias?: HostTensor | undefined }): TapeWeight => ({
+    weight: upload(weight),
+    bias: bias && upload(bias),
+  });
   const linears = new Map(
-    weights.linears.map(({ entry, weight, bias }) => [
-      entry.name,
-      { weight: upload(weight as HostTensor), bias: bias && upload(bias) },
+    [...weights.linears].map(([name, linear]) => [
+      name,
+      uploaded({ weight: denseOf(linear), bias: linear.bias }),
     ]),
   );
-  const inputNorm = upload(weights.inputNorm);
-  const mlpNorm = upload(weights.mlpNorm);
-  const queries = uploadIds(runner, H * D, cachedChannel(config));
-  // The published quantiser gives every query head its own steps for the keys and values that it shares.
-  const repeated = settings.key === 'published' && spikesInCache(settings) && H > K ? queries : undefined;
-  const blocks = settings.key === 'block' && spikesInCache(settings);
-  const spread = prepareSpread(runner, config, queries);
-  const rotation = prepareRotation(runner, config, length);
+  const norms = new Map(
+    [...weights.norms].map(([name, norm]) => [name, uploaded({ weight: normScale(norm), bias: norm.bias })]),
+  );
+  const repeated = prepareRepeated(runner, layer, settings);
+  const spread = prepareScales(runner, trainedFolds(layer));
+  const tapeGraph = prepareTapeGraph(runner, layer, graph.rotary, length);
 
   return {
     forward(tape, parameters, x) {
-      const scale = spread(tape, parameters);
+      const scales = spread(tape, parameters);
       const over = (a: Value, divisor: Value | undefined): Value => (divisor ? tape.divide(a, divisor) : a);
-      const linear = (name: string, from: Value, by: Applied): Value => {
-        const { weight, bias } = linears.get(name)!;
-        const clipping = { upper: parameters.get(`${name}.upper`), lower: parameters.get(`${name}.lower`) };
-        const rounded = tape.roundWeight(
-          weight,
-          { columns: by.columns, rows: by.rows, ...clipping },
-          settings.weightBits,
-        );
-        const scaledBias = bias && over(bias, by.divisor);
-        const spikes = carry(tape, name, from);
-        if (!by.repeated) return tape.linear(spikes, rounded, scaledBias);
-        const repeatedBias = scaledBias && tape.gather(scaledBias, by.repeated);
-        return tape.linear(spikes, tape.embedding(by.repeated, rounded), repeatedBias);
+      const hooks: TapeHooks = {
+        carry,
+        keyBlock: settings.key === 'block' && cacheSpikes(settings) ? KEY_BLOCK : undefined,
+        norm(_, { name }) {
+          const { weight, bias } = norms.get(name)!;
+          const divisor = scales.get(`${name} norm`)?.divisor;
+          return { weight: over(weight, divisor), bias: bias && over(bias, divisor) };
+        },
+        linear(_, { name }) {
+          const { weight, bias } = linears.get(name)!;
+          const rows = scales.get(`${name} rows`);
+          const training = {
+            columns: scales.get(`${name} columns`)?.factor,
+            rows: rows?.factor,
+            upper: parameters.get(`${name}.upper`),
+            lower: parameters.get(`${name}.lower`),
+          };
+          const rounded = tape.roundWeight(weight, training, settings.weightBits);
+          const scaled = bias && over(bias, rows?.divisor);
+          const ids = repeated.get(name);
+          if (ids === undefined) return { weight: rounded, bias: scaled };
+          return { weight: tape.embedding(ids, rounded), bias: scaled && tape.gather(scaled, ids) };
+        },
       };
-      const normed = tape.rmsnorm(x, over(inputNorm, scale.qkv), eps);
-      const q = linear('self_attn.q_proj', normed, {
-        columns: scale.qkv,
-        rows: scale.overQuery,
-        divisor: scale.query,
-      });
-      const k = linear('self_attn.k_proj', normed, {
-        columns: scale.qkv,
-        rows: scale.key,
-        divisor: scale.overKey,
-        repeated,
-      });
-      const v = linear('self_attn.v_proj', normed, {
-        columns: scale.qkv,
-        rows: scale.overValue,
-        divisor: scale.value,
-        repeated,
-      });
-      const cached = { H, K: repeated ? H : K, D };
-      const key = tape.rope(k, rotation, { H: cached.K, D });
-      const carriedKey = carry(tape, 'key', key);
-      const [query, value] = [
-        carry(tape, 'query', tape.rope(q, rotation, { H, D })),
-        carry(tape, 'value', v),
-      ];
-      const attended = blocks
-        ? tape.attend(query, key, value, cached, { keys: carriedKey, block: KEY_BLOCK })
-        : tape.attend(query, carriedKey, value, cached);
-      const middle = tape.add(x, linear('self_attn.o_proj', attended, { columns: scale.output }));
-      const normedMiddle = tape.rmsnorm(middle, over(mlpNorm, scale.gateUp), eps);
-      const gate = linear('mlp.gate_proj', normedMiddle, { columns: scale.gateUp });
-      const up = linear('mlp.up_proj', normedMiddle, { columns: scale.gateUp });
-      const hidden = tape.swiglu(gate, up);
-      const rotated = config.downRotation ? tape.hadamard(hidden) : hidden;
-      return tape.add(middle, linear('mlp.down_proj', rotated, {}));
+      return tapeGraph.forward(tape, x, hooks);
     },
   };
 }
+
+/** What one part of a fold is multiplied by, and what that is the reciprocal of. */
+interface Scaled {
+  readonly factor?: Value | undefined;
+  readonly divisor: Value;
+}
+
+/** The scales of folds as they meet rows, columns and norms, by name of the node and its side. */
+function prepareScales(runner: Runner, folds: readonly Fold[]) {
+  const prepared = folds.map((fold) => {
+    const tied = fold.tied && uploadIds(runner, fold.channels, fold.tied.at);
+    const parts = fold.parts.map((part) => {
+      const length = partLength(part, fold);
+      const ones = upload(runner, new Float32Array(length).fill(1));
+      return { part, ones, at: part.at && uploadIds(runner, length, part.at) };
+    });
+    return { fold, tied, parts };
+  });
+  return (tape: Tape, parameters: ParameterValues): ReadonlyMap<string, Scaled> => {
+    const scales = new Map<string, Scaled>();
+    for (const { fold, tied, parts } of prepared) {
+      const own = parameters.get(fold.name);
+      if (own === undefined) continue;
+      const spread = tied && own.tensor.dims[0] < fold.channels ? tape.gather(own, tied) : own;
+      for (const { part, ones, at } of parts) {
+        const met = at ? tape.gather(spread, at) : spread;
+        const key = `${part.node} ${part.side}`;
+        if (part.side === 'norm') scales.set(key, { divisor: met });
+        else if (part.side === 'columns') scales.set(key, { factor: met, divisor: met });
+        else {
+          const inverse = tape.divide(ones, met);
+          scales.set(
+            key,
+            part.power === 1 ? { factor: met, divisor: inverse } : { factor: inverse, divisor: met },
+          );
+        }
+      }
+    }
+    return scales;
+  };
+}
+
+/** Rows or columns that a part scales: those of the query heads where cached channels are repeated for them. */
+const partLength = ({ at }: FoldPart, { channels, attention }: Fold): number =>
+  at && attention ? attention.heads * attention.headSize : channels;
+
+/**
+ * Rows of keys and values that are repeated for the query heads that meet them, by name of the linear: the published
+ * quantiser gives every query head its own steps for what it shares with others.
+ */
+function prepareRepeated(
+  runner: Runner,
+  layer: LayerGraph,
+  settings: CommonSettings,
+): ReadonlyMap<string, DeviceTensor> {
+  const attention = attentionOf(layer);
+  const { heads, kvHeads, headSize } = attention;
+  if (settings.key !== 'published' || !cacheSpikes(settings) || heads === kvHeads) return new Map();
+  const ids = uploadIds(runner, heads * headSize, cachedChannel(attention));
+  return new Map(cacheWriters(layer).map((name) => [name, ids]));
+}
+
+/** The linears that compute keys and values. */
+function cacheWriters(layer: LayerGraph): string[] {
+  const { k, v } = attentionOf(layer).inputs;
+  const behind = (edge: typeof k): string => {
+    const node = layer.nodes.find(({ output }) => output === edge)!;
+    return node.kind === 'linear' ? node.name : behind(Object.values(node.inputs)[0]);
+  };
+  return [behind(k), behind(v)];
+}
+
+const upload = (runner: Runner, data: Float32Array): Value => ({
+  tensor: runner.upload(hostTensor('float32', data)),
+  requiresGrad: false,
+});
 
 const uploadIds = (runner: Runner, length: number, of: (i: number) => number): DeviceTensor =>
   runner.upload(
@@ -147,38 +190,3 @@ const uploadIds = (runner: Runner, length: number, of: (i: number) => number): D
       Int32Array.from({ length }, (_, i) => of(i)),
     ),
   );
-
-/** The scales spread over query heads and rotary pairs, and their reciprocals. */
-function prepareSpread(runner: Runner, { heads, kvHeads, headSize }: DecoderConfig, queries: DeviceTensor) {
-  const ones = (length: number): Value => ({
-    tensor: runner.upload(hostTensor('float32', new Float32Array(length).fill(1))),
-    requiresGrad: false,
-  });
-  const cached = kvHeads * headSize;
-  const pairs = uploadIds(runner, cached, (i) => pairOf(i, headSize));
-  const [cachedOnes, queryOnes] = [ones(cached), ones(heads * headSize)];
-  return (tape: Tape, parameters: ParameterValues) => {
-    const named = (name: ScaleName): Value | undefined => parameters.get(name);
-    const value = named('value');
-    const pairScales = named('key');
-    const tied = pairScales && pairScales.tensor.dims[0] < cached;
-    const key = tied ? tape.gather(pairScales, pairs) : pairScales;
-    const query = key && tape.gather(key, queries);
-    return {
-      qkv: named('qkv'),
-      gateUp: named('gateUp'),
-      value,
-      overValue: value && tape.divide(cachedOnes, value),
-      output: value && tape.gather(value, queries),
-      key,
-      overKey: key && tape.divide(cachedOnes, key),
-      query,
-      overQuery: query && tape.divide(queryOnes, query),
-    };
-  };
-}
-
-function prepareRotation(runner: Runner, { rope, headSize }: DecoderConfig, length: number): Rotation {
-  const { cos, sin } = ropeTables(rope, headSize, length);
-  return createRotation(runner, cos.data as Float32Array, sin.data as Float32Array, length);
-}

@@ -15,7 +15,7 @@ import {
   prepareTrainingLayer,
   type TrainingLayer,
   type TrainingLayerOptions,
-} from './forward.ts';
+} from './tape-layer.ts';
 import { truncateScales, type LayerParameters } from './parameters.ts';
 import type { TrainingSettings } from './settings.ts';
 

@@ -3,89 +3,100 @@
  * (learnable equivalent transformation, OmniQuant, arXiv 2308.13137). Folded into the weights, they cost nothing later.
  */
 import { SpikeError, type HostTensor } from '@spikellm/backend';
-import type { DecoderConfig, LayerWeights, LinearWeights, Loan } from '@spikellm/graph';
+import {
+  floatWeight,
+  type HostArena,
+  type LayerWeights,
+  type LinearWeights,
+  type NormWeights,
+} from '@spikellm/graph';
+import type { Fold, FoldPart } from './folds.ts';
 
-/** Scales of one layer, each above 0; a group that is absent stays as it is. */
-export interface EquivalentScales {
-  /** [C]: the norm before attention is divided, the columns of q, k and v are multiplied. */
-  readonly qkv?: ArrayLike<number> | undefined;
-  /** [C]: the norm before the MLP is divided, the columns of gate and up are multiplied. */
-  readonly gateUp?: ArrayLike<number> | undefined;
-  /** [K D]: rows of v are divided, the columns of o that read them, one per query head of the group, multiplied. */
-  readonly value?: ArrayLike<number> | undefined;
-  /** [K D]: rows of q that meet a key channel are divided, rows of k multiplied. Equal within each rotary pair. */
-  readonly key?: ArrayLike<number> | undefined;
-}
+/** A scale above 0 of each channel of a fold, by its name; a fold without one stays as it is. */
+export type EquivalentScales = Readonly<Partial<Record<string, ArrayLike<number>>>>;
 
 type Factor = (index: number) => number;
 
 /**
- * A float layer with the scales folded in, its weights in memory of `allocate`. Errors: INVALID_ARGUMENT for key scales that differ within a
- * rotary pair (i, i + D/2): RoPE would mix what they scale.
+ * A float layer with the scales folded in, its weights in memory of `allocate`. Errors: INVALID_ARGUMENT for key scales that
+ * differ within a rotary pair (i, i + D/2): RoPE would mix what they scale.
  */
 export function applyScales(
   weights: LayerWeights,
-  config: DecoderConfig,
+  folds: readonly Fold[],
   scales: EquivalentScales,
-  allocate: Loan['allocate'] = (bytes) => new ArrayBuffer(bytes),
+  allocate: HostArena['allocate'] = (bytes) => new ArrayBuffer(bytes),
 ): LayerWeights {
-  if (scales.key) checkRotaryPairs(scales.key, config.headSize);
-  const { qkv, gateUp, value, key } = scales;
-  const cached = cachedChannel(config);
-  const times = (scale: ArrayLike<number> | undefined, at: Factor = (i) => i): Factor | undefined =>
-    scale && ((i) => scale[at(i)]);
-  const over = (scale: ArrayLike<number> | undefined, at: Factor = (i) => i): Factor | undefined =>
-    scale && ((i) => 1 / scale[at(i)]);
-  const factors: Record<
-    string,
-    { readonly rows?: Factor | undefined; readonly columns?: Factor | undefined }
-  > = {
-    'self_attn.q_proj': { rows: over(key, cached), columns: times(qkv) },
-    'self_attn.k_proj': { rows: times(key), columns: times(qkv) },
-    'self_attn.v_proj': { rows: over(value), columns: times(qkv) },
-    'self_attn.o_proj': { columns: times(value, cached) },
-    'mlp.gate_proj': { columns: times(gateUp) },
-    'mlp.up_proj': { columns: times(gateUp) },
-  };
-  const scaled = (tensor: HostTensor, factor: Factor | undefined): HostTensor =>
-    factor ? mapTensor(tensor, (w, i) => w * factor(i), allocate) : tensor;
-  return {
-    ...weights,
-    inputNorm: scaled(weights.inputNorm, over(qkv)),
-    mlpNorm: scaled(weights.mlpNorm, over(gateUp)),
-    linears: weights.linears.map((linear) => {
-      const { rows, columns } = factors[linear.entry.name] ?? {};
-      return scaleLinear(linear, rows, columns, allocate);
-    }),
-  };
+  const factors = new Map<string, Factor>();
+  for (const fold of folds) {
+    const scale = scales[fold.name];
+    if (scale === undefined) continue;
+    checkTied(fold, scale);
+    for (const part of fold.parts) {
+      const key = `${part.node} ${part.side}`;
+      const [before, factor] = [factors.get(key), factorOf(part, scale)];
+      factors.set(key, before ? (i) => before(i) * factor(i) : factor);
+    }
+  }
+  const of = (node: string, side: FoldPart['side']): Factor | undefined => factors.get(`${node} ${side}`);
+  const norms = [...weights.norms].map(([name, norm]): [string, NormWeights] => [
+    name,
+    scaleNorm(norm, of(name, 'norm'), allocate),
+  ]);
+  const linears = [...weights.linears].map(([name, linear]): [string, LinearWeights] => [
+    name,
+    scaleLinear(linear, of(name, 'rows'), of(name, 'columns'), allocate),
+  ]);
+  return { ...weights, norms: new Map(norms), linears: new Map(linears) };
 }
 
-/** The channel of the KV cache that channel i of the query heads meets. */
-export const cachedChannel =
-  ({ heads, kvHeads, headSize }: DecoderConfig): Factor =>
-  (i) =>
-    Math.floor((Math.floor(i / headSize) * kvHeads) / heads) * headSize + (i % headSize);
+const itself: Factor = (i) => i;
+const factorOf = ({ power, at = itself }: FoldPart, scale: ArrayLike<number>): Factor =>
+  power === 1 ? (i) => scale[at(i)] : (i) => 1 / scale[at(i)];
+
+/** The weight that a norm multiplies by is what it stores and its offset. */
+function scaleNorm(norm: NormWeights, factor: Factor | undefined, allocate: HostArena['allocate']): NormWeights {
+  if (factor === undefined) return norm;
+  const { offset } = norm.node;
+  const { weight, bias } = norm;
+  return {
+    ...norm,
+    weight: mapTensor(
+      weight,
+      offset === 0 ? (w, i) => w * factor(i) : (w, i) => (offset + w) * factor(i) - offset,
+      allocate,
+    ),
+    bias: bias && mapTensor(bias, (b, i) => b * factor(i), allocate),
+  };
+}
 
 function scaleLinear(
   linear: LinearWeights,
   rows: Factor | undefined,
   columns: Factor | undefined,
-  allocate: Loan['allocate'],
+  allocate: HostArena['allocate'],
 ): LinearWeights {
   if (!rows && !columns) return linear;
-  const { inputs } = linear.entry;
+  const dense = denseOf(linear);
+  const [, inputs] = dense.dims;
   const factor: Factor = (i) => (rows?.(Math.floor(i / inputs)) ?? 1) * (columns?.(i % inputs) ?? 1);
   return {
     ...linear,
-    weight: mapTensor(linear.weight as HostTensor, (w, i) => w * factor(i), allocate),
+    weight: floatWeight(mapTensor(dense, (w, i) => w * factor(i), allocate)),
     bias: linear.bias && rows ? mapTensor(linear.bias, (b, o) => b * rows(o), allocate) : linear.bias,
   };
+}
+
+/** The floats of a linear that is not quantised yet, [O, C]. Throws an `Error` for one that is. */
+export function denseOf({ node, weight }: LinearWeights): HostTensor {
+  if (weight.dense === undefined) throw new Error(`internal: ${node.name} is not in float`);
+  return weight.dense;
 }
 
 function mapTensor(
   { data, dims }: HostTensor,
   of: (value: number, index: number) => number,
-  allocate: Loan['allocate'],
+  allocate: HostArena['allocate'],
 ): HostTensor {
   const values = data as Float32Array;
   const mapped = new Float32Array(allocate(values.byteLength));
@@ -93,14 +104,18 @@ function mapTensor(
   return { type: 'float32', dims, data: mapped };
 }
 
-function checkRotaryPairs(key: ArrayLike<number>, headSize: number): void {
-  for (let i = 0; i < key.length; i++) {
-    const pair = i % headSize < headSize / 2 ? i + headSize / 2 : i - headSize / 2;
-    if (key[i] === key[pair]) continue;
+function checkTied({ name, tied }: Fold, scale: ArrayLike<number>): void {
+  if (tied === undefined) return;
+  const first = new Map<number, number>();
+  for (let i = 0; i < scale.length; i++) {
+    const group: number = tied.at(i);
+    const other: number = first.get(group) ?? i;
+    first.set(group, other);
+    if (scale[i] === scale[other]) continue;
     throw new SpikeError('INVALID_ARGUMENT', {
-      where: 'key scales',
-      expected: `one scale for the rotary pair of channels ${Math.min(i, pair)} and ${Math.max(i, pair)}`,
-      received: `${key[i]} and ${key[pair]}`,
+      where: `${name} scales`,
+      expected: `one scale for the rotary pair of channels ${other} and ${i}`,
+      received: `${scale[other]} and ${scale[i]}`,
     });
   }
 }

@@ -8,53 +8,53 @@
  *
  * All but the last is in the weights and costs nothing later. A tied head is untied, for the final norm goes into it.
  */
-import { createRunner, sizeOf, type Backend } from '@spikellm/backend';
-import type { TensorSource } from '@spikellm/checkpoint';
+import { createRunner, sizeOf, type Backend, type HostTensor } from '@spikellm/backend';
 import {
-  createLoan,
+  attentionOf,
+  createArena,
   createRandom,
-  EMBEDDING,
-  FINAL_NORM,
-  HEAD,
   hostTensor,
-  inputNormName,
-  layerLinears,
-  mlpNormName,
-  readWeight,
-  type DecoderConfig,
-  type LinearEntry,
-  type Loan,
+  linearRows,
+  nodesOf,
+  readFloats,
+  rotateInputs,
+  tablesOf,
+  type HostArena,
+  type ModelGraph,
+  type NormNode,
+  type TensorSource,
 } from '@spikellm/graph';
-import { Tensor } from 'onnxruntime-common';
+import { checkEnds, planRotation } from './plan-rotation.ts';
 
 export interface RotatedModel {
-  readonly config: DecoderConfig;
+  readonly graph: ModelGraph;
   /** The fields of config.json that say so. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Tensors of the rotated model, each rotated when it is read. */
-  readonly tensors: Pick<TensorSource, 'info' | 'read'>;
+  readonly tensors: TensorSource;
 }
 
 /** How a tensor is read: `allocate` has memory for all that it is on its way, which is given back afterwards. */
 interface Reading {
-  readonly allocate: Loan['allocate'];
+  readonly allocate: HostArena['allocate'];
   readonly signal?: AbortSignal | undefined;
 }
 type Read = (reading: Reading) => Promise<Float32Array>;
-/** Rows to rows that are turned. */
-type Turn = (rows: Float32Array, reading: Reading) => Promise<Float32Array>;
+/** Rows to rows that are rotated. */
+type Rotate = (rows: Float32Array, reading: Reading) => Promise<Float32Array>;
 
 /** @param seed - draws the signs of the residual stream */
 export function rotateModel(
   backend: Backend,
-  config: DecoderConfig,
-  source: RotatedModel['tensors'],
+  model: ModelGraph,
+  source: TensorSource,
   seed: number,
 ): RotatedModel {
-  const { hiddenSize: C, headSize: D } = config;
+  const { hiddenSize: C } = model.config;
+  const ends = checkEnds(model);
   const random = createRandom(seed);
   const signs = Float32Array.from({ length: C }, () => (random.integer(0, 1) === 0 ? -1 : 1));
-  const turn = async (rows: Float32Array, width: number): Promise<Float32Array> => {
+  const rotate = async (rows: Float32Array, width: number): Promise<Float32Array> => {
     using runner = createRunner(backend);
     const x = runner.upload(hostTensor('float32', rows, [rows.length / width, width]));
     using y = runner.run('hadamard_f32', { x }).y;
@@ -67,7 +67,7 @@ export function rotateModel(
     return result;
   };
   /** Rows of C to rows of the residual stream. */
-  const toStream: Turn = (rows, reading) => turn(scaled(rows, signs, reading), C);
+  const toStream: Rotate = (rows, reading) => rotate(scaled(rows, signs, reading), C);
   const transposed = (matrix: Float32Array, columns: number, { allocate }: Reading): Float32Array => {
     const rows = matrix.length / columns;
     const result = new Float32Array(allocate(matrix.byteLength));
@@ -78,99 +78,123 @@ export function rotateModel(
     }
     return result;
   };
-  /** The outputs of a weight [O, inputs], or of a bias with one input, turned in blocks. */
-  const turnOutputs = async (
+  /** The outputs of a weight [O, inputs], or of a bias with one input, rotated in blocks. */
+  const rotateOutputs = async (
     weight: Float32Array,
     inputs: number,
-    by: Turn,
+    by: Rotate,
     reading: Reading,
   ): Promise<Float32Array> => {
-    const turned = await by(transposed(weight, inputs, reading), reading);
-    return transposed(turned, weight.length / inputs, reading);
+    const rotated = await by(transposed(weight, inputs, reading), reading);
+    return transposed(rotated, weight.length / inputs, reading);
   };
-  const outputsOf: Partial<Record<string, Turn>> = {
-    'self_attn.v_proj': (rows) => turn(rows, D),
-    'self_attn.o_proj': toStream,
-    'mlp.down_proj': toStream,
-  };
-  const read = async (
-    name: string,
-    shape: readonly number[],
-    { allocate, signal }: Reading,
-  ): Promise<Float32Array> => {
-    const from: RotatedModel['tensors'] = {
-      info: (of) => source.info(of),
-      read: (of, options) => source.read(of, { ...options, allocate }),
+  const read = async (name: string, shape: readonly number[], reading: Reading): Promise<Float32Array> => {
+    const from: TensorSource = {
+      ...source,
+      read: (of, options) => source.read(of, { ...options, allocate: reading.allocate }),
     };
-    return (await readWeight(from, name, shape, signal)).data as Float32Array;
+    return (await readFloats(from, name, shape, reading.signal)).data as Float32Array;
+  };
+  /** A weight that reads the stream behind a norm, whose own weight goes into it. */
+  const behindNorm = async (
+    rows: Float32Array,
+    { name, offset }: NormNode,
+    prefix: string,
+    reading: Reading,
+  ): Promise<Float32Array> => {
+    const stored = await read(`${prefix}${name}.weight`, [C], reading);
+    const gains = offset === 0 ? stored : stored.map((w) => offset + w);
+    return toStream(scaled(rows, gains, reading), reading);
   };
 
-  /** A weight that reads the stream behind a norm. */
-  const behindNorm = async (rows: Float32Array, norm: string, reading: Reading): Promise<Float32Array> =>
-    toStream(scaled(rows, await read(norm, [C], reading), reading), reading);
-  const rotateInputs = (index: number, entry: LinearEntry, rows: Float32Array, reading: Reading) =>
-    ({
-      qkv: () => behindNorm(rows, inputNormName(index), reading),
-      o: () => turn(rows, D),
-      gate_up: () => behindNorm(rows, mlpNormName(index), reading),
-      down: () => turn(rows, entry.inputs),
-    })[entry.group]();
+  const made = new Map<string, { shape: number[]; read: Read }>();
+  /** What is left of a norm whose weight has gone into the linears that read it: 1, as it is stored. */
+  const emptyNorm = ({ name, offset }: NormNode, prefix: string): void => {
+    const ones = (): Promise<Float32Array> => Promise.resolve(new Float32Array(C).fill(1 - offset));
+    made.set(`${prefix}${name}.weight`, { shape: [C], read: ones });
+  };
 
-  const rotated = new Map<string, { shape: number[]; read: Read }>();
-  const table = [config.vocabularySize, C];
-  const ones = (): Promise<Float32Array> => Promise.resolve(new Float32Array(C).fill(1));
-  rotated.set(EMBEDDING, {
-    shape: table,
-    read: async (reading) => toStream(await read(EMBEDDING, table, reading), reading),
+  const [embedding] = tablesOf(model.embed);
+  const [tied] = tablesOf(model.head);
+  const shape = [embedding.outputs, C];
+  made.set(`${embedding.prefix}.weight`, {
+    shape,
+    read: async (reading) => toStream(await read(`${embedding.prefix}.weight`, shape, reading), reading),
   });
-  rotated.set(HEAD, {
-    shape: table,
+  made.set(`${HEAD}.weight`, {
+    shape,
     read: async (reading) =>
-      behindNorm(await read(config.tiedEmbeddings ? EMBEDDING : HEAD, table, reading), FINAL_NORM, reading),
+      behindNorm(await read(`${tied.prefix}.weight`, shape, reading), ends.norm, '', reading),
   });
-  rotated.set(FINAL_NORM, { shape: [C], read: ones });
-  for (let index = 0; index < config.layers; index++) {
-    for (const name of [inputNormName(index), mlpNormName(index)])
-      rotated.set(name, { shape: [C], read: ones });
-    for (const entry of layerLinears(config, index)) {
-      const { prefix, inputs, outputs } = entry;
-      const turned = outputsOf[entry.name];
-      const weight = `${prefix}.weight`;
-      rotated.set(weight, {
+  emptyNorm(ends.norm, '');
+  for (const layer of model.layers) {
+    const { prefix } = layer;
+    const { headSize: D } = attentionOf(layer);
+    const plan = planRotation(layer);
+    for (const node of nodesOf(layer, 'linear')) {
+      const { inputs, outputs } = linearRows(prefix, node);
+      const own = plan.get(node.name)!;
+      const rotated: Rotate | undefined = {
+        stream: toStream,
+        heads: (rows: Float32Array) => rotate(rows, D),
+        none: undefined,
+      }[own.outputs];
+      if (own.inputs.by === 'stream') emptyNorm(own.inputs.norm, prefix);
+      const weight = `${prefix}${node.name}.weight`;
+      made.set(weight, {
         shape: [outputs, inputs],
         async read(reading) {
           const rows = await read(weight, [outputs, inputs], reading);
-          const inner = await rotateInputs(index, entry, rows, reading);
-          return turned ? turnOutputs(inner, inputs, turned, reading) : inner;
+          const inner =
+            own.inputs.by === 'stream'
+              ? await behindNorm(rows, own.inputs.norm, prefix, reading)
+              : own.inputs.by === 'none'
+                ? rows
+                : await rotate(rows, own.inputs.by === 'heads' ? D : inputs);
+          return rotated ? rotateOutputs(inner, inputs, rotated, reading) : inner;
         },
       });
-      if (!entry.bias || !turned) continue;
-      const bias = `${prefix}.bias`;
-      rotated.set(bias, {
+      if (!node.bias || !rotated) continue;
+      const bias = `${prefix}${node.name}.bias`;
+      made.set(bias, {
         shape: [outputs],
-        read: async (reading) => turnOutputs(await read(bias, [outputs], reading), 1, turned, reading),
+        read: async (reading) => rotateOutputs(await read(bias, [outputs], reading), 1, rotated, reading),
       });
     }
   }
   return {
-    config: { ...config, tiedEmbeddings: false, downRotation: 'hadamard' },
+    graph: rotateInputs(untied(model)),
     json: { tie_word_embeddings: false, down_rotation: 'hadamard' },
     tensors: {
+      *names() {
+        yield* source.names();
+        if (source.info(`${HEAD}.weight`) === undefined) yield `${HEAD}.weight`;
+      },
       info(name) {
-        const own = rotated.get(name);
+        const own = made.get(name);
         return own ? { dtype: 'F32', shape: own.shape, bytes: 4 * sizeOf(own.shape) } : source.info(name);
       },
-      async read(name, options): Promise<Tensor> {
-        const own = rotated.get(name);
+      async read(name, options): Promise<HostTensor> {
+        const own = made.get(name);
         if (own === undefined) return source.read(name, options);
-        const loan = createLoan();
+        const arena = createArena();
         const { signal, allocate = (bytes: number) => new ArrayBuffer(bytes) } = options ?? {};
-        const data = await own.read({ allocate: loan.allocate, signal });
+        const data = await own.read({ allocate: arena.allocate, signal });
         const result = new Float32Array(allocate(data.byteLength));
         result.set(data);
-        loan.free();
-        return new Tensor('float32', result, own.shape);
+        arena.free();
+        return { type: 'float32', data: result, dims: own.shape };
       },
     },
   };
+}
+
+const HEAD = 'lm_head';
+
+/** The model with a table of its own for the head. */
+function untied(model: ModelGraph): ModelGraph {
+  const nodes = model.head.nodes.map((node) =>
+    node.kind === 'linear' && node.table ? { ...node, name: HEAD } : node,
+  );
+  return { ...model, config: { ...model.config, tiedEmbeddings: false }, head: { ...model.head, nodes } };
 }

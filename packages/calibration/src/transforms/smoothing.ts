@@ -1,26 +1,30 @@
-import type { HostTensor } from '@spikellm/backend';
-import type { DecoderConfig, LayerWeights, LinearGroup, Loan } from '@spikellm/graph';
-import { applyScales } from './equivalence.ts';
-import type { LayerSizes } from './watch.ts';
+import type { HostArena, LayerWeights, LinearNode } from '@spikellm/graph';
+import type { LayerSizes } from '../observers.ts';
+import { applyScales, denseOf, type EquivalentScales } from './apply-scales.ts';
+import type { Fold } from './folds.ts';
 
 const ALPHA = 0.5;
 const FLOOR = 1e-5;
 
 /**
- * SmoothQuant (arXiv 2211.10438): moves the size of activation channels into the weights that read them, for the pairs
- * norm -> q, k, v and norm -> gate, up. The float layer computes the same as before.
+ * SmoothQuant (arXiv 2211.10438): moves the size of activation channels into the weights that read them, for each norm and
+ * the linears that read it. The float layer computes the same as before.
  */
 export function smoothLayer(
   weights: LayerWeights,
-  config: DecoderConfig,
+  folds: readonly Fold[],
   { absmax }: LayerSizes,
-  allocate?: Loan['allocate'],
+  allocate?: HostArena['allocate'],
 ): LayerWeights {
-  const scales = {
-    qkv: smoothingScales(absmax.qkv, largestWeights(weights, 'qkv'), ALPHA),
-    gateUp: smoothingScales(absmax.gate_up, largestWeights(weights, 'gate_up'), ALPHA),
-  };
-  return applyScales(weights, config, scales, allocate);
+  const scales: EquivalentScales = Object.fromEntries(
+    folds
+      .filter(({ kind }) => kind === 'norm')
+      .map(({ name, readers }) => [
+        name,
+        smoothingScales(absmax[name], largestWeights(weights, readers), ALPHA),
+      ]),
+  );
+  return applyScales(weights, folds, scales, allocate);
 }
 
 /** s_j = max|x_j|^alpha / max_o |W_oj|^(1 - alpha), each maximum and the result at least 1e-5. */
@@ -34,13 +38,12 @@ export function smoothingScales(
   );
 }
 
-/** max_o |W_oj| over all linears of a group, [C]. */
-export function largestWeights({ linears }: LayerWeights, group: LinearGroup): Float64Array {
-  const members = linears.filter(({ entry }) => entry.group === group);
-  const { inputs } = members[0].entry;
+/** max_o |W_oj| over linears of one input, [C]. */
+export function largestWeights(weights: LayerWeights, readers: readonly LinearNode[]): Float64Array {
+  const inputs = readers[0].inputs.x.width;
   const largest = new Float64Array(inputs);
-  for (const { weight } of members) {
-    const data = (weight as HostTensor).data as Float32Array;
+  for (const { name } of readers) {
+    const data = denseOf(weights.linears.get(name)!).data as Float32Array;
     for (let i = 0; i < data.length; i++) {
       largest[i % inputs] = Math.max(largest[i % inputs], Math.abs(data[i]));
     }

@@ -1,15 +1,18 @@
-/** Linears whose weights are spikes of ternary neurons: their tensors in a checkpoint, and how they run. */
+/** Weights as spikes of ternary neurons: their tensors in a checkpoint, and how they run. */
 import {
   checkTrits,
   countWeightSteps,
+  MAX_WEIGHT_STEPS,
   SpikeError,
   tritBytes,
   unpackTrits,
   weightClasses,
   type HostTensor,
 } from '@spikellm/backend';
-import { readScale, readWeight, type LinearEntry, type TensorSource } from './registry.ts';
-import type { TernaryFormat } from './spiking-config.ts';
+import * as v from 'valibot';
+import { hostTensor } from '../host-tensor.ts';
+import { checkTensor, readIntegers, readScale, type TensorSource } from '../tensors.ts';
+import type { FormatKind, Weight, WeightFormat, WeightRows } from './format.ts';
 import {
   eachRow,
   elementBytes,
@@ -18,57 +21,83 @@ import {
   type ElementSteps,
 } from './ternary-elements.ts';
 
+export interface TernarySettings {
+  readonly kind: 'ternary';
+  /** Steps that weights may have, rising, such as [1, 3]. */
+  readonly steps: readonly number[];
+  /** Columns that share their scales: group g holds the channels [g group, (g + 1) group); absent: all columns. */
+  readonly group?: number | undefined;
+  /** What has steps of its own: an input channel where it is absent, or each single weight, then of two numbers of steps. */
+  readonly unit?: 'element' | undefined;
+}
+
 /** Ternary weights: w[o,c] = scale[o,w] times the sum of the T trits of channel c, w the class of its T and its group. */
-export interface ChannelWeight {
+export interface ChannelTrits {
   /** T of each channel, uint8 [C]. */
   readonly steps: HostTensor;
   /** uint8 [O, bytes of a row], see `packTrits`. */
   readonly trits: HostTensor;
   /** float32 [O, W]: a column for each pair of T and group that occurs, T rising, then groups. */
   readonly scale: HostTensor;
-  /** Columns of a group; all of them where it is absent. */
-  readonly group?: number | undefined;
 }
 
 /** Ternary weights of which single ones have more steps. */
-export interface ElementWeight {
-  readonly few: number;
-  /** Steps of salient weights. */
-  readonly more: number;
+export interface ElementTrits {
   /** Which weights are salient, uint8 [O, ceil(C / 8)]; see `PackedElements`. */
   readonly salient: HostTensor;
   /** uint8 [bytes], see `PackedElements`. */
   readonly trits: HostTensor;
   /** float32 [O, 2 groups]: a column for each group of the weights with few steps, then for each of the salient ones. */
   readonly scale: HostTensor;
-  /** Columns of a group; all of them where it is absent. */
-  readonly group?: number | undefined;
 }
 
-export type TernaryWeight = ChannelWeight | ElementWeight;
-
-export const isOfElements = (weight: TernaryWeight): weight is ElementWeight => 'salient' in weight;
-
-/** Names of the tensors that a linear with ternary weights has in place of `weight`: steps or a map, trits, scales. */
-export const ternaryNames = (prefix: string) => ({
+const namesOf = (prefix: string) => ({
   steps: `${prefix}.weight_steps`,
   salient: `${prefix}.weight_salient`,
   trits: `${prefix}.weight_trits`,
   scale: `${prefix}.weight_scale`,
 });
 
-/** Tensors of a linear as they are in a checkpoint. */
-export function ternaryTensors(prefix: string, weight: TernaryWeight): [string, HostTensor][] {
-  const names = ternaryNames(prefix);
-  return [
-    isOfElements(weight) ? [names.salient, weight.salient] : [names.steps, weight.steps],
-    [names.trits, weight.trits],
-    [names.scale, weight.scale],
-  ];
+export function ternaryFormat(settings: TernarySettings): WeightFormat {
+  const { steps, group, unit } = settings;
+  const elements = unit === 'element';
+  const each = steps.length > 1 ? ` ${elements ? 'a weight' : 'a channel'}` : '';
+  const scales = group === undefined ? '' : `, scales for groups of ${group} columns`;
+  const namesOfUnit = (prefix: string): string[] => {
+    const { salient, steps: list, trits, scale } = namesOf(prefix);
+    return [elements ? salient : list, trits, scale];
+  };
+  return {
+    kind: 'ternary',
+    title: `ternary weights of ${steps.join(' or ')} steps${each}${scales}, `,
+    productBits: 2,
+    names: namesOfUnit,
+    async read(source, rows, signal) {
+      const names = namesOf(rows.prefix);
+      const found = await readWeightSteps(source, rows, settings, signal);
+      const trits = await readIntegers(source, names.trits, 'uint8', found.trits, signal);
+      checkTrits(trits.data as Uint8Array, names.trits);
+      const scale = await readScale(source, names.scale, found.scale, signal);
+      return elements
+        ? elementWeight(settings, rows.inputs, { salient: found.tensor, trits, scale })
+        : channelWeight(settings, { steps: found.tensor, trits, scale });
+    },
+    async describe(source, rows, signal) {
+      const names = namesOf(rows.prefix);
+      const { name, tensor, trits, scale, means } = await readWeightSteps(source, rows, settings, signal);
+      const tensors: [string, readonly number[]][] = [
+        [name, tensor.dims],
+        [names.trits, trits],
+        [names.scale, scale],
+      ];
+      for (const [stored, shape] of tensors) checkTensor(source, stored, shape);
+      return { tensors, steps: means };
+    },
+  };
 }
 
 /** What says how many steps each weight has, and what follows from it. */
-export interface WeightSteps {
+interface WeightSteps {
   /** T of each channel, uint8 [C], or the map of salient weights, uint8 [O, ceil(C / 8)]; with its name. */
   readonly name: string;
   readonly tensor: HostTensor;
@@ -78,22 +107,22 @@ export interface WeightSteps {
   readonly means: Float64Array;
 }
 
-/** Steps of the weights of a linear. Errors: MISSING, SHAPE, INVALID_ARGUMENT. */
-export async function readWeightSteps(
+async function readWeightSteps(
   source: TensorSource,
-  { prefix, inputs, outputs }: LinearEntry,
-  format: TernaryFormat,
+  { prefix, inputs, outputs }: WeightRows,
+  settings: TernarySettings,
   signal?: AbortSignal,
 ): Promise<WeightSteps> {
-  const names = ternaryNames(prefix);
-  if (format.unit === 'element') {
-    const tensor = await readWeight(source, names.salient, [outputs, Math.ceil(inputs / 8)], signal);
-    const steps = elementSteps(format);
+  const names = namesOf(prefix);
+  if (settings.unit === 'element') {
+    const shape = [outputs, Math.ceil(inputs / 8)];
+    const tensor = await readIntegers(source, names.salient, 'uint8', shape, signal);
+    const steps = elementSteps(settings);
     const map = salientElements(tensor.data as Uint8Array, outputs, inputs);
     const means = new Float64Array(inputs);
     map.forEach((bit, i) => (means[i % inputs] += steps[bit] / outputs));
     const salient = map.reduce((sum, bit) => sum + bit, 0);
-    const groups = Math.ceil(inputs / (format.group ?? inputs));
+    const groups = Math.ceil(inputs / (settings.group ?? inputs));
     return {
       name: names.salient,
       tensor,
@@ -102,17 +131,17 @@ export async function readWeightSteps(
       means,
     };
   }
-  const tensor = await readWeight(source, names.steps, [inputs], signal);
+  const tensor = await readIntegers(source, names.steps, 'uint8', [inputs], signal);
   const steps = tensor.data as Uint8Array;
-  const wrong = steps.findIndex((T) => !format.steps.includes(T));
+  const wrong = steps.findIndex((T) => !settings.steps.includes(T));
   if (wrong >= 0) {
     throw new SpikeError('INVALID_ARGUMENT', {
       where: names.steps,
-      expected: `steps among ${format.steps.join(', ')}, as weights.steps of config.json has it`,
+      expected: `steps among ${settings.steps.join(', ')}, as weights.steps of config.json has it`,
       received: `${steps[wrong]} at channel ${wrong}`,
     });
   }
-  const channels = countWeightSteps(steps, names.steps, format);
+  const channels = countWeightSteps(steps, names.steps, settings);
   return {
     name: names.steps,
     tensor,
@@ -122,69 +151,139 @@ export async function readWeightSteps(
   };
 }
 
-/** The two steps of a format whose unit is the element; parsing has seen to their number. */
-const elementSteps = ({ steps: [few, more] }: TernaryFormat): ElementSteps => [few, more];
+/** The two steps of a format whose unit is the element; its schema has seen to their number. */
+const elementSteps = ({ steps: [few, more] }: TernarySettings): ElementSteps => [few, more];
 
-/** Reads the weights of one linear. Errors: MISSING, SHAPE, INVALID_ARGUMENT (steps, trits, scales). */
-export async function readTernary(
-  source: TensorSource,
-  entry: LinearEntry,
-  format: TernaryFormat,
-  signal?: AbortSignal,
-): Promise<TernaryWeight> {
-  const names = ternaryNames(entry.prefix);
-  const steps = await readWeightSteps(source, entry, format, signal);
-  const trits = await readWeight(source, names.trits, steps.trits, signal);
-  checkTrits(trits.data as Uint8Array, names.trits);
-  const rest = {
-    trits,
-    scale: await readScale(source, names.scale, steps.scale, signal),
-    group: format.group,
+/** Weights whose input channels have steps. */
+export function channelWeight(settings: TernarySettings, { steps, trits, scale }: ChannelTrits): Weight {
+  const C = steps.dims[0];
+  const own = steps.data as Uint8Array;
+  return ternaryWeight(settings, C, {
+    tensors: (names) => [
+      [names.steps, steps],
+      [names.trits, trits],
+      [names.scale, scale],
+    ],
+    parts: () => ({ steps, trits, scale }),
+    means: () => Float64Array.from(own),
+    rows: (use) => use(unpackTrits(trits.data as Uint8Array, scale.dims[0], own)),
+  });
+}
+
+/** Weights of which single ones have more steps. @param C - input channels */
+export function elementWeight(
+  settings: TernarySettings,
+  C: number,
+  { salient, trits, scale }: ElementTrits,
+): Weight {
+  const [outputs] = scale.dims;
+  const steps = elementSteps(settings);
+  const packed = { salient: salient.data as Uint8Array, trits: trits.data as Uint8Array };
+  return ternaryWeight(settings, C, {
+    tensors: (names) => [
+      [names.salient, salient],
+      [names.trits, trits],
+      [names.scale, scale],
+    ],
+    /** Each channel in both parts, with few steps and with more. */
+    parts() {
+      const parts = elementsAsParts(packed, outputs, C, steps);
+      const both = new Uint8Array(2 * C).fill(steps[0], 0, C).fill(steps[1], C);
+      return {
+        steps: hostTensor('uint8', both, [2, C]),
+        trits: hostTensor('uint8', parts, [outputs, parts.length / outputs]),
+        scale,
+      };
+    },
+    means() {
+      const means = new Float64Array(C);
+      const map = salientElements(packed.salient, outputs, C);
+      map.forEach((bit, i) => (means[i % C] += steps[bit] / outputs));
+      return means;
+    },
+    rows: (use) => eachRow(packed, outputs, C, steps, use),
+  });
+}
+
+/** How a unit of steps differs from the other. */
+interface Unit {
+  tensors(names: ReturnType<typeof namesOf>): [string, HostTensor][];
+  /** As kernels take them. */
+  parts(): ChannelTrits;
+  means(): Float64Array;
+  /** Hands over sums of trits, rows of C one after the other. */
+  rows(use: (k: Int8Array) => void): void;
+}
+
+function ternaryWeight(settings: TernarySettings, C: number, unit: Unit): Weight {
+  const operands = (bias: HostTensor | undefined) => {
+    const { steps, trits, scale } = unit.parts();
+    const parts = steps.data.length / C;
+    const channels = countWeightSteps(steps.data as Uint8Array, 'ternary weights', {
+      group: settings.group,
+      parts,
+    });
+    return {
+      attributes: { weightChannels: channels, weightParts: parts },
+      constants: {
+        weightSteps: { type: steps.type, data: steps.data, dims: [parts, C] },
+        weight: trits,
+        weightScale: scale,
+        bias,
+      },
+    };
   };
-  if (format.unit !== 'element') return { steps: steps.tensor, ...rest };
-  const [few, more] = elementSteps(format);
-  return { few, more, salient: steps.tensor, ...rest };
-}
-
-/** Spikes of the weights of each channel, all outputs together, [C]. */
-export function countWeightSpikes(weight: TernaryWeight, C: number): Float64Array {
-  const counts = new Float64Array(C);
-  const [outputs] = weight.scale.dims;
-  const trits = weight.trits.data as Uint8Array;
-  // A weight k is sign(k) in |k| of its steps.
-  const add = (k: Int8Array): void => k.forEach((value, i) => (counts[i % C] += Math.abs(value)));
-  if (isOfElements(weight)) {
-    const packed = { salient: weight.salient.data as Uint8Array, trits };
-    eachRow(packed, outputs, C, [weight.few, weight.more], add);
-  } else add(unpackTrits(trits, outputs, weight.steps.data as Uint8Array));
-  return counts;
-}
-
-/** Attributes and constants of the kernels that take these weights. @param C - input channels */
-export function ternaryOperands(weight: TernaryWeight, C: number, bias: HostTensor | undefined) {
-  const { group, scale } = weight;
-  const parts = isOfElements(weight) ? 2 : 1;
-  const { steps, trits } = isOfElements(weight) ? partsOf(weight, C) : weight;
-  const channels = countWeightSteps(steps.data as Uint8Array, 'ternaryOperands', { group, parts });
   return {
-    attributes: { weightChannels: channels, weightParts: parts },
-    constants: {
-      weightSteps: { type: steps.type, data: steps.data, dims: [parts, C] },
-      weight: trits,
-      weightScale: scale,
-      bias,
+    format: ternaryFormat(settings),
+    tensors: (prefix) => unit.tensors(namesOf(prefix)),
+    onFloats(runner, bias) {
+      const { attributes, constants } = operands(bias);
+      const additive = runner.prepare('linear_ternary_f32', attributes, constants);
+      return { run: (x) => runner.apply(additive, { x }).y };
+    },
+    onSpikes(runner, bias, { gif, steps }) {
+      const { attributes, constants } = operands(bias);
+      const additive = runner.prepare(
+        'linear_ternary_codes_f32',
+        { ...gif, ...attributes },
+        { steps, ...constants },
+      );
+      return (input) => runner.apply(additive, { ...input }).y;
+    },
+    spikes() {
+      const trits = new Float64Array(C);
+      // A weight k is sign(k) in |k| of its steps.
+      unit.rows((k) => k.forEach((value, i) => (trits[i % C] += Math.abs(value))));
+      return { steps: unit.means(), trits };
     },
   };
 }
 
-/** Each channel in both parts, with few steps and with more. */
-function partsOf({ few, more, salient, trits, scale }: ElementWeight, C: number) {
-  const [outputs] = scale.dims;
-  const packed = { salient: salient.data as Uint8Array, trits: trits.data as Uint8Array };
-  const parts = elementsAsParts(packed, outputs, C, [few, more]);
-  const tensor = (data: Uint8Array, ...dims: number[]): HostTensor => ({ type: 'uint8', data, dims });
-  return {
-    steps: tensor(new Uint8Array(2 * C).fill(few, 0, C).fill(more, C), 2, C),
-    trits: tensor(parts, outputs, parts.length / outputs),
-  };
-}
+const STEPS = `to be rising numbers from 1 to ${MAX_WEIGHT_STEPS}, such as [1, 3]`;
+const GROUP = 'to be a whole number of columns, 1 or more, or no group';
+const isWhole = (value: number, least: number, most: number): boolean =>
+  Number.isInteger(value) && value >= least && value <= most;
+
+export const ternaryKind: FormatKind<TernarySettings> = {
+  kind: 'ternary',
+  schema: v.object({
+    kind: v.literal('ternary'),
+    steps: v.pipe(
+      v.custom<readonly number[]>(Array.isArray, STEPS),
+      v.check(
+        (steps) =>
+          steps.length > 0 &&
+          steps.every((T, i) => isWhole(T, i === 0 ? 1 : steps[i - 1] + 1, MAX_WEIGHT_STEPS)),
+        STEPS,
+      ),
+    ),
+    group: v.optional(
+      v.pipe(
+        v.number(GROUP),
+        v.check((group) => isWhole(group, 1, 2 ** 31 - 1), GROUP),
+      ),
+    ),
+    unit: v.optional(v.literal('element', "'element' or none")),
+  }),
+  create: ternaryFormat,
+};

@@ -1,6 +1,7 @@
 import { SpikeError } from '@spikellm/backend';
-import { isCausal, type KvCache } from './cache.ts';
-import type { Decoder } from './decoder.ts';
+import type { KvCache } from '../attention/cache.ts';
+import type { Decoder } from '../execute/decoder.ts';
+import { isCausal } from '../spiking-config.ts';
 import { createSampler, type SamplingOptions } from './sampler.ts';
 
 export interface GenerateOptions extends SamplingOptions {

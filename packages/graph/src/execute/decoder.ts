@@ -1,12 +1,18 @@
-import { createRunner, SpikeError, type Backend, type DeviceTensor } from '@spikellm/backend';
-import { createCache, type KvCache } from './cache.ts';
-import { parseDecoderConfig, type DecoderConfig } from './config.ts';
-import { hostTensor } from './linear.ts';
-import { lend } from './lend.ts';
-import { prepareLayer, readLayer, type DecoderLayer, type Taps } from './layer.ts';
-import { checkLayerCount, FINAL_NORM, readWeight, type TensorSource } from './registry.ts';
-import { parseSpikingConfig, type SpikingConfig } from './spiking-config.ts';
-import { loadTables, type PreparedTables } from './tables.ts';
+/** A whole decoder on a backend. */
+import { createRunner, SpikeError, type Backend, type DeviceTensor, type Runner } from '@spikellm/backend';
+import { createCache, type KvCache } from '../attention/cache.ts';
+import { parseModel } from '../families/index.ts';
+import type { Table } from '../formats/format.ts';
+import { inArena } from '../host-arena.ts';
+import { hostTensor } from '../host-tensor.ts';
+import type { Graph } from '../ir/nodes.ts';
+import type { DecoderConfig, ModelGraph } from '../model.ts';
+import { parseSpikingConfig, type SpikingConfig } from '../spiking-config.ts';
+import type { TensorSource } from '../tensors.ts';
+import { bindTensors } from '../weights.ts';
+import { readLayer } from './layer-weights.ts';
+import type { Observers } from './pass.ts';
+import { loadEnd, prepareLayer, type DecoderLayer } from './prepare.ts';
 
 export interface LoadOptions {
   /** Parsed config.json. */
@@ -19,7 +25,7 @@ export interface LoadOptions {
 }
 
 export interface ForwardOptions {
-  readonly taps?: Taps;
+  readonly observers?: Observers;
   /** Logits of every token, or of the last one only. */
   readonly logits: 'all' | 'last';
   /** Ties the pass to a signal, as `Backend.abortable` does; read the logits with the same signal. */
@@ -29,6 +35,7 @@ export interface ForwardOptions {
 /** A decoder on a backend, float or spiking. */
 export interface Decoder extends Disposable {
   readonly backend: Backend;
+  readonly model: ModelGraph;
   readonly config: DecoderConfig;
   readonly spiking: SpikingConfig | undefined;
   /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context. */
@@ -44,85 +51,95 @@ export interface Decoder extends Disposable {
   dispose(): void;
 }
 
-/** Reads a model and makes it ready on a backend. Errors: those of the config, MISSING, SHAPE, NOT_FINITE. */
+/** Reads a model and makes it ready on a backend. Errors: those of the config, MISSING, SHAPE, NOT_FINITE, MISMATCH. */
 export async function loadDecoder({
   config: json,
-  tensors,
+  tensors: source,
   backend,
   signal,
   onProgress,
 }: LoadOptions): Promise<Decoder> {
-  const config = parseDecoderConfig(json);
+  const model = parseModel(json);
   const spiking = parseSpikingConfig(json);
-  checkLayerCount(tensors, config);
+  const tensors = bindTensors(source, model, spiking);
   const runner = createRunner(backend);
-  const lent = lend(tensors);
+  const arena = inArena(tensors);
   try {
-    const ends = await loadTables(runner, lent.tensors, config, spiking, signal);
-    const finalNorm = runner.upload(await readWeight(lent.tensors, FINAL_NORM, [config.hiddenSize], signal));
-    lent.free();
+    const ends = await loadEnds(runner, arena.tensors, model, spiking, signal);
+    arena.free();
     const layers: DecoderLayer[] = [];
-    for (let index = 0; index < config.layers; index++) {
+    for (const layer of model.layers) {
       signal?.throwIfAborted();
-      const weights = await readLayer(lent.tensors, config, index, spiking, signal);
-      layers.push(prepareLayer(runner, config, index, weights, spiking));
-      lent.free();
+      const weights = await readLayer(arena.tensors, layer, spiking, signal);
+      layers.push(prepareLayer(runner, layer, weights, { spiking }));
+      arena.free();
       await backend.synchronize(); // so that no more than one layer waits to be packed
-      onProgress?.(index + 1, config.layers);
+      onProgress?.(layers.length, model.layers.length);
     }
-    return assemble(backend, runner, config, spiking, { ...ends, finalNorm }, layers);
+    return assemble(runner, model, spiking, ends, layers);
   } catch (error) {
     runner.dispose();
     throw error;
   }
 }
 
-function assemble(
-  backend: Backend,
-  runner: ReturnType<typeof createRunner>,
-  config: DecoderConfig,
+/** The two ends of a decoder. Where they are tied there is one table in memory. */
+interface Ends {
+  /** ids [N] to x [N, C]. */
+  readonly embed: (ids: DeviceTensor) => DeviceTensor;
+  /** x [N, C] to logits [N, V]. */
+  readonly head: (x: DeviceTensor) => DeviceTensor;
+}
+
+async function loadEnds(
+  runner: Runner,
+  source: TensorSource,
+  { embed, head }: ModelGraph,
   spiking: SpikingConfig | undefined,
-  { embed, head, finalNorm }: PreparedTables & { readonly finalNorm: DeviceTensor },
+  signal?: AbortSignal,
+): Promise<Ends> {
+  const loaded = new Map<string, Table>();
+  const load = (graph: Graph) => loadEnd(runner, source, graph, { spiking, signal, loaded });
+  return { embed: await load(embed), head: await load(head) };
+}
+
+function assemble(
+  runner: Runner,
+  model: ModelGraph,
+  spiking: SpikingConfig | undefined,
+  { embed, head }: Ends,
   layers: readonly DecoderLayer[],
 ): Decoder {
+  const { backend } = runner;
+  const { config } = model;
   /** Rows by index. */
   const gather = (rows: readonly number[], from: (ids: DeviceTensor) => DeviceTensor): DeviceTensor => {
     using ids = backend.upload(hostTensor('int32', Int32Array.from(rows)));
     return from(ids);
   };
+  const attention = layers.map((layer) => layer.attention);
 
   const decoder: Decoder = {
     backend,
+    model,
     config,
     spiking,
-    createCache: (capacity) =>
-      createCache(
-        backend,
-        config,
-        layers.map(({ attention }) => attention),
-        capacity,
-      ),
+    createCache: (capacity) => createCache(backend, model, attention, capacity),
 
-    forward(ids, cache, { taps, logits, signal }) {
+    forward(ids, cache, { observers, logits, signal }) {
       checkIds(ids, config.vocabularySize);
       checkRoom(ids.length, cache);
       const pass = (): DeviceTensor => {
-        const place = { position: cache.position, rope: cache.rope };
+        const at = { position: cache.position, angles: cache.angles };
         let x = gather(ids, embed);
         layers.forEach((layer, index) => {
-          const next = runner.scope(() => layer.forward(x, cache.layers[index], place, taps));
+          const next = runner.scope(() => layer.forward(x, cache.layers[index], at, observers));
           x.dispose();
           x = next;
         });
         cache.position += ids.length;
         const row = (index: DeviceTensor) => runner.run('embedding_f32', { ids: index, table: x }).y;
-        const last = logits === 'last' ? gather([ids.length - 1], row) : x;
-        const normed = runner.run(
-          'rmsnorm_f32',
-          { x: last, weight: finalNorm },
-          { eps: config.normEpsilon },
-        ).y;
-        return head(normed);
+        return head(logits === 'last' ? gather([ids.length - 1], row) : x);
       };
       return backend.abortable(signal, () => runner.scope(pass));
     },

@@ -1,0 +1,43 @@
+/** All families. To add one is to add its file and its line. */
+import { buildGraph } from '../ir/builder.ts';
+import { rotateInputs } from '../ir/rotate.ts';
+import { TOKEN_IDS, type LayerGraph, type ModelGraph } from '../model.ts';
+import type { Family } from './family.ts';
+import { unsupported, type Json } from './fields.ts';
+import { llama } from './llama.ts';
+
+export const FAMILIES: readonly Family[] = [llama];
+
+/**
+ * The meaning of a Hugging Face `config.json`.
+ * Errors: UNSUPPORTED (family, activation, rope scaling), INVALID_ARGUMENT (a field that contradicts).
+ */
+export function parseModel(json: Json): ModelGraph {
+  const family = FAMILIES.find(({ modelType }) => modelType === json.model_type);
+  if (family === undefined) {
+    throw unsupported(
+      `model_type among ${FAMILIES.map(({ modelType }) => modelType).join(', ')}`,
+      json.model_type,
+      'models of other families cannot be read yet',
+    );
+  }
+  const blueprint = family.read(json);
+  const { config, rotary } = blueprint;
+  const x = { name: 'x', width: config.hiddenSize };
+  const built = new Map<string, Pick<LayerGraph, 'input' | 'output' | 'nodes'>>();
+  const layers = Array.from({ length: config.layers }, (_, index): LayerGraph => {
+    const parameters = blueprint.parameters(index);
+    const key = JSON.stringify(parameters);
+    const plain = built.get(key) ?? buildGraph(x, (g, input) => blueprint.layer(g, input, parameters));
+    built.set(key, plain);
+    return { ...plain, index, prefix: `model.layers.${index}.` };
+  });
+  const model: ModelGraph = {
+    config,
+    rotary,
+    layers,
+    embed: buildGraph(TOKEN_IDS, (g, ids) => blueprint.embed(g, ids)),
+    head: buildGraph(x, (g, input) => blueprint.head(g, input)),
+  };
+  return config.downRotation === undefined ? model : rotateInputs(model);
+}
