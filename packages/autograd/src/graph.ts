@@ -58,7 +58,7 @@ const RECORD: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, pass: Pass
     const { weight, bias } = hooks.norm(tape, node);
     const x = at(node.inputs.x);
     return node.of === 'rms'
-      ? tape.rmsnorm(x, weight, node.eps)
+      ? tape.rmsnorm(x, weight, node.eps, x.tensor.dims[1] / weight.tensor.dims[0])
       : tape.layernorm(x, weight, bias, node.eps);
   },
 
@@ -73,12 +73,12 @@ const RECORD: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, pass: Pass
     return tape.rope(x, rotations.get(table)!, { H: x.tensor.dims[1] / D, D });
   },
 
-  attention({ inputs, headSize: D }, { tape, hooks, at }) {
+  attention({ inputs, headSize: D, scale, window, softcap }, { tape, hooks, at }) {
     const [q, k, v] = [at(inputs.q), at(inputs.k), at(inputs.v)];
     const carried = (place: string, x: Value): Value => hooks.carry?.(tape, place, x) ?? x;
     const key = carried('key', k);
     const [query, value] = [carried('query', q), carried('value', v)];
-    const heads = { H: q.tensor.dims[1] / D, K: k.tensor.dims[1] / D, D };
+    const heads = { H: q.tensor.dims[1] / D, K: k.tensor.dims[1] / D, D, scale, window, softcap };
     const { keyBlock: block } = hooks;
     return block === undefined
       ? tape.attend(query, key, value, heads)

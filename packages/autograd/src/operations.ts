@@ -4,11 +4,17 @@ import type { Rotation } from './rotation.ts';
 import type { SpikeRounding } from './spike-rounding.ts';
 import type { Value } from './value.ts';
 
-/** H query heads, K key/value heads, D channels of a head. */
+/** H query heads, K key/value heads, D channels of a head; and how scores are made, as `attend_window_f32` has it. */
 export interface Heads {
   readonly H: number;
   readonly K: number;
   readonly D: number;
+  /** 1 / sqrt(D) by default. */
+  readonly scale?: number;
+  /** 0 by default: every earlier token. */
+  readonly window?: number;
+  /** 0 by default: none. */
+  readonly softcap?: number;
 }
 
 /** What is trained of a weight [O, C]: it becomes weight columns[c] rows[o], then its range is clipped. */
@@ -35,8 +41,8 @@ export interface Operations {
   linear(x: Value, weight: Value, bias?: Value): Value;
   /** a + b, both [N, C]. */
   add(a: Value, b: Value): Value;
-  /** RMSNorm of x [N, C] with weight [C]. */
-  rmsnorm(x: Value, weight: Value, eps: number): Value;
+  /** RMSNorm of x [N, H C] with weight [C], each of the H groups (1 by default) by itself. */
+  rmsnorm(x: Value, weight: Value, eps: number, H?: number): Value;
   /** LayerNorm of x [N, C] with weight and bias [C]. */
   layernorm(x: Value, weight: Value, bias: Value | undefined, eps: number): Value;
   /** gate sigmoid(gate) up, both [N, C]. */

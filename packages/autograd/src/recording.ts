@@ -47,15 +47,15 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
       });
     },
 
-    rmsnorm(x, weight, eps) {
+    rmsnorm(x, weight, eps, H = 1) {
       const inputs = { x: x.tensor, weight: weight.tensor };
-      const computed = compute(x.tensor.dims, (y) => run('rmsnorm_f32', { ...inputs, y }, { eps }));
+      const computed = compute(x.tensor.dims, (y) => run('rmsnorm_f32', { ...inputs, y }, { eps, H }));
       return record(computed, {
         inputs: [x, weight],
         saved: [x, weight],
         backward(dy, gradients) {
           const dx = like(dy);
-          run('rmsnorm_backward_f32', { ...inputs, dy, dx, dweight: gradients.into(weight) }, { eps });
+          run('rmsnorm_backward_f32', { ...inputs, dy, dx, dweight: gradients.into(weight) }, { eps, H });
           gradients.give(x, dx);
         },
       });
@@ -127,8 +127,8 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
       });
     },
 
-    attend(q, k, v, { H, K, D }, closed) {
-      const attributes = { H, K, D, block: closed?.block ?? 1 };
+    attend(q, k, v, { H, K, D, scale = 1 / Math.sqrt(D), window = 0, softcap = 0 }, closed) {
+      const attributes = { H, K, D, scale, window, softcap, block: closed?.block ?? 1 };
       const inputs = { q: q.tensor, k: k.tensor, v: v.tensor, closed: closed?.keys.tensor };
       const computed = compute(q.tensor.dims, (y) => run('attend_window_f32', { ...inputs, y }, attributes));
       return record(computed, {

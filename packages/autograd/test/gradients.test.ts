@@ -36,16 +36,18 @@ function attention(
   { q, k, v, closed }: Arrays,
   N: number,
   [H, K, D]: readonly [number, number, number],
-  block = 1,
+  { block = 1, scale = 1 / Math.sqrt(D), window = N, softcap = 0 } = {},
 ): number[] {
   return matrix(N, H * D, (n, column) => {
     const h = Math.floor(column / D);
     const cached = (t: number, d: number): number => (t * K + Math.floor((h * K) / H)) * D + d;
     const keysOf = (t: number): Float64Array =>
       closed && Math.floor(t / block) < Math.floor(n / block) ? closed : k;
-    const weights = range(n + 1).map((t) =>
-      Math.exp(total(range(D).map((d) => q[(n * H + h) * D + d] * keysOf(t)[cached(t, d)])) / Math.sqrt(D)),
-    );
+    const weights = range(n + 1).map((t) => {
+      if (n - t >= window) return 0;
+      const score = scale * total(range(D).map((d) => q[(n * H + h) * D + d] * keysOf(t)[cached(t, d)]));
+      return Math.exp(softcap === 0 ? score : softcap * Math.tanh(score / softcap));
+    });
     return total(weights.map((weight, t) => (weight * v[cached(t, column % D)]) / total(weights)));
   });
 }
@@ -85,6 +87,11 @@ const operations: Record<string, Operation> = {
     inputs: { x: [3, 5], weight: [5] },
     run: (tape, { x, weight }) => tape.rmsnorm(x, weight, 0.01),
     formula: ({ x, weight }) => matrix(3, 5, (n, c) => norm(x, 5, 0.01, false)(n, c) * weight[c]),
+  },
+  'rmsnorm of groups': {
+    inputs: { x: [2, 6], weight: [3] },
+    run: (tape, { x, weight }) => tape.rmsnorm(x, weight, 0.01, 2),
+    formula: ({ x, weight }) => matrix(4, 3, (n, c) => norm(x, 3, 0.01, false)(n, c) * weight[c]),
   },
   layernorm: {
     inputs: { x: [3, 5], weight: [5], bias: [5] },
@@ -145,7 +152,20 @@ const operations: Record<string, Operation> = {
     inputs: { q: [7, 6], k: [7, 3], v: [7, 3], closed: [7, 3] },
     run: (tape, { q, k, v, closed }) =>
       tape.attend(q, k, v, { H: 2, K: 1, D: 3 }, { keys: closed, block: 3 }),
-    formula: (x) => attention(x, 7, [2, 1, 3], 3),
+    formula: (x) => attention(x, 7, [2, 1, 3], { block: 3 }),
+    draw: (x) => 2 * x,
+  },
+  'attention over a window, scaled and capped, with closed keys': {
+    inputs: { q: [7, 6], k: [7, 3], v: [7, 3], closed: [7, 3] },
+    run: (tape, { q, k, v, closed }) =>
+      tape.attend(
+        q,
+        k,
+        v,
+        { H: 2, K: 1, D: 3, scale: 0.8, window: 4, softcap: 1.5 },
+        { keys: closed, block: 3 },
+      ),
+    formula: (x) => attention(x, 7, [2, 1, 3], { block: 3, scale: 0.8, window: 4, softcap: 1.5 }),
     draw: (x) => 2 * x,
   },
   'weights of 16 bits': {

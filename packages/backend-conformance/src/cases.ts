@@ -29,6 +29,8 @@ const SIZES = [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 63, 64, 65, 257];
 const USUAL: readonly (readonly [unknown, readonly unknown[]])[] = [
   [257, [2, 3, 5, 8, 17]],
   ['normal', ['normal', 'ties', 'outliers']],
+  [2 ** 20, [0, 2, 7]],
+  [30, [0, 0, 3]],
 ];
 
 const SWEPT: Readonly<Record<string, readonly unknown[]>> = {
@@ -45,6 +47,8 @@ const SWEPT: Readonly<Record<string, readonly unknown[]>> = {
   block: [1, 4, 32],
   position: [0, 1, 3, 4, 31, 32, 33, 63, 64],
   eps: [1e-6, 1e-5, 0.1],
+  window: [0, 1, 2, 7, 40, 2 ** 20],
+  softcap: [0, 0.5, 3, 30],
 };
 /** Candidates for an attribute that has no entry above: those that its domain accepts are taken. */
 const CANDIDATES = [1, 2, 3, 4, 8, 1e-6, 0.5, true, false, 'lossless', 'published', [1], [1, 2]];
@@ -76,10 +80,13 @@ function axesOf(kernel: string, row: KernelRow): Map<string, readonly unknown[]>
     axes.set('constants', ['host', 'device']);
   axes.set('data', Object.keys(STYLES));
 
-  // Letters that hang together. A cache of P positions has `spare` left; heads H are K groups of `queries`.
+  // What hangs together. A cache of P positions has `spare` left; heads H are K groups of `queries`;
+  // heads of R pairs have `unturned` channels more; a scale is the
+  // part `sharpness` of the usual one, not more: a softmax of large scores is no test of arithmetic.
   if (axes.has('position')) axes.set('spare', [0, 1, 7]).delete('P');
   if (axes.has('K')) axes.set('queries', [1, 2, 4]).delete('H');
-  if (axes.has('R')) axes.delete('D');
+  if (axes.has('R')) axes.set('unturned', [0, 1, 6, 40]).delete('D');
+  if (axes.has('scale')) axes.set('sharpness', [0.3, 0.7, 1]).delete('scale');
   return axes;
 }
 
@@ -93,11 +100,18 @@ function choose(axes: ReadonlyMap<string, readonly unknown[]>, random: Random): 
 }
 
 /** The choice with the letters that follow from others. */
-function settle({ spare, queries, ...choice }: Record<string, unknown>): Record<string, unknown> {
+function settle({
+  spare,
+  queries,
+  sharpness,
+  unturned,
+  ...choice
+}: Record<string, unknown>): Record<string, unknown> {
   const { N, K, R, position } = choice as Record<string, number>;
   if (spare !== undefined) choice.P = Math.max(1, position + N + (spare as number));
   if (queries !== undefined) choice.H = K * (queries as number);
-  if (R !== undefined && 'H' in choice) choice.D = 2 * R;
+  if (unturned !== undefined) choice.D = 2 * R + (unturned as number);
+  if (sharpness !== undefined) choice.scale = (sharpness as number) / Math.sqrt(choice.D as number);
   return choice;
 }
 

@@ -245,6 +245,16 @@ const activation: Recipe = { axes: { of: ['relu', 'gelu_tanh'] } };
 /** A linear input; heads; keys per channel in blocks, and over the whole window. */
 const groups: Recipe = { axes: { H: [1, 2, 3, 17], block: [1, 4, 32, 1000] } };
 
+/** Windows that end within what is summed at a time, within blocks and beyond what a cache holds. */
+const attention: Recipe = {
+  also: [
+    { window: 60, N: 257 },
+    { window: 150, N: 257, softcap: 2 },
+    { window: 70, N: 65, position: 200, block: 32 },
+    { window: 33, N: 65, position: 31, block: 4 },
+  ],
+};
+
 const RECIPES: Partial<Record<KernelName, Recipe>> = {
   linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
   linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
@@ -267,7 +277,14 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
   cholesky_f32: { fills: { hessian, damping } },
   divide_f32: { fills: { divisor } },
   divide_backward_f32: { fills: { divisor } },
+  attend_f32: attention,
+  attend_gif_token_f32: attention,
+  attend_gif_published_f32: attention,
+  attend_window_f32: attention,
+  attend_window_backward_f32: attention,
+  kv_saliency_f32: attention,
   attend_gif_block_f32: {
+    ...attention,
     liveRows: { openKeys: ({ N, block }, { position }) => (position + N) % block },
   },
 };

@@ -18,7 +18,8 @@ const weight = runner.upload(zeros(16));
 const k = runner.upload(zeros(1, 8));
 const cache = { keys: runner.upload(zeros(64, 8)), values: runner.upload(zeros(64, 8)) };
 const add = runner.prepare('add_f32', {}, {});
-const attend = runner.prepare('attend_f32', { H: 2, K: 1, D: 8 }, {});
+const heads = { H: 2, K: 1, D: 8, scale: 1 / Math.sqrt(8), window: 0, softcap: 0 };
+const attend = runner.prepare('attend_f32', heads, {});
 const steps = { type: 'uint8', dims: [16], data: new Uint8Array(16).fill(1).fill(2, 12) };
 const encode = runner.prepare('gif_encode_f32', { bits: 4, range: 'lossless', classes: [1, 2] }, { steps });
 
@@ -26,7 +27,7 @@ const calls = {
   'apply add_f32': () => runner.apply(add, { a: x, b: x }),
   'apply attend_f32': (i) => runner.apply(attend, { q: x, k, v: k, ...cache }, { position: i % 64 }),
   'apply gif_encode_f32': () => runner.apply(encode, { x }),
-  'run rmsnorm_f32': () => runner.run('rmsnorm_f32', { x, weight }, { eps: 1e-5 }),
+  'run rmsnorm_f32': () => runner.run('rmsnorm_f32', { x, weight }, { eps: 1e-5, H: 1 }),
 };
 for (const [name, call] of Object.entries(calls)) {
   const times = [];

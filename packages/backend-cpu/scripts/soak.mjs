@@ -39,7 +39,7 @@ async function generate(backend) {
       const { y } = runner.run(
         'attend_f32',
         { q, k: q, v: q, ...cache },
-        { H: 2, K: 2, D: C / 2 },
+        { H: 2, K: 2, D: C / 2, scale: 0.25, window: 0, softcap: 0 },
         { position },
       );
       return runner.run('linear_f32', { x: y, weight: head }).y;

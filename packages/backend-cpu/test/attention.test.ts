@@ -30,11 +30,20 @@ const rowsOf = ({ data, dims }: HostTensor, from: number, count: number): HostTe
   dims: [count, dims[1]],
 });
 
+interface Heads {
+  readonly H: number;
+  readonly K: number;
+  readonly D: number;
+  readonly scale: number;
+  readonly window: number;
+  readonly softcap: number;
+}
+
 /** An attention kernel with empty caches for `total` tokens: how to run it, and the caches. */
 function attention(
   runner: Runner,
   kernel: GifAttention | 'attend_f32',
-  heads: { readonly H: number; readonly K: number; readonly D: number },
+  heads: Heads,
   block: number,
   total: number,
 ): { run: (inputs: Inputs, position: number) => DeviceTensor; states: readonly DeviceTensor[] } {
@@ -90,9 +99,13 @@ interface Inputs {
 /** Caches past every block that attention cuts tokens, heads and channels into. */
 describe.each(supportedInstructionSets())('%s', (isa) => {
   it.each([
-    { heads: { H: 6, K: 2, D: 40 }, block: 32 },
-    { heads: { H: 2, K: 2, D: 64 }, block: 7 },
-    { heads: { H: 96, K: 1, D: 8 }, block: 48 },
+    { heads: { H: 6, K: 2, D: 40, scale: 0.15, window: 0, softcap: 0 }, block: 32 },
+    { heads: { H: 2, K: 2, D: 64, scale: 0.125, window: 0, softcap: 0 }, block: 7 },
+    { heads: { H: 96, K: 1, D: 8, scale: 0.3, window: 0, softcap: 2 }, block: 48 },
+    { heads: { H: 4, K: 1, D: 40, scale: 0.15, window: 1, softcap: 0 }, block: 32 },
+    { heads: { H: 6, K: 2, D: 40, scale: 0.15, window: 13, softcap: 5 }, block: 32 },
+    { heads: { H: 2, K: 2, D: 64, scale: 0.125, window: 60, softcap: 0 }, block: 7 },
+    { heads: { H: 96, K: 1, D: 8, scale: 0.3, window: 140, softcap: 1 }, block: 48 },
   ])(
     'attends with $heads and blocks of $block, in parts and token by token alike',
     async ({ heads, block }) => {

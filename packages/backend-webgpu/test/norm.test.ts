@@ -12,15 +12,16 @@ function rows(N: number, C: number, spread: number): Float32Array {
 /** What is encoded after a norm must be the same number everywhere, so the tolerance of the table is not enough here. */
 describe.skipIf(missing !== undefined)('rmsnorm_f32 gives the bits of float64 sums', () => {
   it.each([
-    { N: 200, C: 64, spread: 0, eps: 1e-5 },
-    { N: 100, C: 1000, spread: 3, eps: 1e-6 },
-    { N: 8, C: 11008, spread: 8, eps: 1e-5 },
-    { N: 100, C: 7, spread: 40, eps: 0.1 },
-    { N: 100, C: 5, spread: 1, eps: 1e-12 },
-  ])('$N rows of $C, over 2^$spread, eps $eps', async ({ N, C, spread, eps }) => {
+    { N: 200, C: 64, spread: 0, H: 1, eps: 1e-5 },
+    { N: 100, C: 1000, spread: 3, H: 1, eps: 1e-6 },
+    { N: 8, C: 11008, spread: 8, H: 1, eps: 1e-5 },
+    { N: 100, C: 7, spread: 40, H: 1, eps: 0.1 },
+    { N: 100, C: 5, spread: 1, H: 1, eps: 1e-12 },
+    { N: 50, C: 64, spread: 3, H: 4, eps: 1e-6 },
+  ])('$N rows of $H times $C, over 2^$spread, eps $eps', async ({ N, C, spread, H, eps }) => {
     using backend = await create();
     using reference = createReferenceBackend();
-    const x = rows(N, C, spread);
+    const x = rows(N, H * C, spread);
     x.fill(0, C, 2 * C);
     const weight = rows(1, C, 1);
     const compute = async (on: Backend) => {
@@ -28,10 +29,10 @@ describe.skipIf(missing !== undefined)('rmsnorm_f32 gives the bits of float64 su
       const { y } = runner.run(
         'rmsnorm_f32',
         {
-          x: runner.upload({ type: 'float32', data: x, dims: [N, C] }),
+          x: runner.upload({ type: 'float32', data: x, dims: [N, H * C] }),
           weight: runner.upload({ type: 'float32', data: weight, dims: [C] }),
         },
-        { eps },
+        { eps, H },
       );
       return (await on.read(y)).data as Float32Array;
     };

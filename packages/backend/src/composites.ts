@@ -37,7 +37,7 @@ function encodeNorm(runner: Runner, attributes: object, constants: Named<Host>) 
   const encode = prepareEncode(runner, attributes as LinearAttributes, constants);
   const { eps } = attributes as { eps: number };
   return ({ x, norm }: Tensors) =>
-    runner.apply(encode, { x: runner.run('rmsnorm_f32', { x, weight: norm }, { eps }).y });
+    runner.apply(encode, { x: runner.run('rmsnorm_f32', { x, weight: norm }, { eps, H: 1 }).y });
 }
 
 const linearGif: Composite = (runner, attributes, constants) => {

@@ -41,8 +41,11 @@ it('prepares a kernel once for each set of attributes', () => {
   const runner = createRunner({ ...backend, prepare });
   const x = runner.upload(row(1, 2));
   const weight = runner.upload({ type: 'float32', data: Float32Array.of(1, 1), dims: [2] });
-  for (const eps of [1e-5, 1e-5, 1e-6, 1e-5]) runner.run('rmsnorm_f32', { x, weight }, { eps });
-  expect(prepared).toEqual([{ eps: 1e-5 }, { eps: 1e-6 }]);
+  for (const eps of [1e-5, 1e-5, 1e-6, 1e-5]) runner.run('rmsnorm_f32', { x, weight }, { eps, H: 1 });
+  expect(prepared).toEqual([
+    { eps: 1e-5, H: 1 },
+    { eps: 1e-6, H: 1 },
+  ]);
 });
 
 describe('a scope', () => {
@@ -92,9 +95,10 @@ describe('a scope', () => {
 it('leaves no output behind when a call is refused', () => {
   const { runner, x, others } = setUp();
   const cache = { keys: runner.upload(row(0, 0)), values: runner.upload(row(0, 0)) };
+  const attention = { H: 1, K: 1, D: 2, scale: 1, window: 0, softcap: 0 };
   const before = others();
   const attend = (): unknown =>
-    runner.run('attend_f32', { q: x, k: x, v: x, ...cache }, { H: 1, K: 1, D: 2 }, { position: 1 });
+    runner.run('attend_f32', { q: x, k: x, v: x, ...cache }, attention, { position: 1 });
   expect(attend).toThrow('position + N to be at most the 1 positions of the cache, received 1 + 1.');
   expect(others()).toBe(before);
 });

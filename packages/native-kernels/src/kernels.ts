@@ -40,10 +40,22 @@ export const gif = ({ bits, range, classes }: Gif): number[] => [
   classes.length,
   ...classes,
 ];
-const heads = ({ N, H, K, D }: Letters, position: number): number[] => [N, H, K, D, position];
+/** The numbers of every attention kernel, before those of its own. */
+export const heads = ({ N, H, K, D, scale, window, softcap }: Letters, position: number): number[] => [
+  N,
+  H,
+  K,
+  D,
+  position,
+  scale,
+  window,
+  softcap,
+];
 /** Elements of operands that are all of one size. */
 export const elements: Numbers = ({ N, C }) => [N * C];
 export const rows: Numbers = ({ N, C }) => [N, C];
+/** The groups of a token are rows of their own. */
+export const normed: Numbers = ({ N, H, C }, { eps }) => [N * H, C, eps];
 
 const packedOrder: Packing = {
   kernel: 'pack_order',
@@ -146,7 +158,7 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   embedding_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
   embedding_half_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
   add_f32: { operands: ['a', 'b', 'y'], numbers: elements },
-  rmsnorm_f32: { operands: ['x', 'weight', 'y'], numbers: ({ N, C }, { eps }) => [N, C, eps] },
+  rmsnorm_f32: { operands: ['x', 'weight', 'y'], numbers: normed },
   linear_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   linear_half_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   matmul_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
@@ -154,7 +166,7 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   swiglu_f32: { operands: ['gate', 'up', 'y'], numbers: elements },
   rope_f32: {
     operands: ['x', 'cos', 'sin', 'y'],
-    numbers: ({ N, H, R }, _, { position }) => [N, H, R, position],
+    numbers: ({ N, H, R, D }, _, { position }) => [N, H, R, position, D],
   },
   hadamard_f32: { operands: ['x', 'y'], numbers: rows },
   attend_f32: {

@@ -1,10 +1,19 @@
 /** Calls of the training kernels, see kernels.ts. */
 import type { Letters } from '@spikellm/backend';
-import { elements, gif, rows, type Attributes, type KernelCall, type Numbers } from './kernels.ts';
+import {
+  elements,
+  gif,
+  heads,
+  normed,
+  rows,
+  type Attributes,
+  type KernelCall,
+  type Numbers,
+} from './kernels.ts';
 
 const withEps: Numbers = ({ N, C }, { eps }) => [N, C, eps];
 const activation: Numbers = ({ N, C }, { of }) => [N * C, of === 'relu' ? 0 : 1];
-const windowed: Numbers = ({ N, H, K, D }, { block }) => [N, H, K, D, 0, block];
+const windowed: Numbers = (letters, { block }) => [...heads(letters, 0), block];
 const groups: Numbers = ({ N, H, D }, attributes) => [N, H, D, attributes.block, ...gif(attributes)];
 const packedClassOf = {
   kernel: 'pack_class_of',
@@ -16,7 +25,7 @@ const weightInputs = ['weight', 'columns', 'rows', 'upper', 'lower'];
 const weights: Numbers = ({ O, C }, { weightBits }) => [O, C, weightBits];
 
 export const trainingCalls = {
-  rmsnorm_backward_f32: { operands: ['x', 'weight', 'dy', 'dx', 'dweight'], numbers: withEps },
+  rmsnorm_backward_f32: { operands: ['x', 'weight', 'dy', 'dx', 'dweight'], numbers: normed },
   layernorm_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: withEps },
   layernorm_backward_f32: { operands: ['x', 'weight', 'dy', 'dx', 'dweight', 'dbias'], numbers: withEps },
   swiglu_backward_f32: { operands: ['gate', 'up', 'dy', 'dgate', 'dup'], numbers: elements },

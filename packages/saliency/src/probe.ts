@@ -38,6 +38,16 @@ export interface KvScores {
   readonly values: Float64Array;
 }
 
+/** Attention as `attend_f32` takes it: scores divided by sqrt(D), of all earlier tokens, without a cap by default. */
+export interface ProbedHeads {
+  readonly H: number;
+  readonly K: number;
+  readonly D: number;
+  readonly scale?: number;
+  readonly window?: number;
+  readonly softcap?: number;
+}
+
 /**
  * KV saliency (arXiv 2407.04752): mean over tokens of k_j ((q^T q) k^T)_j and of v_j ((P^T P) v)_j, P the causal
  * attention probabilities, k and v repeated over the query heads.
@@ -46,15 +56,16 @@ export interface KvScores {
  */
 export function createKvProbe(
   backend: Backend,
-  heads: { readonly H: number; readonly K: number; readonly D: number },
+  { H, K, D, scale = 1 / Math.sqrt(D), window = 0, softcap = 0 }: ProbedHeads,
 ): Probe<[q: DeviceTensor, k: DeviceTensor, v: DeviceTensor], KvScores> {
   const runner = createRunner(backend);
-  const keyScore = backend.allocate('float32', [heads.H * heads.D]);
-  const valueScore = backend.allocate('float32', [heads.H * heads.D]);
+  const attention = { H, K, D, scale, window, softcap };
+  const keyScore = backend.allocate('float32', [H * D]);
+  const valueScore = backend.allocate('float32', [H * D]);
   let tokens = 0;
   return probe(runner, [keyScore, valueScore], {
     observe(q, k, v) {
-      runner.run('kv_saliency_f32', { q, k, v, keyScore, valueScore }, heads);
+      runner.run('kv_saliency_f32', { q, k, v, keyScore, valueScore }, attention);
       tokens += q.dims[0];
     },
     read: async () => ({

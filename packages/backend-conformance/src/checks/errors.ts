@@ -26,11 +26,12 @@ function refusals(backend: Backend, other: Backend): [() => unknown, string][] {
   const add = dispatch('add_f32');
   const gif = { bits: 4, range: 'lossless', classes: [1, 2] };
   const encode = dispatch('gif_encode_f32', gif, { steps: bytes([1, 2, 1], 3) });
-  const attend = dispatch('attend_f32', { H: 2, K: 2, D: 2 });
+  const attention = { H: 2, K: 2, D: 2, scale: 1, window: 0, softcap: 0 };
+  const attend = dispatch('attend_f32', attention);
   const cache = { keys: tensor(5, 4), values: tensor(5, 4) };
   const step = { q: tensor(2, 4), k: tensor(2, 4), v: tensor(2, 4), y: tensor(2, 4) };
   const rope = dispatch('rope_f32', { H: 1, D: 4 });
-  const grouped = dispatch('attend_f32', { H: 3, K: 2, D: 2 });
+  const grouped = dispatch('attend_f32', { ...attention, H: 3 });
   const foreign = other.upload(zeros(2, 3));
   const foreignKernel = other.prepare('add_f32', {}, {});
 
@@ -106,8 +107,16 @@ function refusals(backend: Backend, other: Backend): [() => unknown, string][] {
       'INVALID_ARGUMENT prepare rmsnorm_f32: expected attribute eps to be a finite number above 0, received nothing.',
     ],
     [
-      () => prepare('rmsnorm_f32', { eps: 1e-5, epsilon: 1 }),
-      'INVALID_ARGUMENT prepare rmsnorm_f32: expected attributes among eps, received epsilon.',
+      () => prepare('rmsnorm_f32', { eps: 1e-5, H: 1, epsilon: 1 }),
+      'INVALID_ARGUMENT prepare rmsnorm_f32: expected attributes among eps, H, received epsilon.',
+    ],
+    [
+      () => prepare('attend_f32', { ...attention, window: -1 }),
+      'INVALID_ARGUMENT prepare attend_f32: expected attribute window to be a whole number from 0 to 2147483647, received -1.',
+    ],
+    [
+      () => prepare('attend_f32', { ...attention, softcap: -1 }),
+      'INVALID_ARGUMENT prepare attend_f32: expected attribute softcap to be a finite number of 0 or more, received -1.',
     ],
     [
       () => prepare('gif_encode_f32', { ...gif, bits: 13 }, { steps: bytes([1], 1) }),
@@ -155,7 +164,7 @@ function refusals(backend: Backend, other: Backend): [() => unknown, string][] {
     ],
     [
       () => rope({ x: tensor(2, 4), cos: tensor(3, 4), sin: tensor(3, 4), y: tensor(2, 4) }, { position: 0 }),
-      'INVALID_ARGUMENT rope_f32: expected tables of D/2 = 2 columns, received 4.',
+      'INVALID_ARGUMENT rope_f32: expected tables of at most D/2 = 2 columns, received 4.',
     ],
   ];
 }

@@ -153,7 +153,7 @@ async function spikeMatmul(backend: Backend, numbers: SpikeMatmulCase): Promise<
         keyScore,
         valueScore: sum,
       },
-      { H: 1, K: 1, D },
+      { H: 1, K: 1, D, scale: 1 / Math.sqrt(D), window: 0, softcap: 0 },
     );
     const perToken = (await valuesOf(backend, keyScore)).map((total) => total / N);
     expectClose('saliency_k', perToken, numbers.saliency_k.data.slice(h * D, (h + 1) * D), 1e-4);

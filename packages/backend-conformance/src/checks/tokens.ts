@@ -18,7 +18,7 @@ const positioned = kernelNames.filter((kernel) =>
 
 export const tokenChecks: Check[] = positioned.flatMap((kernel) =>
   casesOfKernel(kernel)
-    .filter(({ id }) => id.startsWith('position=') || id === 'N=65')
+    .filter(({ id }) => /^(position|window|softcap)=/.test(id) || id === 'N=65')
     .map((one) => ({
       name: `${kernel}, ${one.title}`,
       needs: [kernel],

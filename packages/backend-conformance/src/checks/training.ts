@@ -20,11 +20,13 @@ export const trainingChecks: Check[] = [
     id: one.id,
     run: (backend: Backend) => sameAsSpikes(backend, fill(one)),
   })),
-  ...([4, 32] as const).map((block) => ({
-    name: `attends as spiking caches do with keys in blocks of ${block}`,
-    needs: ['attend_gif_block_f32', 'gif_round_trip_f32', 'attend_window_f32'] as const,
-    run: (backend: Backend) => sameAsCache(backend, block),
-  })),
+  ...[4, 32].flatMap((block) =>
+    [0, 1, 21].map((window) => ({
+      name: `attends as spiking caches do with keys in blocks of ${block}, window ${window}`,
+      needs: ['attend_gif_block_f32', 'gif_round_trip_f32', 'attend_window_f32'] as const,
+      run: (backend: Backend) => sameAsCache(backend, block, window),
+    })),
+  ),
 ];
 
 async function sameAsSpikes(backend: Backend, { of, letters, operands }: Filled): Promise<void> {
@@ -43,9 +45,10 @@ async function sameAsSpikes(backend: Backend, { of, letters, operands }: Filled)
   expect(new Uint8Array(got.buffer)).toEqual(new Uint8Array(want.buffer));
 }
 
-async function sameAsCache(backend: Backend, block: number): Promise<void> {
+async function sameAsCache(backend: Backend, block: number, window: number): Promise<void> {
   using runner = createRunner(backend);
   const [N, H, K, D] = [70, 4, 2, 5];
+  const attention = { H, K, D, block, scale: 0.4, window, softcap: window === 0 ? 0 : 2 };
   const random = createRandom(`block of ${block}`);
   const draw = (width: number): DeviceTensor =>
     runner.upload(
@@ -64,7 +67,7 @@ async function sameAsCache(backend: Backend, block: number): Promise<void> {
   const ones = bytes(new Uint8Array(H * D).fill(1), H * D);
 
   const constants = { keySteps: steps, valueSteps: steps };
-  const attend = runner.prepare('attend_gif_block_f32', { ...format, H, K, D, block }, constants);
+  const attend = runner.prepare('attend_gif_block_f32', { ...format, ...attention }, constants);
   const blocks = Math.ceil(N / block);
   const zero = (type: ElementType, ...dims: number[]): DeviceTensor =>
     runner.upload({ type, data: newElements(type, dims[0] * dims[1]), dims });
@@ -88,7 +91,7 @@ async function sameAsCache(backend: Backend, block: number): Promise<void> {
   const got = await runner.scope(() => {
     const closed = round(k, K * D, 1, block);
     const inputs = { q: round(q, H, D, 1, ones), k, v: round(v, K, D, 1), closed };
-    return valuesOf(backend, runner.run('attend_window_f32', inputs, { H, K, D, block }).y);
+    return valuesOf(backend, runner.run('attend_window_f32', inputs, attention).y);
   });
   const { tolerance } = kernels.attend_window_f32;
   expect(firstDifference(got, want, tolerance)).toBeUndefined();

@@ -1,4 +1,5 @@
 import type { Letters } from '@spikellm/backend';
+import { scoreOf } from './attention.ts';
 import { matrix, range, sum, type Formula, type Operands } from './formula.ts';
 
 /** Attention of one head with its whole matrix of probabilities; places are elements of q or of k and v. */
@@ -8,22 +9,30 @@ interface Head {
   readonly key: (n: number, t: number, d: number) => number;
   readonly isClosed: (n: number, t: number) => boolean;
   readonly P: readonly (readonly number[])[];
+  /** The derivative of the score by the product of query and key. */
+  readonly slope: (n: number, t: number) => number;
 }
 
-function headOf({ q, k, closed }: Operands, { N, H, K, D, block }: Letters, h: number): Head {
+function headOf({ q, k, closed }: Operands, letters: Letters, h: number): Head {
+  const { N, H, K, D, block, scale, window, softcap } = letters;
   const query: Head['query'] = (n, d) => (n * H + h) * D + d;
   const cached: Head['cached'] = (t, d) => (t * K + Math.floor(h / (H / K))) * D + d;
   const isClosed: Head['isClosed'] = (n, t) =>
     closed !== undefined && Math.floor(t / block) < Math.floor(n / block);
   const key: Head['key'] = (n, t, d) => (isClosed(n, t) ? closed : k)[cached(t, d)];
+  const product = (n: number, t: number): number => sum(D, (d) => q[query(n, d)] * key(n, t, d));
+  const slope: Head['slope'] = (n, t) =>
+    softcap > 0 ? scale / Math.cosh((product(n, t) * scale) / softcap) ** 2 : scale;
   const P = range(N).map((n) => {
-    const scores = range(n + 1).map((t) => sum(D, (d) => q[query(n, d)] * key(n, t, d)) / Math.sqrt(D));
+    const scores = range(n + 1).map((t) =>
+      window > 0 && n - t >= window ? -Infinity : scoreOf(product(n, t), letters),
+    );
     const largest = Math.max(...scores);
     const weights = scores.map((score) => Math.exp(score - largest));
     const total = sum(weights.length, (t) => weights[t]);
     return weights.map((weight) => weight / total);
   });
-  return { query, cached, key, isClosed, P };
+  return { query, cached, key, isClosed, P, slope };
 }
 
 const attendWindow: Formula = (operands, letters) => {
@@ -45,12 +54,12 @@ const attendWindowBackward: Formula = (operands, letters) => {
   const dv = Array.from(v, () => 0);
   const ofClosed = Array.from(dclosed ?? k, (before) => (dclosed ? before : 0));
   for (const h of range(H)) {
-    const { query, cached, key, isClosed, P } = headOf(operands, letters, h);
+    const { query, cached, key, isClosed, P, slope } = headOf(operands, letters, h);
     for (const n of range(N)) {
       const dP = P[n].map((_, t) => sum(D, (d) => dy[query(n, d)] * v[cached(t, d)]));
       const mean = sum(n + 1, (t) => P[n][t] * dP[t]);
       for (const t of range(n + 1)) {
-        const dScore = (P[n][t] * (dP[t] - mean)) / Math.sqrt(D);
+        const dScore = P[n][t] * (dP[t] - mean) * slope(n, t);
         for (const d of range(D)) {
           dq[query(n, d)] += dScore * key(n, t, d);
           (isClosed(n, t) ? ofClosed : dk)[cached(t, d)] += dScore * q[query(n, d)];

@@ -9,10 +9,20 @@ interface Seen {
   readonly value: (t: number, h: number, d: number) => number;
 }
 
-/** Probabilities of query n and head h over the tokens 0 .. position + n. */
-function probabilities({ q, key }: Seen, { D }: Letters, n: number, h: number, position: number): number[] {
-  const scores = range(position + n + 1).map(
-    (t) => sum(D, (d) => q(n, h, d) * key(n, t, h, d)) / Math.sqrt(D),
+/** The score of a product of query and key. */
+export const scoreOf = (product: number, { scale, softcap }: Letters): number =>
+  softcap > 0 ? softcap * Math.tanh((product * scale) / softcap) : product * scale;
+
+/** Probabilities of query n and head h over the tokens 0 .. position + n; those outside the window have 0. */
+function probabilities({ q, key }: Seen, letters: Letters, n: number, h: number, position: number): number[] {
+  const { D, window } = letters;
+  const scores = range(position + n + 1).map((t) =>
+    window > 0 && position + n - t >= window
+      ? -Infinity
+      : scoreOf(
+          sum(D, (d) => q(n, h, d) * key(n, t, h, d)),
+          letters,
+        ),
   );
   const largest = Math.max(...scores);
   const weights = scores.map((score) => Math.exp(score - largest));

@@ -17,10 +17,13 @@ const embeddingHalf: Formula = ({ ids, table }, { N, C }) => ({
 
 const add: Formula = ({ a, b }, { N, C }) => ({ y: range(N * C).map((i) => a[i] + b[i]) });
 
-const rmsnorm: Formula = ({ x, weight }, { N, C }, { eps }: { eps: number }) => {
-  const meanSquare = range(N).map((n) => sum(C, (c) => x[n * C + c] ** 2) / C);
-  return { y: matrix(N, C, (n, c) => (x[n * C + c] / Math.sqrt(meanSquare[n] + eps)) * weight[c]) };
-};
+const rmsnorm: Formula = ({ x, weight }, { N, H, C }, { eps }: { eps: number }) => ({
+  y: matrix(N, H * C, (n, column) => {
+    const group = n * H * C + column - (column % C);
+    const meanSquare = sum(C, (c) => x[group + c] ** 2) / C;
+    return (x[n * H * C + column] / Math.sqrt(meanSquare + eps)) * weight[column % C];
+  }),
+});
 
 const linear: Formula = ({ x, weight, bias }, { N, C, O }) => ({
   y: matrix(N, O, (n, o) => sum(C, (c) => x[n * C + c] * weight[o * C + c]) + (bias?.[o] ?? 0)),
@@ -44,6 +47,7 @@ export const swiglu: Formula = ({ gate, up }, { N, C }) => ({
 const rope: Formula = ({ x, cos, sin }, { N, H, D, R }, _, { position }) => ({
   y: matrix(N, H * D, (n, column) => {
     const channel = column % D;
+    if (channel >= 2 * R) return x[n * H * D + column];
     const partner = channel < R ? column + R : column - R;
     const angle = (position + n) * R + (channel % R);
     const sign = channel < R ? -1 : 1;

@@ -35,8 +35,9 @@ const normBackward = (
   };
 };
 
-const rmsnormBackward: Formula = (operands, { N, C }, { eps }: { eps: number }) => {
+const rmsnormBackward: Formula = (operands, { N: tokens, H, C }, { eps }: { eps: number }) => {
   const { x } = operands;
+  const N = tokens * H;
   const r = range(N).map((n) => 1 / Math.sqrt(sum(C, (c) => x[n * C + c] ** 2) / C + eps));
   return normBackward(
     operands,

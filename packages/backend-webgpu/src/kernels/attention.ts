@@ -22,7 +22,7 @@ import {
 import { classMask, gifParams } from '../shaders/gif.ts';
 import { columnDot, keySaliency } from '../shaders/statistics.ts';
 import type { DeviceBuffer } from '../pool.ts';
-import { groupsOf, type Attributes, type Buffers, type KernelCall } from './call.ts';
+import { floatWord, groupsOf, type Attributes, type Buffers, type KernelCall } from './call.ts';
 
 /** Scores that are kept at a time: 64 MB. */
 const MOST_SCORES = 2 ** 24;
@@ -38,7 +38,7 @@ function attend(
   recorder: Recorder,
   q: DeviceBuffer | undefined,
   y: DeviceBuffer | undefined,
-  { N, H, K, D }: Letters,
+  { N, H, K, D, scale, window, softcap }: Letters,
   position: number,
   keys: Step,
   values: Step,
@@ -56,10 +56,10 @@ function attend(
   const scores = recorder.scratch(Math.min(N, most) * H * total);
   for (let first = 0; first < N; first += most) {
     const rows = Math.min(most, N - first) * H;
-    const params = [H, K, D, position, total, first];
+    const params = [H, K, D, position, total, first, window];
     recorder.run(keys.shader, {
       operands: { ...keys.operands, q, scores },
-      params: [...params, ...keys.params],
+      params: [...params, floatWord(1 / scale), floatWord(softcap), ...keys.params],
       groups: rows * Math.ceil(total / keys.shader.lanes),
     });
     recorder.run(values.shader, {

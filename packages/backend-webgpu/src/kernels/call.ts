@@ -66,5 +66,8 @@ export const elementwise = (
     (letters, attributes, scalars) => [count(letters), ...params(letters, attributes, scalars)],
   );
 
+/** A param that the shader reads as a float32. */
+export const floatWord = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];
+
 /** Planes of bytes that codes take. */
 export const planesOf = (attributes: Attributes): number => (codeType(attributes) === 'uint16' ? 2 : 1);

@@ -61,12 +61,12 @@ export const floatCalls = {
   swiglu_f32: elementwise(swiglu, ({ N, C }) => N * C),
   rope_f32: elementwise(
     rope,
-    ({ N, H, R }) => N * H * R,
-    ({ H, R }, _, { position }) => [H, R, position],
+    ({ N, H, D, R }) => N * H * (D - R),
+    ({ H, D, R }, _, { position }) => [H, D, R, position],
   ),
   rmsnorm_f32: single(
     rmsnorm,
-    ({ N }) => N,
+    ({ N, H }) => N * H,
     ({ C }, { eps }) => [C, ...epsWords(eps)],
   ),
   linear_f32: linear(linearToken, linearTokens, ({ C }, _, operands) => [C, hasBias(operands)]),

@@ -1,10 +1,22 @@
 /** Causal attention in two steps, scores and what they weigh, over keys and values of several kinds. */
 import type { Part, Shader } from '../shader.ts';
 import { gif, GIF_PARAMS } from './gif.ts';
+import { hyperbolic } from './functions.ts';
 import { floats } from './groups.ts';
 
 /** Channels of a head at most: what the lanes of a group can hold. */
 export const MOST_CHANNELS = 512;
+
+/** Which keys a token sees. */
+const seen: Part = {
+  code: /* wgsl */ `
+// The first position that a token of this call sees; the last is its own.
+fn firstSeen(token: u32) -> u32 {
+  let at = params.position + token;
+  return select(at + 1u - params.window, 0u, params.window == 0u || at < params.window);
+}
+`,
+};
 
 const cachedCode = /* wgsl */ `
 fn codeAt(i: u32) -> u32 {
@@ -37,10 +49,12 @@ const scores = (
   name,
   lanes: 64,
   bindings: { q: 'read array<f32>', ...cache, scores: 'write array<f32>' },
-  params: ['H', 'K', 'D', 'position', 'total', 'firstToken', ...params],
-  needs,
+  params: ['H', 'K', 'D', 'position', 'total', 'firstToken', 'window', 'divisor', 'softcap', ...params],
+  needs: [hyperbolic, seen, ...needs],
   code: /* wgsl */ `
-// scores[n,h,t] = q[n,h] . key[t, floor(h K / H)] / sqrt(D) for t <= position + n; tokens n from firstToken on.
+// scores[n,h,t] = q[n,h] . key[t, floor(h K / H)] scale, capped where there is a softcap, for the t that token n sees;
+// tokens n from firstToken on.
+// divisor is 1 / scale, sqrt(D) where that is usual, which rounds the quotient once; both it and softcap are float32 as bits.
 // q [N, H, D], ${keys}, scores [tokens, H, total].
 // One group a token, query head and LANES positions, a lane a position.
 // Float32 products and sums along d: one order, however many tokens there are.
@@ -52,14 +66,19 @@ fn run(group: u32, lane: u32) {
   let row = group / across;
   let token = params.firstToken + row / params.H;
   let h = row % params.H;
+  let start = group % across * LANES;
+  if (start > params.position + token || start + LANES <= firstSeen(token)) { return; }
   for (var d = lane; d < params.D; d += LANES) { query[d] = q[(token * params.H + h) * params.D + d]; }
   workgroupBarrier();
-  let t = group % across * LANES + lane;
-  if (t > params.position + token) { return; }
+  let t = start + lane;
+  if (t > params.position + token || t < firstSeen(token)) { return; }
   let head = h * params.K / params.H;
   var sum = 0.0;
   for (var d = 0u; d < params.D; d++) { sum += query[d] * keyAt(token, t, head, d); }
-  scores[row * params.total + t] = sum / sqrt(f32(params.D));
+  let score = sum / bitcast<f32>(params.divisor);
+  let softcap = bitcast<f32>(params.softcap);
+  if (softcap > 0.0) { scores[row * params.total + t] = softcap * tanhOf(score / softcap); }
+  else { scores[row * params.total + t] = score; }
 }
 `,
 });
@@ -124,10 +143,10 @@ const context = (
   name,
   lanes: 128,
   bindings: { scores: 'read array<f32>', ...cache, y: 'write array<f32>' },
-  params: ['H', 'K', 'D', 'position', 'total', 'firstToken', ...params],
-  needs: [floats, ...needs],
+  params: ['H', 'K', 'D', 'position', 'total', 'firstToken', 'window', ...params],
+  needs: [floats, seen, ...needs],
   code: /* wgsl */ `
-// y[n,h] = softmax over t <= position + n of scores[n,h], times value[t, floor(h K / H)]; tokens n from firstToken on.
+// y[n,h] = softmax over the t that token n sees of scores[n,h], times value[t, floor(h K / H)]; tokens n from firstToken on.
 // scores [tokens, H, total], ${values}, y [N, H, D].
 // One group a token and query head; LANES positions at a time, a lane every LANES-th channel.
 // Float32 products and sums along t: one order, however many tokens there are.
@@ -142,11 +161,12 @@ fn run(group: u32, lane: u32) {
   let at = group * params.total;
   let count = params.position + token + 1u;
   var most = -3.0e38;
-  for (var t = lane; t < count; t += LANES) { most = max(most, scores[at + t]); }
+  let first = firstSeen(token);
+  for (var t = first + lane; t < count; t += LANES) { most = max(most, scores[at + t]); }
   let largest = largestOfLanes(most, lane);
   var part = 0.0;
   var sums = array<f32, CHANNELS>();
-  for (var start = 0u; start < count; start += LANES) {
+  for (var start = first; start < count; start += LANES) {
     workgroupBarrier();
     weights[lane] = 0.0;
     if (start + lane < count) { weights[lane] = exp(scores[at + start + lane] - largest); }

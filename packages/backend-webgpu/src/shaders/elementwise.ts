@@ -41,21 +41,26 @@ export const rope: Shader = {
   name: 'rope_f32',
   lanes: 64,
   bindings: { x: 'read array<f32>', cos: 'read array<f32>', sin: 'read array<f32>', y: 'write array<f32>' },
-  params: ['count', 'H', 'R', 'position'],
+  params: ['count', 'H', 'D', 'R', 'position'],
   code: /* wgsl */ `
-// Halves (a, b) of each head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]).
-// x, y [N, H, 2 R], cos, sin [P, R]; count = N H R.
-// One invocation a pair.
+// Halves (a, b) of the first 2 R channels of a head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]);
+// the others are copied.
+// x, y [N, H, D], cos, sin [P, R]; count = N H (D - R).
+// One invocation a pair, or a channel that is copied.
 // Two products and their sum, in float32.
 // Oracle: rope of the reference backend.
 fn run(group: u32, lane: u32) {
-  let pair = group * LANES + lane;
-  if (pair >= params.count) { return; }
+  let task = group * LANES + lane;
+  if (task >= params.count) { return; }
   let R = params.R;
-  let i = pair % R;
-  let token = pair / (R * params.H);
-  let angle = (params.position + token) * R + i;
-  let at = pair / R * 2u * R + i;
+  let head = task / (params.D - R);
+  let i = task % (params.D - R);
+  let at = head * params.D + i;
+  if (i >= R) {
+    y[at + R] = x[at + R];
+    return;
+  }
+  let angle = (params.position + head / params.H) * R + i;
   let turned = vec2f(x[at], x[at + R]);
   let c = cos[angle];
   let s = sin[angle];

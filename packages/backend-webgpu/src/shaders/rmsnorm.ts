@@ -9,7 +9,7 @@ export const rmsnorm: Shader = {
   needs: [norm],
   code: /* wgsl */ `
 // y[n,c] = x[n,c] r[n] weight[c], r[n] = 1 / sqrt(mean_c x[n,c]^2 + eps).
-// x, y [N, C], weight [C], float32 read as bits.
+// x, y [N, C], weight [C], float32 read as bits; heads that are normed by themselves are rows.
 // One group a row.
 // r is rounded once, and so is each of the two products.
 // Oracle: rmsnorm of the reference backend.

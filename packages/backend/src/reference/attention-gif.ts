@@ -54,7 +54,7 @@ export function attendTokens(
     const t = position + n;
     encodeToken(k, n * width, keyCache, t, keys, letters, attributes);
     encodeToken(v, n * width, valueCache, t, values, letters, attributes);
-    attendToken(q, y, n * H * D, keys, values, t + 1, width, H, D, groupedColumn(H, K, D));
+    attendToken(q, y, n * H * D, keys, values, t + 1, width, letters, groupedColumn(H, K, D));
   }
 }
 
@@ -91,7 +91,7 @@ export function attendBlock(
     keys.set(key, t * width);
     openKeys.set(key, (t % block) * width);
     encodeToken(v, n * width, valueCache, t, values, letters, attributes);
-    attendToken(q, y, n * H * D, keys, values, t + 1, width, H, D, groupedColumn(H, K, D));
+    attendToken(q, y, n * H * D, keys, values, t + 1, width, letters, groupedColumn(H, K, D));
     if (t % block === block - 1) {
       const closed = Math.floor(t / block);
       encodeBlock(openKeys, operands, closed, width, attributes);
@@ -172,6 +172,6 @@ export function attendPublished(
   }
   const rounded = roundTripQueries(q, letters, attributes);
   for (let n = 0; n < N; n++) {
-    attendToken(rounded, y, n * width, keys, values, n + 1, width, H, D, (h) => h * D);
+    attendToken(rounded, y, n * width, keys, values, n + 1, width, letters, (h) => h * D);
   }
 }

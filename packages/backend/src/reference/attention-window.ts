@@ -1,6 +1,6 @@
 /** Attention over one window without a cache, and its gradient. The reference backend keeps one row of probabilities. */
 import type { Letters } from '../kernel.ts';
-import { groupedColumn } from './attention.ts';
+import { capped, firstSeen, groupedColumn } from './attention.ts';
 import type { F32 } from './kernel.ts';
 
 interface Window {
@@ -10,29 +10,41 @@ interface Window {
   readonly closed?: F32;
 }
 
-/** Probabilities of query n of a head over the tokens 0..n; the keys as that query sees them. */
+/** How one query of a head sees the tokens first..n, the keys as it sees them. */
+interface Seen {
+  readonly first: number;
+  /** Probabilities, by token. */
+  readonly weights: Float64Array;
+  /** The derivatives of scores by products, by token. */
+  readonly slopes: Float64Array;
+  readonly keyOf: (t: number) => F32;
+}
+
 function probabilities(
   { q, k, closed = k }: Window,
-  { K, D, block }: Letters,
+  { K, D, block, scale, window, softcap }: Letters,
   query: number,
   column: number,
   n: number,
-): [weights: Float64Array, keyOf: (t: number) => F32] {
-  const first = n - (n % block);
-  const keyOf = (t: number): F32 => (t < first ? closed : k);
+): Seen {
+  const open = n - (n % block);
+  const keyOf = (t: number): F32 => (t < open ? closed : k);
+  const first = firstSeen(n, window);
   const weights = new Float64Array(n + 1);
+  const slopes = new Float64Array(n + 1);
   let largest = -Infinity;
-  for (let t = 0; t <= n; t++) {
+  for (let t = first; t <= n; t++) {
     const keys = keyOf(t);
     let score = 0;
     for (let d = 0; d < D; d++) score += q[query + d] * keys[t * K * D + column + d];
-    weights[t] = score / Math.sqrt(D);
+    weights[t] = capped(score * scale, softcap);
+    slopes[t] = softcap === 0 ? scale : scale * (1 - (weights[t] / softcap) ** 2);
     largest = Math.max(largest, weights[t]);
   }
   let sum = 0;
-  for (let t = 0; t <= n; t++) sum += weights[t] = Math.exp(weights[t] - largest);
-  for (let t = 0; t <= n; t++) weights[t] /= sum;
-  return [weights, keyOf];
+  for (let t = first; t <= n; t++) sum += weights[t] = Math.exp(weights[t] - largest);
+  for (let t = first; t <= n; t++) weights[t] /= sum;
+  return { first, weights, slopes, keyOf };
 }
 
 /** y = causal attention of the window. */
@@ -43,10 +55,10 @@ export function attendWindow(operands: Window & { y: F32 }, letters: Letters): v
   for (let n = 0; n < N; n++) {
     for (let h = 0; h < H; h++) {
       const query = (n * H + h) * D;
-      const [weights] = probabilities(operands, letters, query, columnOf(h), n);
+      const { first, weights } = probabilities(operands, letters, query, columnOf(h), n);
       for (let d = 0; d < D; d++) {
         let sum = 0;
-        for (let t = 0; t <= n; t++) sum += weights[t] * v[t * K * D + columnOf(h) + d];
+        for (let t = first; t <= n; t++) sum += weights[t] * v[t * K * D + columnOf(h) + d];
         y[query + d] = sum;
       }
     }
@@ -67,18 +79,18 @@ export function attendWindowBackward(
   for (let n = 0; n < N; n++) {
     for (let h = 0; h < H; h++) {
       const query = (n * H + h) * D;
-      const [weights, keyOf] = probabilities(operands, letters, query, columnOf(h), n);
+      const { first, weights, slopes, keyOf } = probabilities(operands, letters, query, columnOf(h), n);
       const dWeights = new Float64Array(n + 1);
       let mean = 0;
-      for (let t = 0; t <= n; t++) {
+      for (let t = first; t <= n; t++) {
         const at = t * K * D + columnOf(h);
         for (let d = 0; d < D; d++) dWeights[t] += dy[query + d] * v[at + d];
         mean += weights[t] * dWeights[t];
       }
       const dQuery = new Float64Array(D);
-      for (let t = 0; t <= n; t++) {
+      for (let t = first; t <= n; t++) {
         const at = t * K * D + columnOf(h);
-        const dScore = (weights[t] * (dWeights[t] - mean)) / Math.sqrt(D);
+        const dScore = weights[t] * (dWeights[t] - mean) * slopes[t];
         const keys = keyOf(t);
         const sums = keys === k ? keySums : closedSums;
         for (let d = 0; d < D; d++) {

@@ -15,8 +15,16 @@ export interface Attention {
   readonly y: F32;
 }
 
+/** The position of the first key that the query at position `at` sees. */
+export const firstSeen = (at: number, window: number): number =>
+  window === 0 ? 0 : Math.max(0, at + 1 - window);
+
+/** A score of the scaled product s. */
+export const capped = (s: number, softcap: number): number =>
+  softcap === 0 ? s : softcap * Math.tanh(s / softcap);
+
 /**
- * y = softmax(q . keys / sqrt(D)) values of one query token over the first `count` cached tokens.
+ * y = softmax(cap(q . keys scale)) values of one query token, the last of the first `count` cached tokens.
  *
  * @param keys - [count or more, width]; head `h` begins at column `columnOf(h)`
  */
@@ -28,25 +36,26 @@ export function attendToken(
   values: F32,
   count: number,
   width: number,
-  H: number,
-  D: number,
+  letters: Letters,
   columnOf: (h: number) => number,
 ): void {
+  const { H, D, window } = letters;
   const weights = new Float64Array(count);
-  const scale = 1 / Math.sqrt(D);
+  const first = firstSeen(count - 1, window);
   for (let h = 0; h < H; h++) {
     const column = columnOf(h);
     const head = at + h * D;
-    softmaxScores(q, head, keys, weights, width, column, D, scale);
+    softmaxScores(q, head, keys, weights, width, column, letters);
     for (let d = 0; d < D; d++) {
       let sum = 0;
-      for (let t = 0, j = column + d; t < count; t++, j += width) sum += weights[t] * values[j];
+      for (let t = first, j = t * width + column + d; t < count; t++, j += width)
+        sum += weights[t] * values[j];
       y[head + d] = sum;
     }
   }
 }
 
-/** weights[t] = softmax over t of scale * q . keys[t]. */
+/** weights[t] = softmax over t of cap(q . keys[t] scale); those before the window are left alone. */
 export function softmaxScores(
   q: F32,
   head: number,
@@ -54,34 +63,35 @@ export function softmaxScores(
   weights: Float64Array,
   width: number,
   column: number,
-  D: number,
-  scale: number,
+  { D, scale, window, softcap }: Letters,
 ): void {
+  const first = firstSeen(weights.length - 1, window);
   let largest = -Infinity;
-  for (let t = 0; t < weights.length; t++) {
+  for (let t = first; t < weights.length; t++) {
     let score = 0;
     for (let d = 0, j = t * width + column; d < D; d++) score += q[head + d] * keys[j + d];
-    weights[t] = score * scale;
+    weights[t] = capped(score * scale, softcap);
     if (weights[t] > largest) largest = weights[t];
   }
   let sum = 0;
-  for (let t = 0; t < weights.length; t++) sum += weights[t] = Math.exp(weights[t] - largest);
-  for (let t = 0; t < weights.length; t++) weights[t] /= sum;
+  for (let t = first; t < weights.length; t++) sum += weights[t] = Math.exp(weights[t] - largest);
+  for (let t = first; t < weights.length; t++) weights[t] /= sum;
 }
 
 /** attend_f32: keys and values in float. */
 export function attend(
   { q, k, v, keys, values, y }: Attention & { keys: F32; values: F32 },
-  { N, H, K, D }: Letters,
+  letters: Letters,
   _: unknown,
   { position }: Letters,
 ): void {
+  const { N, H, K, D } = letters;
   const width = K * D;
   keys.set(k, position * width);
   values.set(v, position * width);
   const columnOf = groupedColumn(H, K, D);
   for (let n = 0; n < N; n++) {
-    attendToken(q, y, n * H * D, keys, values, position + n + 1, width, H, D, columnOf);
+    attendToken(q, y, n * H * D, keys, values, position + n + 1, width, letters, columnOf);
   }
 }
 

@@ -43,13 +43,13 @@ export function add({ a, b, y }: { a: F32; b: F32; y: F32 }): void {
   for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i];
 }
 
-/** y = x / sqrt(mean x^2 + eps) * weight, a row at a time, each of the three results rounded to float32. */
+/** y = x / sqrt(mean x^2 + eps) * weight, C channels at a time, each of the three results rounded to float32. */
 export function rmsnorm(
   { x, weight, y }: Rows & { weight: F32 },
-  { N, C }: Letters,
+  { N, H, C }: Letters,
   { eps }: { eps: number },
 ): void {
-  for (let n = 0; n < N; n++) {
+  for (let n = 0; n < N * H; n++) {
     let squares = 0;
     for (let c = 0; c < C; c++) squares += x[n * C + c] ** 2;
     const inverse = Math.fround(1 / Math.sqrt(squares / C + eps));
@@ -94,7 +94,7 @@ export function swiglu({ gate, up, y }: { gate: F32; up: F32; y: F32 }): void {
   for (let i = 0; i < y.length; i++) y[i] = (gate[i] / (1 + Math.exp(-gate[i]))) * up[i];
 }
 
-/** Rotates the halves of each head by the angle of its position. */
+/** Rotates the halves of the first 2R channels of each head by the angle of its position. */
 export function rope(
   { x, cos, sin, y }: Rows & { cos: F32; sin: F32 },
   { N, H, D, R }: Letters,
@@ -103,10 +103,12 @@ export function rope(
 ): void {
   for (let n = 0; n < N; n++) {
     for (let h = 0; h < H; h++) {
+      const head = (n * H + h) * D;
+      for (let i = head + 2 * R; i < head + D; i++) y[i] = x[i];
       for (let i = 0; i < R; i++) {
         const c = cos[(position + n) * R + i];
         const s = sin[(position + n) * R + i];
-        const at = (n * H + h) * D + i;
+        const at = head + i;
         const a = x[at];
         const b = x[at + R];
         y[at] = a * c - b * s;

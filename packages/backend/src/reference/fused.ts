@@ -60,7 +60,7 @@ function encodedNorm(
   attributes: Normed,
 ): Coded {
   const y = new Float32Array(x.length);
-  rmsnorm({ x, weight: norm, y }, letters, attributes);
+  rmsnorm({ x, weight: norm, y }, { N: letters.N, H: 1, C: letters.C }, attributes);
   return encoded(y, steps, letters, attributes);
 }
 

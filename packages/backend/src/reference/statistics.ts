@@ -1,6 +1,6 @@
 /** Running statistics of the reference backend. Sums of one call are taken in float64, the state is float32. */
 import type { Letters } from '../kernel.ts';
-import { groupedColumn, softmaxScores } from './attention.ts';
+import { firstSeen, groupedColumn, softmaxScores } from './attention.ts';
 import type { F32 } from './kernel.ts';
 import { matmulTransposed, transposed } from './matmul.ts';
 
@@ -34,8 +34,9 @@ export function channelSaliency(
 /** keyScore and valueScore of each query head. */
 export function kvSaliency(
   { q, k, v, keyScore, valueScore }: Record<'q' | 'k' | 'v' | 'keyScore' | 'valueScore', F32>,
-  { N, H, K, D }: Letters,
+  letters: Letters,
 ): void {
+  const { N, H, K, D, window } = letters;
   const columnOf = groupedColumn(H, K, D);
   for (let h = 0; h < H; h++) {
     const column = columnOf(h);
@@ -49,11 +50,12 @@ export function kvSaliency(
     // sum_n v[n] ((P^T P) v)[n] = sum_n ((P v)[n])^2, one channel at a time.
     const squares = new Float64Array(D);
     for (let n = 0; n < N; n++) {
+      const first = firstSeen(n, window);
       const weights = new Float64Array(n + 1);
-      softmaxScores(q, (n * H + h) * D, k, weights, K * D, column, D, 1 / Math.sqrt(D));
+      softmaxScores(q, (n * H + h) * D, k, weights, K * D, column, letters);
       for (let d = 0; d < D; d++) {
         let context = 0;
-        for (let t = 0, j = column + d; t <= n; t++, j += K * D) context += weights[t] * v[j];
+        for (let t = first, j = t * K * D + column + d; t <= n; t++, j += K * D) context += weights[t] * v[j];
         squares[d] += context ** 2;
       }
     }

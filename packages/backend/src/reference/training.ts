@@ -19,11 +19,11 @@ interface NormGradient {
 /** Gradients of x / sqrt(mean x^2 + eps) * weight. */
 export function rmsnormBackward(
   { x, weight, dy, dx, dweight }: NormGradient,
-  { N, C }: Letters,
+  { N, H, C }: Letters,
   { eps }: Eps,
 ): void {
   const sums = new Float64Array(C);
-  for (let n = 0; n < N; n++) {
+  for (let n = 0; n < N * H; n++) {
     const at = n * C;
     let squares = 0;
     let along = 0;

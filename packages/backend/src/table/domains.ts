@@ -11,13 +11,21 @@ const whole = (least: number, most: number): Domain<number> => ({
 });
 
 export const count = whole(1, 2 ** 31 - 1);
-/** Bits of an activation spike: a step emits 0..2^bits - 1. With 16 steps a code of 12 bits still fits 16. */
-export const spikeBits = whole(1, 12);
+/** As `count`, with 0 for what has no bound. */
+export const bound = whole(0, 2 ** 31 - 1);
+/** Bits of one activation spike: a step emits 0..2^bits - 1. With 16 steps a code of 12 bits still fits 16. */
+export const MOST_SPIKE_BITS = 12;
+export const spikeBits = whole(1, MOST_SPIKE_BITS);
 export const weightBits = whole(1, 8);
 
 export const positive: Domain<number> = {
   expected: 'a finite number above 0',
   accepts: (value): value is number => Number.isFinite(value) && (value as number) > 0,
+};
+
+export const notNegative: Domain<number> = {
+  expected: 'a finite number of 0 or more',
+  accepts: (value): value is number => Number.isFinite(value) && (value as number) >= 0,
 };
 
 /** How many channels of each group of columns have ternary weights of 1, 2, ... steps; see `WeightChannels`. */

@@ -1,9 +1,15 @@
 import { input, kernel, optional, output, state, type Complaint, type Letters } from '../kernel.ts';
 import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
-import { count, positive } from './domains.ts';
+import { bound, count, notNegative, positive } from './domains.ts';
 
 /** The letters and the check that every attention kernel shares. */
 export const heads = { H: count, K: count, D: count };
+/**
+ * What every attention kernel takes: scores are q . key scale, with 1 / sqrt(D) for the usual scale. With a `window` w > 0
+ * the query at position i sees the keys at positions j with i - j < w alone. With a `softcap` c > 0 a score s becomes
+ * c tanh(s / c) before the softmax.
+ */
+export const attention = { ...heads, scale: positive, window: bound, softcap: notNegative };
 export const checkHeads = ({ H, K }: Letters): Complaint | undefined =>
   H % K === 0
     ? undefined
@@ -54,15 +60,15 @@ export const floatKernels = {
     tolerance: F32_ELEMENT,
   }),
   rmsnorm_f32: kernel({
-    formula: `y[n,c] = x[n,c] r[n] weight[c], r[n] = 1 / sqrt(mean_c x[n,c]^2 + eps);
+    formula: `y[n,h,c] = x[n,h,c] r[n,h] weight[c], r[n,h] = 1 / sqrt(mean_c x[n,h,c]^2 + eps): each of the H groups of C channels by itself;
 r and both products are rounded to float32, so that two backends that sum in float64 give the same bits to what encodes y`,
-    source: 'RMSNorm, arXiv 1910.07467',
+    source: 'RMSNorm, arXiv 1910.07467; of whole rows with H = 1, of heads as in Qwen3, arXiv 2505.09388',
     operands: {
-      x: input('float32', ['N', 'C']),
       weight: input('float32', ['C']),
-      y: output('float32', ['N', 'C']),
+      x: input('float32', ['N', 'H*C']),
+      y: output('float32', ['N', 'H*C']),
     },
-    attributes: { eps: positive },
+    attributes: { eps: positive, H: count },
     scalars: [],
     tolerance: F32_ELEMENT,
   }),
@@ -129,9 +135,10 @@ r and both products are rounded to float32, so that two backends that sum in flo
     tolerance: F32_ELEMENT,
   }),
   rope_f32: kernel({
-    formula:
-      'halves (a, b) of each head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]); the pair of channel i < D/2 is i + D/2',
-    source: 'rotary embedding, arXiv 2104.09864, in the half-split order of Hugging Face checkpoints',
+    formula: `halves (a, b) of the first 2R channels of each head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]);
+the pair of channel i < R is i + R; the other D - 2R channels are copied`,
+    source:
+      'rotary embedding, arXiv 2104.09864, in the half-split order of Hugging Face checkpoints; partial as in GPT-NeoX, arXiv 2204.06745',
     operands: {
       x: input('float32', ['N', 'H*D']),
       cos: input('float32', ['P', 'R']),
@@ -143,9 +150,9 @@ r and both products are rounded to float32, so that two backends that sum in flo
     // Two products that may cancel.
     tolerance: { ...F32_ELEMENT, ofLargest: 4e-7 },
     check: (letters: Letters, _: never, scalars: Letters) =>
-      letters.D === 2 * letters.R
+      2 * letters.R <= letters.D
         ? checkRoom(letters, scalars, 'rows of the tables')
-        : { expected: `tables of D/2 = ${letters.D / 2} columns`, received: `${letters.R}` },
+        : { expected: `tables of at most D/2 = ${letters.D / 2} columns`, received: `${letters.R}` },
   }),
   hadamard_f32: kernel({
     formula: `y[n,c] = 1 / sqrt(C) sum over c' of (-1)^(bits that a and a' share) cas(2 pi i i' / m) x[n,c'], where m is the odd
@@ -158,9 +165,10 @@ part of C, c = a m + i, c' = a' m + i' and cas = cos + sin: a symmetric rotation
     tolerance: F32_SUM,
   }),
   attend_f32: kernel({
-    formula:
-      'for each token in order: append k, v to the caches; y = softmax(q . keys / sqrt(D)) values over all tokens so far; query head h reads key/value head floor(h K / H)',
-    source: 'causal attention with grouped queries, arXiv 2305.13245',
+    formula: `for each token in order: append k, v to the caches; y = softmax(cap(q . keys scale)) values over the tokens so far, with window w > 0 the last w of them;
+cap(s) = softcap tanh(s / softcap), s for softcap 0; query head h reads key/value head floor(h K / H)`,
+    source:
+      'causal attention with grouped queries, arXiv 2305.13245; sliding windows, arXiv 2310.06825; soft-capping, arXiv 2408.00118',
     operands: {
       q: input('float32', ['N', 'H*D']),
       k: input('float32', ['N', 'K*D']),
@@ -169,7 +177,7 @@ part of C, c = a m + i, c' = a' m + i' and cas = cos + sin: a symmetric rotation
       values: state('float32', ['P', 'K*D']),
       y: output('float32', ['N', 'H*D']),
     },
-    attributes: heads,
+    attributes: attention,
     scalars: ['position'],
     tolerance: F32_SUM,
     check: checkCached,

@@ -2,7 +2,7 @@ import { classCounts, codeType, packedBytes, type GifFormat } from '../codes.ts'
 import { constant, input, kernel, optional, output, state, type Letters, type Operand } from '../kernel.ts';
 import { EXACT, F32_SUM, INTEGER_SUM } from '../tolerance.ts';
 import { count, gifRange, spikeBits, stepClasses, weightBits } from './domains.ts';
-import { checkCached, checkHeads, heads } from './float.ts';
+import { attention, checkCached, checkHeads } from './float.ts';
 
 export type Classes = { readonly classes: readonly number[] };
 type WithBlock = { readonly block: number };
@@ -125,7 +125,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
       keyZero: state('int32', ['P', 'K*S']),
       ...cachedValues,
     },
-    attributes: { ...heads, ...gif },
+    attributes: { ...attention, ...gif },
     scalars: ['position'],
     tolerance: F32_SUM,
     letters: classLetters,
@@ -145,7 +145,7 @@ append k to the open block in float; attend to closed blocks decoded and to the 
       keyZero: state('int32', [({ P, block }: Letters) => Math.ceil(P / block), 'K*D']),
       ...cachedValues,
     },
-    attributes: { ...heads, ...gif, block: count },
+    attributes: { ...attention, ...gif, block: count },
     scalars: ['position'],
     tolerance: F32_SUM,
     letters: (attributes: Classes & WithBlock) => classLetters(attributes),
@@ -160,7 +160,7 @@ append k to the open block in float; attend to closed blocks decoded and to the 
       keySteps: stepsOf('H*D'),
       valueSteps: stepsOf('H*D'),
     },
-    attributes: { ...heads, ...gif },
+    attributes: { ...attention, ...gif },
     scalars: [],
     tolerance: F32_SUM,
     letters: classLetters,

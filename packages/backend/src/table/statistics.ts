@@ -1,6 +1,6 @@
 import { input, kernel, state, type Letters } from '../kernel.ts';
 import { EXACT, F32_SUM } from '../tolerance.ts';
-import { checkHeads, heads } from './float.ts';
+import { attention, checkHeads } from './float.ts';
 
 /** Kernels that gather what calibration needs to know of activations. Each adds to a running state. */
 export const statisticsKernels = {
@@ -37,7 +37,7 @@ export const statisticsKernels = {
     tolerance: F32_SUM,
   }),
   kv_saliency_f32: kernel({
-    formula: `with P = causal softmax(q k^T / sqrt(D)) per query head and k, v repeated over the query heads:
+    formula: `with P = the probabilities of attend_f32 per query head and k, v repeated over the query heads:
 keyScore[h,d] += sum_n k[n,d] ((q^T q) k^T)[d,n];  valueScore[h,d] += sum_n v[n,d] ((P^T P) v)[n,d]`,
     source:
       'KV saliency of Optimal Brain Spiking, arXiv 2407.04752, times the number of tokens; q and k after RoPE',
@@ -48,7 +48,7 @@ keyScore[h,d] += sum_n k[n,d] ((q^T q) k^T)[d,n];  valueScore[h,d] += sum_n v[n,
       keyScore: state('float32', ['H*D']),
       valueScore: state('float32', ['H*D']),
     },
-    attributes: heads,
+    attributes: attention,
     scalars: [],
     tolerance: F32_SUM,
     check: (letters: Letters) => checkHeads(letters),

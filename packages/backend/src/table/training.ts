@@ -1,7 +1,7 @@
 import { input, kernel, optional, output, state, type Letters } from '../kernel.ts';
 import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
 import { activation, count, positive, trainedBits } from './domains.ts';
-import { checkHeads, heads } from './float.ts';
+import { attention, checkHeads } from './float.ts';
 import { classLetters, gif, stepsOf, type Classes } from './spiking.ts';
 
 /** Softmax times a difference of two sums: what cancels in it follows the size of the terms. */
@@ -34,17 +34,17 @@ const matrix = ['N', 'C'] as const;
  */
 export const trainingKernels = {
   rmsnorm_backward_f32: kernel({
-    formula: `r = 1 / sqrt(mean_c x[n,c]^2 + eps), g = dy weight:
-dx = r (g - x r^2 mean_c(g x)); dweight[c] += sum_n dy[n,c] x[n,c] r[n]`,
+    formula: `for each group h of C channels, r = 1 / sqrt(mean_c x[n,h,c]^2 + eps), g = dy weight:
+dx = r (g - x r^2 mean_c(g x)); dweight[c] += sum_n,h dy[n,h,c] x[n,h,c] r[n,h]`,
     source: 'gradient of rmsnorm_f32',
     operands: {
-      x: input('float32', matrix),
       weight: input('float32', ['C']),
-      dy: input('float32', matrix),
-      dx: output('float32', matrix),
+      x: input('float32', ['N', 'H*C']),
+      dy: input('float32', ['N', 'H*C']),
+      dx: output('float32', ['N', 'H*C']),
       dweight: optional(state('float32', ['C'])),
     },
-    attributes: { eps: positive },
+    attributes: { eps: positive, H: count },
     scalars: [],
     tolerance: F32_SUM,
   }),
@@ -109,17 +109,17 @@ dx = r (g - mean_c g - h mean_c(g h)); dweight[c] += sum_n dy[n,c] h[n,c]; dbias
     tolerance: { ...F32_ELEMENT, ofLargest: 4e-7 },
   }),
   attend_window_f32: kernel({
-    formula:
-      'y[n] = softmax_{t <= n}(q[n] . key[t] / sqrt(D)) v[t], key[t] = closed[t] where floor(t / block) < floor(n / block), else k[t]; query head h reads key/value head floor(h K / H)',
+    formula: `y[n] = softmax_t(cap(q[n] . key[t] scale)) v[t] over the t <= n, with window w > 0 those with n - t < w; cap as in attend_f32;
+key[t] = closed[t] where floor(t / block) < floor(n / block), else k[t]; query head h reads key/value head floor(h K / H)`,
     source: 'causal attention over one window without a cache; with `closed`, what attend_gif_block_f32 sees',
     operands: { ...windowInputs, y: output('float32', ['N', 'H*D']) },
-    attributes: { ...heads, block: count },
+    attributes: { ...attention, block: count },
     scalars: [],
     tolerance: F32_SUM,
     check: (letters: Letters) => checkHeads(letters),
   }),
   attend_window_backward_f32: kernel({
-    formula: `P the probabilities of attend_window_f32, dP[n,t] = dy[n] . v[t], dS = P (dP - sum_t P dP) / sqrt(D):
+    formula: `P the probabilities of attend_window_f32, dP[n,t] = dy[n] . v[t], dS = P (dP - sum_t P dP) (1 - (s / softcap)^2) scale with s the score after cap, without its factor for softcap 0:
 dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[n] over the n that see k[t], dclosed[t] += that over the n that see closed[t]; query heads of one key/value head are summed`,
     source: 'gradient of attend_window_f32',
     operands: {
@@ -130,7 +130,7 @@ dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[
       dv: output('float32', ['N', 'K*D']),
       dclosed: optional(state('float32', ['N', 'K*D'])),
     },
-    attributes: { ...heads, block: count },
+    attributes: { ...attention, block: count },
     scalars: [],
     tolerance: ATTENTION_GRADIENT,
     check: (letters: Letters) => checkHeads(letters),

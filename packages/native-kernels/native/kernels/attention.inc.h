@@ -8,16 +8,6 @@ constexpr size_t QUERY_ROWS = 64;
 /// Tokens whose values are summed up before they join the others.
 constexpr size_t VALUE_CHUNK = 128;
 
-struct Heads {
-  size_t N, H, K, D, position;
-  /// Numbers N, H, K, D, position.
-  explicit Heads(const Call& call)
-      : N(size(call, 0)), H(size(call, 1)), K(size(call, 2)), D(size(call, 3)), position(size(call, 4)) {}
-  size_t width() const { return K * D; }
-  size_t total() const { return position + N; }
-  size_t group() const { return H / K; }
-};
-
 /// Rows of floats [.., width], the first at position `first`. Like all rows of a cache it is called with a key/value
 /// head, the positions from .. from + count - 1, and where to put D floats of each, `stride` apart.
 struct FloatRows {
@@ -54,23 +44,8 @@ struct QueryTile {
 inline size_t scoreStride(const Heads& heads) { return spreadStride(heads.total() + 2 * TILE_COLUMNS); }
 inline size_t valueStride(const Heads& heads) { return roundUp(heads.D, TILE_COLUMNS); }
 
-/// row[t] = exp(scale (row[t] - largest)) for t < count, 0 up to `padded`; returns the sum.
-float softmaxRow(float* row, size_t count, size_t padded, float scale) {
-  for (size_t t = count; t < padded; t++) row[t] = -INFINITY;
-  F most = broadcast(-INFINITY);
-  for (size_t t = 0; t < padded; t += LANES) most = larger(load(row + t), most);
-  const F largest = broadcast(largestOf(most));
-  F sum = broadcast(0);
-  for (size_t t = 0; t < padded; t += LANES) {
-    const F weight = expOf(mul(sub(load(row + t), largest), broadcast(scale)));
-    store(row + t, weight);
-    sum = add(sum, weight);
-  }
-  return sumOf(sum);
-}
-
-/// Keys as panels and values as rows of valueStride, unpacked before the tiles start; null where a head has so few
-/// tiles that they unpack as they go.
+/// Keys as panels and values as rows of valueStride, those that a query of the call sees, unpacked before the tiles start;
+/// null where a head has so few tiles that they unpack as they go.
 struct Unpacked {
   float* closed = nullptr;  // [K, closedPanels, D, TILE_COLUMNS]
   float* open = nullptr;    // [K, blocks of the call, openPanels, D, TILE_COLUMNS]
@@ -99,13 +74,14 @@ Unpacked unpackAll(const Call& call, const Heads& heads, const Source_& source) 
   all.open = scratchOf<float>(call, K * open * panel);
   all.values = scratchOf<float>(call, K * total * valueStride(heads));
   auto* memory = scratchOf<float>(call, threadCount(call) * panel);
-  const size_t items = all.closedPanels + open + chunks;
+  const size_t items = all.closedPanels + open + chunks, first = heads.firstSeen(heads.position);
   parallel(call, K * items, [&](size_t item, unsigned thread) {
     const size_t head = item / items;
     size_t i = item % items;
     float* rows = memory + thread * panel;
     if (i < all.closedPanels) {
       const size_t from = i * TILE_COLUMNS;
+      if (from + TILE_COLUMNS <= first) return;
       unpackKeys(source.closed, head, from, smallerSize(TILE_COLUMNS, closed - from), heads.D,
                  all.closed + (head * all.closedPanels + i) * panel, rows);
       return;
@@ -115,12 +91,13 @@ Unpacked unpackAll(const Call& call, const Heads& heads, const Source_& source) 
       const size_t begin = (all.firstBlock + i / all.openPanels) * block;
       const size_t from = begin + i % all.openPanels * TILE_COLUMNS;
       const size_t end = smallerSize(smallerSize(begin + block, total), from + TILE_COLUMNS);
-      if (from < end) {
+      if (from < end && end > first) {
         unpackKeys(source.open, head, from, end - from, heads.D, all.open + (head * open + i) * panel, rows);
       }
       return;
     }
     const size_t from = (i - open) * VALUE_CHUNK;
+    if (from + VALUE_CHUNK <= first) return;
     source.values(head, from, smallerSize(VALUE_CHUNK, total - from),
                   all.values + (head * total + from) * valueStride(heads), valueStride(heads));
   });
@@ -142,17 +119,17 @@ struct TileMemory {
         rows(panel + heads.D * TILE_COLUMNS) {}
 };
 
-/// scores[m][t] = q[m] . k[t] for the keys that the last query of the tile sees, and some columns more.
+/// scores[m][t] = q[m] . k[t] for the keys that the queries of the tile see, and some columns more.
 template <class Source_>
 void scoreTile(const Heads& heads, const Source_& source, const Unpacked& all, const QueryTile& tile_, size_t M,
                const TileMemory& memory) {
   const size_t D = heads.D, count = heads.position + tile_.to, stride = scoreStride(heads), size_ = D * TILE_COLUMNS;
-  const size_t head = tile_.head / heads.group();
+  const size_t head = tile_.head / heads.group(), first = heads.firstSeen(heads.position + tile_.from);
   const auto score = [&](const float* panel, size_t t) {
     tiles(memory.queries, D, panel, TILE_COLUMNS, D, memory.scores + t, stride, M, TILE_COLUMNS, false);
   };
   const bool unpacked = all.closed != nullptr;
-  for (size_t t = 0; t < tile_.split; t += TILE_COLUMNS) {
+  for (size_t t = first / TILE_COLUMNS * TILE_COLUMNS; t < tile_.split; t += TILE_COLUMNS) {
     if (unpacked) {
       score(all.closed + (head * all.closedPanels + t / TILE_COLUMNS) * size_, t);
     } else {
@@ -161,7 +138,8 @@ void scoreTile(const Heads& heads, const Source_& source, const Unpacked& all, c
     }
   }
   // They overwrite the columns that a last, incomplete panel left.
-  for (size_t t = tile_.split; t < count; t += TILE_COLUMNS) {
+  const size_t skipped = first < tile_.split ? 0 : (first - tile_.split) / TILE_COLUMNS * TILE_COLUMNS;
+  for (size_t t = tile_.split + skipped; t < count; t += TILE_COLUMNS) {
     if (unpacked) {
       const size_t block = tile_.split / source.block - all.firstBlock, i = (t - tile_.split) / TILE_COLUMNS;
       score(all.open + ((head * all.blocks + block) * all.openPanels + i) * size_, t);
@@ -172,19 +150,25 @@ void scoreTile(const Heads& heads, const Source_& source, const Unpacked& all, c
   }
 }
 
+/// The chunk of values with which the sums of a tile begin. What its queries do not see of it weighs 0.
+inline size_t firstChunk(const Heads& heads, const QueryTile& tile_) {
+  return heads.firstSeen(heads.position + tile_.from) / VALUE_CHUNK * VALUE_CHUNK;
+}
+
 /// context[m] = sum_t scores[m][t] v[t].
 template <class Source_>
 void sumValues(const Heads& heads, const Source_& source, const Unpacked& all, const QueryTile& tile_, size_t M,
                const TileMemory& memory) {
   const size_t count = heads.position + tile_.to, stride = valueStride(heads), head = tile_.head / heads.group();
-  for (size_t t = 0; t < count; t += VALUE_CHUNK) {
+  const size_t first = firstChunk(heads, tile_);
+  for (size_t t = first; t < count; t += VALUE_CHUNK) {
     const size_t depth = smallerSize(VALUE_CHUNK, count - t);
     const float* values = memory.rows;
     if (all.values != nullptr) values = all.values + (head * heads.total() + t) * stride;
     else source.values(head, t, depth, memory.rows, stride);
     for (size_t d = 0; d < heads.D; d += TILE_COLUMNS) {
       tiles(memory.scores + t, scoreStride(heads), values + d, stride, depth, memory.context + d, stride, M,
-            TILE_COLUMNS, t > 0);
+            TILE_COLUMNS, t > first);
     }
   }
 }
@@ -200,10 +184,13 @@ void attendTile(const Heads& heads, const Source_& source, const Unpacked& all, 
   for (size_t m = 0; m < M; m++) source.queries(rowOf(m), D, memory.queries + m * D);
   scoreTile(heads, source, all, tile_, M, memory);
   float inverse[QUERY_ROWS];
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
+  const size_t chunk = firstChunk(heads, tile_), padded = roundUp(count, LANES);
+  const bool isCapped = heads.softcap > 0;
   for (size_t m = 0; m < M; m++) {
-    const size_t seen = heads.position + tile_.from + m / tile_.heads + 1;
-    inverse[m] = 1 / softmaxRow(memory.scores + m * scoreStride(heads), seen, roundUp(count, LANES), scale);
+    const size_t at = heads.position + tile_.from + m / tile_.heads, first = heads.firstSeen(at);
+    float* row = memory.scores + m * scoreStride(heads);
+    if (isCapped) capRow(row, first / LANES * LANES, padded, heads.scale, heads.softcap);
+    inverse[m] = 1 / softmaxRow(row, {first, at + 1, chunk, padded}, isCapped ? 1 : heads.scale);
   }
   sumValues(heads, source, all, tile_, M, memory);
   for (size_t m = 0; m < M; m++) {
@@ -254,7 +241,7 @@ inline auto floatSource(const Heads& heads, const float* q, const float* keys, c
   return Source<FloatQueries, FloatRows, FloatRows, FloatRows>{{q}, k, k, v, 0};
 }
 
-/// attend_f32. Operands q, k, v, keys, values, y; numbers N, H, K, D, position.
+/// attend_f32. Operands q, k, v, keys, values, y; numbers of Heads.
 void attend(const Call& call) {
   const Heads heads(call);
   const size_t width = heads.width();

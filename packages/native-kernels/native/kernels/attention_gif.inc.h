@@ -114,7 +114,7 @@ TokenCache<Code> tokenCache(const Call& call, int first, const int32_t* classes)
 }
 
 /// attend_gif_token_f32. Operands q, k, v, y, packed, keyCodes, keyScale, keyZero, valueCodes, valueScale, valueZero;
-/// numbers N, H, K, D, position, then the GIF format.
+/// numbers of Heads, then the GIF format.
 template <class Code>
 void attendTokens(const Call& call, const Gif& gif) {
   const Heads heads(call);
@@ -189,7 +189,7 @@ void attendBlocks(const Call& call, const Gif& gif) {
   const auto keyCache = tokenCache<Code>(call, 5, classes);
   const auto* k = operand<float>(call, 1);
   auto* openKeys = operand<float>(call, 11);
-  const size_t width = heads.width(), block = size(call, static_cast<int>(8 + gif.S));
+  const size_t width = heads.width(), block = size(call, static_cast<int>(HEADS + 3 + gif.S));
   const size_t filled = heads.position % block;
 
   auto* open = scratchOf<float>(call, (filled + heads.N) * width);
@@ -215,21 +215,21 @@ void attendBlocks(const Call& call, const Gif& gif) {
 }
 
 void attendGifToken(const Call& call) {
-  const Gif gif = readGif(call.numbers + 5);
+  const Gif gif = readGif(call.numbers + HEADS);
   if (gif.wide()) attendTokens<uint16_t>(call, gif);
   else attendTokens<uint8_t>(call, gif);
 }
 void attendGifBlock(const Call& call) {
-  const Gif gif = readGif(call.numbers + 5);
+  const Gif gif = readGif(call.numbers + HEADS);
   if (gif.wide()) attendBlocks<uint16_t>(call, gif);
   else attendBlocks<uint8_t>(call, gif);
 }
 
 /// attend_gif_published_f32: key thresholds per channel over all tokens of the call, steps per query head.
-/// Operands q, k, v, y, packed; numbers N, H, K, D, 0, then the GIF format.
+/// Operands q, k, v, y, packed; numbers of Heads, then the GIF format.
 void attendGifPublished(const Call& call) {
   const Heads heads(call);
-  const Gif gif = readGif(call.numbers + 5);
+  const Gif gif = readGif(call.numbers + HEADS);
   const auto* k = operand<float>(call, 1);
   const auto* v = operand<float>(call, 2);
   const size_t N = heads.N, D = heads.D, width = heads.H * D;

@@ -103,26 +103,27 @@ void swiglu(const Call& call) {
                  [&](size_t from, size_t to) { gateAll(gate + from, up + from, to - from, y + from); });
 }
 
-/// rope_f32: rotates the halves of each head; in double, since the two products may cancel.
-/// Operands x, cos, sin, y; numbers N, H, R, position.
+/// rope_f32: rotates the halves of the first 2 R channels of each head; in double, since the two products may cancel.
+/// Operands x, cos, sin, y; numbers N, H, R, position, D.
 void rope(const Call& call) {
   const auto* x = operand<float>(call, 0);
   const auto* cosines = operand<float>(call, 1);
   const auto* sines = operand<float>(call, 2);
   auto* y = operand<float>(call, 3);
-  const size_t N = size(call, 0), H = size(call, 1), R = size(call, 2), position = size(call, 3);
-  parallelRanges(call, N, rowGrain(2 * H * R), [&](size_t from, size_t to) {
+  const size_t N = size(call, 0), H = size(call, 1), R = size(call, 2), position = size(call, 3), D = size(call, 4);
+  parallelRanges(call, N, rowGrain(H * D), [&](size_t from, size_t to) {
     for (size_t n = from; n < to; n++) {
       const float* c = cosines + (position + n) * R;
       const float* s = sines + (position + n) * R;
       for (size_t h = 0; h < H; h++) {
-        const float* a = x + (n * H + h) * 2 * R;
-        float* to_ = y + (n * H + h) * 2 * R;
+        const float* a = x + (n * H + h) * D;
+        float* to_ = y + (n * H + h) * D;
         for (size_t i = 0; i < R; i++) {
           const double left = a[i], right = a[i + R], cosine = c[i], sine = s[i];
           to_[i] = static_cast<float>(left * cosine - right * sine);
           to_[i + R] = static_cast<float>(right * cosine + left * sine);
         }
+        std::memcpy(to_ + 2 * R, a + 2 * R, (D - 2 * R) * sizeof(float));
       }
     }
   });

@@ -1,5 +1,6 @@
 // All kernels of one instruction set: included inside an unnamed namespace, after a SIMD layer.
 #include "common.inc.h"
+#include "functions.inc.h"
 #include "gemm.inc.h"
 #include "float.inc.h"
 #include "gif.inc.h"
@@ -12,6 +13,7 @@
 #include "packed.inc.h"
 #include "ternary_float.inc.h"
 #include "rows.inc.h"
+#include "attention_scores.inc.h"
 #include "attention.inc.h"
 #include "attention_gif.inc.h"
 #include "statistics.inc.h"

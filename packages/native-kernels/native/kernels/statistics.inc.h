@@ -33,7 +33,7 @@ void columnDot(const Call& call) {
 }
 
 /// kv_saliency_f32. keyScore[h,d] += sum_e (q^T q)[d,e] (k^T k)[d,e]; valueScore[h,d] += sum_n ((P v)[n,d])^2.
-/// Operands q, k, v, keyScore, valueScore; numbers N, H, K, D, 0.
+/// Operands q, k, v, keyScore, valueScore; numbers of Heads.
 void kvSaliency(const Call& call) {
   const Heads heads(call);
   const size_t D = heads.D, H = heads.H, width = heads.width();
