@@ -1,7 +1,8 @@
 /** `quantization_config` of config.json, see docs/checkpoint.md. */
-import { SpikeError, validate, type GifRange, type Schema } from '@spikellm/backend';
+import { MOST_SPIKE_BITS, SpikeError, validate, type GifRange, type Schema } from '@spikellm/backend';
 import * as v from 'valibot';
 import { formatKind, type WeightSettings } from './formats/index.ts';
+import { record } from './record.ts';
 
 /** How cached keys are quantised; values and queries go with it, except in `float`. */
 export const KEY_QUANTISERS = ['block', 'token', 'published', 'float'] as const;
@@ -9,8 +10,7 @@ export type KeyQuantiser = (typeof KEY_QUANTISERS)[number];
 
 /** Bits of an activation that is left in float. */
 export const FLOAT_BITS = 16;
-/** Bits of a spike: more would not fit the 16 bits of a code once a channel has several steps. */
-export const MOST_SPIKE_BITS = 12;
+export { MOST_SPIKE_BITS };
 
 /**
  * What makes a decoder spike. The per-channel facts (codes, scales, salient channels and their steps) are tensors beside the
@@ -60,13 +60,6 @@ const spikeBits = v.pipe(
   v.check((value) => isWhole(value, 1, MOST_SPIKE_BITS) || value === FLOAT_BITS, SPIKE_BITS),
 );
 const STEPS = [1, 2, 4, 8, 16];
-
-const record = <Entries extends v.ObjectEntries>(entries: Entries) =>
-  v.looseObject(entries, (issue) => {
-    const [item] = issue.path ?? [];
-    const entry = entries[String(item?.key)] as { readonly message?: unknown } | undefined;
-    return typeof entry?.message === 'string' ? entry.message : 'to be an object';
-  });
 
 const schema = record({
   embeddings: v.optional(record({ bits: whole(1, 8, 'from 1 to 8, or no embeddings') })),

@@ -4,10 +4,11 @@ import { inputSites } from './sites.ts';
 import type { Graph, GraphNode, LinearNode } from './ir/nodes.ts';
 import type { LayerGraph, ModelGraph } from './model.ts';
 import type { WeightRows } from './formats/format.ts';
+import { floatFormat } from './formats/float.ts';
 import { tableFormat, weightFormat } from './formats/index.ts';
 import { salientNames } from './salient.ts';
 import type { SpikingConfig } from './spiking-config.ts';
-import type { TensorSource } from './tensors.ts';
+import { checkFloat, type TensorSource } from './tensors.ts';
 
 /** The lowest precision a weight is ever stored in. `packed`: whole-number codes with a scale per row. */
 export type LowestPrecision = 'packed' | 'float16' | 'float32';
@@ -130,7 +131,8 @@ const BASE = 'model.';
  * `model.` before them, and a table that embedding and head share may be stored as either.
  *
  * Errors: MISMATCH for a tensor under the layers that no node reads and that is no known buffer, a bias or an adapter for
- * example, which a model would lose without a word; and for layers that the config does not count.
+ * example, which a model would lose without a word; and for layers that the config does not count. DTYPE for a weight of a
+ * float model that is no float.
  */
 export function bindTensors<Source extends TensorSource>(
   source: Source,
@@ -139,6 +141,7 @@ export function bindTensors<Source extends TensorSource>(
 ): Source {
   const aliases = aliasesOf(source, model, spiking);
   const stored = (name: string): string => aliases.get(name) ?? name;
+  checkFloats(source, model, spiking, stored);
   checkUnread(source, model, spiking, stored);
   if (aliases.size === 0) return source;
   const canonical = new Map([...aliases].map(([name, found]) => [found, name]));
@@ -177,6 +180,18 @@ function aliasesOf(
 const HEAD = 'lm_head';
 const isHead = (name: string): boolean => name.startsWith(`${HEAD}.`);
 
+/** A linear in whole numbers is named itself, not the scales that lie beside it. */
+function checkFloats(
+  source: TensorSource,
+  model: ModelGraph,
+  spiking: SpikingConfig | undefined,
+  stored: (name: string) => string,
+): void {
+  if (weightFormat(spiking) !== floatFormat) return;
+  for (const { name, shape, role } of model.layers.flatMap(layerWeights))
+    if (role === 'linear' && source.info(stored(name)) !== undefined) checkFloat(source, stored(name), shape);
+}
+
 function checkUnread(
   source: TensorSource,
   model: ModelGraph,
@@ -189,10 +204,14 @@ function checkUnread(
   for (const layer of model.layers)
     for (const name of layerTensorNames(layer, spiking)) read.add(stored(name));
   const under = [layersPrefix, layersPrefix.replace(BASE, '')];
+  const ends = [...globalWeights(model).map(({ name }) => name), `${HEAD}.weight`];
+  const biases = new Set(ends.map((name) => stored(name.replace(/\.weight$/, '.bias'))));
   const { layers } = model.config;
   for (const name of source.names()) {
+    if (read.has(name) || BUFFERS.some((buffer) => buffer.test(name))) continue;
+    if (biases.has(name)) throw unread(name, model);
     const prefix = under.find((each) => name.startsWith(each));
-    if (prefix === undefined || read.has(name) || BUFFERS.some((buffer) => buffer.test(name))) continue;
+    if (prefix === undefined) continue;
     const index = Number(name.slice(prefix.length).split('.')[0]);
     if (index >= layers) {
       throw new SpikeError('MISMATCH', {
@@ -201,11 +220,14 @@ function checkUnread(
         received: `${layers}, and a tensor ${name}`,
       });
     }
-    throw new SpikeError('MISMATCH', {
-      where: name,
-      expected: `a tensor that a model of family ${model.config.family} reads, as config.json has it`,
-      received: 'one that nothing reads',
-      remedy: 'merge adapters into the weights, and say in config.json which biases there are',
-    });
+    throw unread(name, model);
   }
 }
+
+const unread = (name: string, { config: { family } }: ModelGraph): SpikeError =>
+  new SpikeError('MISMATCH', {
+    where: name,
+    expected: `a tensor that a model of family ${family} reads, as config.json has it`,
+    received: 'one that nothing reads',
+    remedy: 'merge adapters into the weights, and say in config.json which biases there are',
+  });

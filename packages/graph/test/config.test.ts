@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDecoderConfig } from '../src/index.ts';
+import { FAMILIES, nodesOf, parseModel } from '../src/index.ts';
 
 const LLAMA_2 = {
   architectures: ['LlamaForCausalLM'],
@@ -46,6 +46,7 @@ const LLAMA_3 = {
 
 const LLAMA_3_ROPE = {
   theta: 500000,
+  width: 64,
   scaling: {
     type: 'llama3',
     factor: 32,
@@ -55,9 +56,26 @@ const LLAMA_3_ROPE = {
   },
 };
 
-describe('parseDecoderConfig', () => {
+const plainRope = (theta: number, width: number) => ({ theta, width, scaling: { type: 'none' } });
+
+const ropeOf = (json: object) => parseModel({ ...json }).rotary.rope;
+
+/** What config.json says that is in the graphs: the norms, and which linears have biases. */
+function inGraphs(json: object) {
+  const { layers, head } = parseModel({ ...json });
+  const norms = [...layers, head].flatMap((graph) => nodesOf(graph, 'norm'));
+  const linears = layers.flatMap((layer) => nodesOf(layer, 'linear'));
+  return {
+    epsilons: [...new Set(norms.map(({ eps }) => eps))],
+    norms: norms.length,
+    biases: [...new Set(linears.filter(({ bias }) => bias).map(({ name }) => name))],
+  };
+}
+
+describe('parseModel', () => {
   it('reads LLaMA 2', () => {
-    expect(parseDecoderConfig(LLAMA_2)).toEqual({
+    const { config, rotary } = parseModel(LLAMA_2);
+    expect(config).toEqual({
       family: 'llama',
       hiddenSize: 4096,
       intermediateSize: 11008,
@@ -67,17 +85,16 @@ describe('parseDecoderConfig', () => {
       headSize: 128,
       vocabularySize: 32000,
       contextLength: 4096,
-      normEpsilon: 1e-5,
-      rope: { theta: 10000, scaling: { type: 'none' } },
       tiedEmbeddings: false,
-      attentionBias: false,
-      mlpBias: false,
       endTokens: [2],
     });
+    expect(rotary).toEqual({ rope: plainRope(10000, 128) });
+    expect(inGraphs(LLAMA_2)).toEqual({ epsilons: [1e-5], norms: 65, biases: [] });
   });
 
   it('reads LLaMA 3: grouped heads, llama3 rope scaling, tied embeddings, several end tokens', () => {
-    expect(parseDecoderConfig(LLAMA_3)).toEqual({
+    const { config, rotary } = parseModel(LLAMA_3);
+    expect(config).toEqual({
       family: 'llama',
       hiddenSize: 2048,
       intermediateSize: 8192,
@@ -87,49 +104,36 @@ describe('parseDecoderConfig', () => {
       headSize: 64,
       vocabularySize: 128256,
       contextLength: 131072,
-      normEpsilon: 1e-5,
-      rope: LLAMA_3_ROPE,
       tiedEmbeddings: true,
-      attentionBias: false,
-      mlpBias: false,
       endTokens: [128001, 128008, 128009],
     });
+    expect(rotary).toEqual({ rope: LLAMA_3_ROPE });
+    expect(inGraphs(LLAMA_3)).toEqual({ epsilons: [1e-5], norms: 33, biases: [] });
   });
 
   it('takes a head size that is not hidden size / heads', () => {
-    const { headSize, hiddenSize } = parseDecoderConfig({ ...LLAMA_3, head_dim: 128 });
+    const { headSize, hiddenSize } = parseModel({ ...LLAMA_3, head_dim: 128 }).config;
     expect([headSize, hiddenSize]).toEqual([128, 2048]);
-    expect(parseDecoderConfig({ ...LLAMA_3, head_dim: 6, hidden_size: 2050 }).headSize).toBe(6);
-    expect(parseDecoderConfig({ ...LLAMA_3, head_dim: null }).headSize).toBe(64);
+    expect(parseModel({ ...LLAMA_3, head_dim: 6, hidden_size: 2050 }).config.headSize).toBe(6);
+    expect(parseModel({ ...LLAMA_3, head_dim: null }).config.headSize).toBe(64);
   });
 
   it('reads biases', () => {
-    const both = parseDecoderConfig({ ...LLAMA_2, attention_bias: true, mlp_bias: true });
-    expect([both.attentionBias, both.mlpBias]).toEqual([true, true]);
+    const attention = ['q', 'k', 'v', 'o'].map((name) => `self_attn.${name}_proj`);
+    const mlp = ['gate', 'up', 'down'].map((name) => `mlp.${name}_proj`);
+    expect(inGraphs({ ...LLAMA_2, attention_bias: true }).biases).toEqual(attention);
+    expect(inGraphs({ ...LLAMA_2, mlp_bias: true }).biases).toEqual(mlp);
+    const both = { ...LLAMA_2, attention_bias: true, mlp_bias: true };
+    expect(inGraphs(both).biases).toEqual([...attention, ...mlp]);
   });
 
   it('reads the rotation of what down reads, and has none where there is none', () => {
-    expect(parseDecoderConfig({ ...LLAMA_2, down_rotation: 'hadamard' }).downRotation).toBe('hadamard');
-    expect(parseDecoderConfig(LLAMA_2)).not.toHaveProperty('downRotation');
-  });
-
-  it('reads linear rope scaling, under its newer and its older name of the type', () => {
-    const linear = { theta: 10000, scaling: { type: 'linear', factor: 8 } };
-    expect(parseDecoderConfig({ ...LLAMA_2, rope_scaling: { type: 'linear', factor: 8 } }).rope).toEqual(
-      linear,
-    );
-    expect(parseDecoderConfig({ ...LLAMA_2, rope_scaling: { rope_type: 'linear', factor: 8 } }).rope).toEqual(
-      linear,
-    );
-  });
-
-  it('reads rope_parameters, which hold theta too', () => {
-    const { rope_theta, rope_scaling, ...rest } = LLAMA_3;
-    expect(parseDecoderConfig({ ...rest, rope_parameters: { ...rope_scaling, rope_theta } }).rope).toEqual(
-      LLAMA_3_ROPE,
-    );
-    const plain = { ...rest, rope_parameters: { rope_type: 'default', rope_theta: 7 } };
-    expect(parseDecoderConfig(plain).rope).toEqual({ theta: 7, scaling: { type: 'none' } });
+    const rotated = parseModel({ ...LLAMA_2, down_rotation: 'hadamard' });
+    expect(rotated.config.downRotation).toBe('hadamard');
+    expect(rotated.layers.map((layer) => nodesOf(layer, 'hadamard').length)).toEqual(Array(32).fill(1));
+    const plain = parseModel(LLAMA_2);
+    expect(plain.config).not.toHaveProperty('downRotation');
+    expect(nodesOf(plain.layers[0], 'hadamard')).toEqual([]);
   });
 
   it('has the defaults of the architecture', () => {
@@ -143,30 +147,53 @@ describe('parseDecoderConfig', () => {
       num_attention_heads,
       vocab_size,
     };
-    expect(parseDecoderConfig(sizes)).toMatchObject({
+    expect(parseModel(sizes).config).toMatchObject({
       kvHeads: 32,
       contextLength: 2048,
-      normEpsilon: 1e-6,
-      rope: { theta: 10000, scaling: { type: 'none' } },
       tiedEmbeddings: false,
-      attentionBias: false,
-      mlpBias: false,
       endTokens: [],
     });
+    expect(ropeOf(sizes)).toEqual(plainRope(10000, 128));
+    expect(inGraphs(sizes)).toMatchObject({ epsilons: [1e-6], biases: [] });
   });
 });
 
-describe('parseDecoderConfig refuses', () => {
+describe('rope', () => {
+  it('of linear scaling, under its newer and its older name of the type', () => {
+    const linear = { theta: 10000, width: 128, scaling: { type: 'linear', factor: 8 } };
+    expect(ropeOf({ ...LLAMA_2, rope_scaling: { type: 'linear', factor: 8 } })).toEqual(linear);
+    expect(ropeOf({ ...LLAMA_2, rope_scaling: { rope_type: 'linear', factor: 8 } })).toEqual(linear);
+  });
+
+  it('of rope_parameters, which hold theta too', () => {
+    const { rope_theta, rope_scaling, ...rest } = LLAMA_3;
+    expect(ropeOf({ ...rest, rope_parameters: { ...rope_scaling, rope_theta } })).toEqual(LLAMA_3_ROPE);
+    const plain = { ...rest, rope_parameters: { rope_type: 'default', rope_theta: 7 } };
+    expect(ropeOf(plain)).toEqual(plainRope(7, 64));
+  });
+
+  it('of rope_parameters where an older field says something else', () => {
+    const rope_parameters = { rope_type: 'default', rope_theta: 7 };
+    expect(ropeOf({ ...LLAMA_3, rope_parameters })).toEqual(plainRope(7, 64));
+    expect(ropeOf({ ...LLAMA_3, rope_scaling: null, rope_parameters: {} })).toEqual(plainRope(500000, 64));
+  });
+
+  it('has no scaling where rope_scaling is false', () => {
+    expect(ropeOf({ ...LLAMA_2, rope_scaling: false })).toEqual(plainRope(10000, 128));
+  });
+});
+
+const KNOWN = FAMILIES.map(({ modelType }) => modelType).join(', ');
+
+describe('parseModel refuses', () => {
   it.each([
     {
-      change: { model_type: 'mixtral' },
-      message:
-        'config.json: expected model_type among llama, received "mixtral"; only decoders of the LLaMA family can be read.',
+      change: { model_type: 'unheard-of' },
+      message: `config.json: expected model_type among ${KNOWN}, received "unheard-of"; models of other families cannot be read yet.`,
     },
     {
       change: { model_type: undefined },
-      message:
-        'config.json: expected model_type among llama, received nothing; only decoders of the LLaMA family can be read.',
+      message: `config.json: expected model_type among ${KNOWN}, received nothing; models of other families cannot be read yet.`,
     },
     {
       change: { hidden_act: 'gelu' },
@@ -177,7 +204,7 @@ describe('parseDecoderConfig refuses', () => {
       message: "config.json: expected rope_scaling of type 'linear' or 'llama3', received \"yarn\".",
     },
   ])('what it cannot run: $change', ({ change, message }) => {
-    expect(() => parseDecoderConfig({ ...LLAMA_2, ...change })).toThrow(
+    expect(() => parseModel({ ...LLAMA_2, ...change })).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED', message }),
     );
   });
@@ -221,11 +248,20 @@ describe('parseDecoderConfig refuses', () => {
       message: 'factor to be a number above 0, received nothing',
     },
     {
+      change: { rope_scaling: { factor: 4 } },
+      message: 'rope_scaling to have a rope_type, where it has a factor, received {"factor":4}',
+    },
+    {
+      change: { rope_scaling: { type: null, factor: 4 } },
+      message: 'rope_scaling to have a rope_type, where it has a factor, received {"type":null,"factor":4}',
+    },
+    { change: { rope_scaling: 'linear' }, message: 'rope_scaling to be an object, received "linear"' },
+    {
       change: { rope_scaling: { ...LLAMA_3.rope_scaling, original_max_position_embeddings: 0.5 } },
       message: 'original_max_position_embeddings to be a whole number, received 0.5',
     },
   ])('a field that contradicts: $change', ({ change, message }) => {
-    expect(() => parseDecoderConfig({ ...LLAMA_2, ...change })).toThrow(
+    expect(() => parseModel({ ...LLAMA_2, ...change })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: `config.json: expected ${message}.` }),
     );
   });

@@ -1,14 +1,14 @@
 import { createReferenceBackend, type Backend } from '@spikellm/backend';
 import { describe, expect, it } from 'vitest';
-import { loadDecoder, type Decoder, type KeyQuantiser } from '../src/index.ts';
+import type { Decoder, KeyQuantiser } from '../src/index.ts';
 import {
   BLOCK,
   floatTensors,
   largestDifference,
   loadFloat,
   loadSpiking,
+  loadTensors,
   logitsOf,
-  sourceOf,
   TINY_CONFIG,
   tinyIds,
 } from './tiny.ts';
@@ -128,7 +128,7 @@ async function floatLogits(config: object, change?: (tensors: ReturnType<typeof 
   const tensors = floatTensors(json);
   change?.(tensors);
   return await withModel(
-    (backend) => loadDecoder({ backend, config: json, tensors: sourceOf(tensors) }),
+    (backend) => loadTensors(backend, json, tensors),
     (decoder) => logitsOf(decoder, ids.slice(0, 5)),
   );
 }

@@ -1,39 +1,28 @@
-/** Stages of a layer: one kernel where linears share their spikes, else several, to the same bits. */
+/** Fused kernels against the nodes that they compute: the same bits, and fused where they can be. */
 import {
   createReferenceBackend,
   createRunner,
-  packCodes,
   type Backend,
   type DeviceTensor,
   type KernelName,
-  type Runner,
 } from '@spikellm/backend';
-import { expect, it } from 'vitest';
-import { createRandom, hostTensor, parseSpikingConfig, type LinearWeights } from '../src/index.ts';
-import { prepareGroup } from '../src/linear.ts';
-import { prepareGateUp, prepareQkv, prepareResidual } from '../src/stages.ts';
-import { spikingJson, TINY_CONFIG } from './tiny.ts';
+import { memorySource, randomFloats, seeded } from '@spikellm/fixtures';
+import { describe, expect, it } from 'vitest';
+import {
+  parseModel,
+  parseSpikingConfig,
+  prepareLayer,
+  readLayer,
+  rotaryAngles,
+  salientNames,
+  salientTensors,
+  type Observers,
+} from '../src/index.ts';
+import { linearsOf, spikingJson, spikingTensors, TINY_CONFIG, type Tensors } from './tiny.ts';
 
-const [N, C, H, K, D, O] = [5, 24, 4, 2, 6, 24];
-const spiking = parseSpikingConfig({ ...TINY_CONFIG, quantization_config: spikingJson('float') });
-const random = createRandom(11);
-const floats = (length: number): Float32Array => Float32Array.from({ length }, () => 2 * random.real() - 1);
-
-const steps = (): Uint8Array => Uint8Array.from({ length: C }, () => (random.real() < 0.7 ? 1 : 2));
-function linear(outputs: number, own: Uint8Array, bias: boolean): LinearWeights {
-  const codes = Uint8Array.from({ length: outputs * C }, () => random.integer(0, 15));
-  return {
-    entry: { name: 'l', prefix: 'model.l', group: 'o', outputs, inputs: C, bias },
-    weight: {
-      bits: 4,
-      codes: hostTensor('uint8', packCodes(codes, outputs, C, 4), [outputs, C / 2]),
-      scale: hostTensor('float32', floats(outputs).map(Math.abs)),
-      zero: hostTensor('int32', new Int32Array(outputs).fill(7)),
-    },
-    bias: bias ? hostTensor('float32', floats(outputs)) : undefined,
-    steps: own,
-  };
-}
+const N = 5;
+/** What the linears of a layer may read together. */
+const SITES = [['q', 'k', 'v'], ['o'], ['gate', 'up'], ['down']];
 
 /** The reference backend, and the kernels that it has made ready. */
 function watchedBackend(): { backend: Backend; prepared: KernelName[] } {
@@ -49,52 +38,105 @@ function watchedBackend(): { backend: Backend; prepared: KernelName[] } {
   return { backend, prepared };
 }
 
-/** What the stages give, and what their linears give one by one. */
-function build(runner: Runner, linears: readonly LinearWeights[]) {
-  const x = runner.upload({ type: 'float32', data: floats(N * C), dims: [N, C] });
-  const residual = runner.upload({ type: 'float32', data: floats(N * O), dims: [N, O] });
-  const norm = { weight: runner.upload(hostTensor('float32', floats(C))), eps: 1e-5 };
-  const normed = runner.run('rmsnorm_f32', { x, weight: norm.weight }, { eps: norm.eps }).y;
-  const [gate, up] = linears.slice(3);
-  const apart = (of: readonly LinearWeights[], input: DeviceTensor) =>
-    prepareGroup(runner, of, spiking).run(input);
-  const seen: DeviceTensor[] = [];
-  const watch = (input: DeviceTensor): void => void seen.push(input);
-  const [a, b] = apart([gate, up], normed);
-  return {
-    stages: [
-      ...prepareQkv(runner, linears.slice(0, 3), spiking, norm, { H, K, D }).run(watch, x),
-      prepareGateUp(runner, [gate, up], spiking, norm).run(watch, x),
-      prepareResidual(runner, gate, spiking).run(undefined, x, residual),
-      ...seen,
-    ],
-    parts: [
-      ...apart(linears.slice(0, 3), normed),
-      runner.run('swiglu_f32', { gate: a, up: b }).y,
-      runner.run('add_f32', { a: residual, b: apart([gate], x)[0] }).y,
-      normed,
-      normed,
-    ],
-  };
+interface Case {
+  /** Whether the linears of a site have the same steps. */
+  readonly shared: boolean;
+  readonly bias: boolean;
+  readonly down_rotation?: 'hadamard';
 }
 
-it.each([
-  { shared: true, bias: true },
-  { shared: true, bias: false },
-  { shared: false, bias: true },
-])('give the bits of their parts: spikes shared $shared, bias $bias', async ({ shared, bias }) => {
+function checkpoint({ shared, bias, down_rotation }: Case) {
+  const quantization_config = { ...spikingJson('token'), format_version: down_rotation ? 2 : 1 };
+  const json = { ...TINY_CONFIG, attention_bias: bias, mlp_bias: bias, down_rotation, quantization_config };
+  const tensors = spikingTensors(json, 'token');
+  if (shared) shareSteps(json, tensors);
+  return { json, tensors };
+}
+
+/** Gives all linears of a site the same steps. */
+function shareSteps(json: object, tensors: Tensors): void {
+  const random = seeded(2);
+  for (const site of SITES) {
+    const steps = new Map<number, Uint8Array>();
+    for (const { prefix, inputs } of linearsOf(parseModel({ ...json }))) {
+      if (!site.some((name) => prefix.endsWith(`.${name}_proj`))) continue;
+      const own = steps.get(inputs) ?? Uint8Array.from({ length: inputs }, () => random.integer(1, 2));
+      steps.set(inputs, own);
+      for (const name of Object.values(salientNames(prefix))) tensors.delete(name);
+      for (const [name, tensor] of salientTensors(prefix, own)) tensors.set(name, tensor);
+    }
+  }
+}
+
+/** What the first layer gives, what its observers see, and the kernels that it prepared. */
+async function runLayer(of: Case, fused: boolean) {
+  const { json, tensors } = checkpoint(of);
+  const model = parseModel(json);
+  const spiking = parseSpikingConfig(json);
+  const weights = await readLayer(memorySource(tensors), model.layers[0], spiking);
   const { backend, prepared } = watchedBackend();
   using runner = createRunner(backend);
-  const common = steps();
-  const linears = [H * D, K * D, K * D, O, O].map((outputs) =>
-    linear(outputs, shared ? common : steps(), bias),
-  );
-  const { stages, parts } = build(runner, linears);
-  for (const [i, stage] of stages.entries()) {
-    expect((await backend.read(stage)).data).toEqual((await backend.read(parts[i])).data);
-  }
-  expect(prepared.includes('qkv_gif_f32')).toBe(shared);
-  expect(prepared.includes('gate_up_gif_f32')).toBe(shared);
-  expect(prepared).toContain('linear_gif_f32');
+  const layer = prepareLayer(runner, model.layers[0], weights, { spiking, fused });
+  const { cos, sin } = rotaryAngles(model.rotary.rope, N);
+  const angles = { rope: { cos: runner.upload(cos), sin: runner.upload(sin) } };
+  const at = { position: 0, angles };
+  const x = runner.upload(randomFloats(seeded(9), [N, TINY_CONFIG.hidden_size], 1));
+  const read = async (tensor: DeviceTensor) => (await backend.read(tensor)).data;
+  const seen: [string, DeviceTensor][] = [];
+  const observers: Observers = {
+    input: (_, site, input) => seen.push([site, input]),
+    attention: (_, q, k, v) => seen.push(['q', q], ['k', k], ['v', v]),
+  };
+  const y = layer.forward(x, layer.attention.allocate(backend, N), at, observers);
+  const unseen = layer.forward(x, layer.attention.allocate(backend, N), at);
+  const result = {
+    y: await read(y),
+    unseen: await read(unseen),
+    seen: await Promise.all(seen.map(async ([site, tensor]) => [site, await read(tensor)])),
+    prepared,
+  };
   backend.dispose();
+  return result;
+}
+
+const BIASES = [true, false];
+const kernels = (prepared: readonly KernelName[], name: KernelName): number =>
+  prepared.filter((each) => each === name).length;
+
+describe.each([
+  { shared: true, down_rotation: undefined },
+  { shared: false, down_rotation: undefined },
+  { shared: true, down_rotation: 'hadamard' as const },
+])('steps shared: $shared, rotation $down_rotation', ({ down_rotation, ...rest }) => {
+  it.each(BIASES)('fused kernels give the bits of their nodes, biases: %s', async (bias) => {
+    const of = { ...rest, bias, ...(down_rotation && { down_rotation }) };
+    const [one, other] = [await runLayer(of, true), await runLayer(of, false)];
+    expect(one.y).toEqual(other.y);
+    expect(one.unseen).toEqual(other.y);
+    expect(one.seen).toEqual(other.seen);
+    expect(one.seen.map(([site]) => site)).toEqual(['qkv', 'q', 'k', 'v', 'o', 'gate_up', 'down']);
+  });
+});
+
+it('fuses q, k and v, and gate and up, where they share their spikes, and o and down with their sum', async () => {
+  const { prepared } = await runLayer({ shared: true, bias: true }, true);
+  expect(prepared).not.toContain('linear_codes_f32');
+  expect(kernels(prepared, 'qkv_gif_f32')).toBe(1);
+  expect(kernels(prepared, 'gate_up_gif_f32')).toBe(1);
+  expect(kernels(prepared, 'linear_gif_f32')).toBe(2);
+});
+
+it('prepares five linears alone where each has its own steps', async () => {
+  const { prepared } = await runLayer({ shared: false, bias: true }, true);
+  expect(prepared).not.toContain('qkv_gif_f32');
+  expect(prepared).not.toContain('gate_up_gif_f32');
+  expect(kernels(prepared, 'linear_codes_f32')).toBe(5);
+  expect(kernels(prepared, 'linear_gif_f32')).toBe(2);
+});
+
+it('prepares no fused kernel where that is not wanted, and one encoding of an input with the same steps', async () => {
+  const { prepared } = await runLayer({ shared: true, bias: false }, false);
+  expect(prepared.filter((name) => /^(qkv|gate_up|linear)_gif_f32$/.test(name))).toEqual([]);
+  expect(kernels(prepared, 'linear_codes_f32')).toBe(7);
+  expect(kernels(prepared, 'gif_encode_f32')).toBe(4);
 });

@@ -6,9 +6,10 @@ import {
   unpackCodes,
   type DeviceTensor,
 } from '@spikellm/backend';
+import { memorySource } from '@spikellm/fixtures';
 import { expect, it } from 'vitest';
-import { loadDecoder, packedNames, readSteps } from '../src/index.ts';
-import { sourceOf, spikingJson, spikingTensors, TINY_CONFIG, tinyIds, type Tensors } from './tiny.ts';
+import { loadDecoder, readSteps } from '../src/index.ts';
+import { spikingJson, spikingTensors, TINY_CONFIG, tinyIds, type Tensors } from './tiny.ts';
 
 const C = TINY_CONFIG.hidden_size;
 const PREFIX = 'model.layers.0.self_attn.v_proj';
@@ -27,10 +28,9 @@ function spiked(x: readonly number[], steps: Uint8Array): number[] {
 
 /** Rows of w[o,c] = (code - zero) scale. */
 function dequantised(tensors: Tensors): number[][] {
-  const names = packedNames(PREFIX);
-  const data = (name: string): number[] => Array.from(tensors.get(name)!.data as Uint8Array);
-  const [scale, zero] = [data(names.scale), data(names.zero)];
-  const codes = Array.from(unpackCodes(Uint8Array.from(data(names.codes)), scale.length, C, 4));
+  const data = (part: string): number[] => Array.from(tensors.get(`${PREFIX}.${part}`)!.data as Uint8Array);
+  const [scale, zero] = [data('weight_scale'), data('weight_zero')];
+  const codes = Array.from(unpackCodes(Uint8Array.from(data('weight_codes')), scale.length, C, 4));
   return scale.map((s, o) => codes.slice(o * C, (o + 1) * C).map((code) => (code - zero[o]) * s));
 }
 
@@ -45,7 +45,7 @@ async function watch(activationBits: number) {
   const quantization_config = { ...rest, activations: { ...activations, bits: activationBits } };
   const config = { ...TINY_CONFIG, attention_bias: true, quantization_config };
   const tensors = spikingTensors(config, 'float');
-  const source = sourceOf(tensors);
+  const source = memorySource(tensors);
   using decoder = await loadDecoder({ backend, config, tensors: source });
   using cache = decoder.createCache(6);
   const seen: Record<string, DeviceTensor> = {};
@@ -54,8 +54,8 @@ async function watch(activationBits: number) {
   };
   decoder.forward(tinyIds(6), cache, {
     logits: 'last',
-    taps: {
-      linearInput: (layer, group, x) => layer === 0 && group === 'qkv' && keep('x', x),
+    observers: {
+      input: (layer, site, x) => layer === 0 && site === 'qkv' && keep('x', x),
       attention: (layer, _q, _k, v) => layer === 0 && keep('v', v),
     },
   });

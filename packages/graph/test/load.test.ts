@@ -1,21 +1,14 @@
 import { createReferenceBackend } from '@spikellm/backend';
+import { memorySource } from '@spikellm/fixtures';
 import { describe, expect, it } from 'vitest';
-import { loadDecoder, type Taps } from '../src/index.ts';
-import {
-  floatTensors,
-  loadFloat,
-  sourceOf,
-  spikingJson,
-  spikingTensors,
-  TINY_CONFIG,
-  type Tensors,
-} from './tiny.ts';
+import { loadDecoder, type Observers } from '../src/index.ts';
+import { floatTensors, loadFloat, spikingJson, spikingTensors, TINY_CONFIG, type Tensors } from './tiny.ts';
 
 const load = (tensors: Tensors, config: object = TINY_CONFIG, signal = new AbortController().signal) =>
   loadDecoder({
     backend: createReferenceBackend(),
     config: config as typeof TINY_CONFIG,
-    tensors: sourceOf(tensors),
+    tensors: memorySource(tensors),
     signal,
   });
 const spikingConfig = { ...TINY_CONFIG, quantization_config: spikingJson('token') };
@@ -27,7 +20,7 @@ describe('loadDecoder', () => {
     await loadDecoder({
       backend,
       config: TINY_CONFIG,
-      tensors: sourceOf(floatTensors(TINY_CONFIG)),
+      tensors: memorySource(floatTensors(TINY_CONFIG)),
       onProgress: (done, total) => seen.push([done, total]),
     });
     expect(seen).toEqual([
@@ -77,7 +70,7 @@ describe('loadDecoder', () => {
     const loading = loadDecoder({
       backend,
       config: TINY_CONFIG,
-      tensors: sourceOf(floatTensors(TINY_CONFIG)),
+      tensors: memorySource(floatTensors(TINY_CONFIG)),
       signal: controller.signal,
       onProgress: () => controller.abort(reason),
     });
@@ -86,16 +79,16 @@ describe('loadDecoder', () => {
   });
 });
 
-it('shows each layer to taps: what linears read, and attention after RoPE', async () => {
+it('shows each layer to observers: what linears read, and attention after RoPE', async () => {
   using backend = createReferenceBackend();
   using decoder = await loadFloat(backend);
   using cache = decoder.createCache(8);
   const seen: unknown[] = [];
-  const taps: Taps = {
-    linearInput: (layer, group, x) => seen.push([layer, group, x.dims]),
+  const observers: Observers = {
+    input: (layer, site, x) => seen.push([layer, site, x.dims]),
     attention: (layer, q, k, v) => seen.push([layer, q.dims, k.dims, v.dims]),
   };
-  decoder.forward([1, 2, 3], cache, { logits: 'last', taps }).dispose();
+  decoder.forward([1, 2, 3], cache, { logits: 'last', observers }).dispose();
   const layer = (index: number): unknown[] => [
     [index, 'qkv', [3, 16]],
     [index, [3, 16], [3, 8], [3, 8]],

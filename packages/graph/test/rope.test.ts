@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { ropeFrequencies, ropeTables, type RopeConfig } from '../src/index.ts';
+import { rotaryAngles, rotaryFrequencies, type RotaryTable } from '../src/index.ts';
 
-const plain: RopeConfig = { theta: 10000, scaling: { type: 'none' } };
+const plain: RotaryTable = { theta: 10000, scaling: { type: 'none' }, width: 8 };
 
 const expectClose = (received: ArrayLike<number>, expected: readonly number[]) => {
   expect(received).toHaveLength(expected.length);
   expected.forEach((value, i) => expect(Math.abs(received[i] / value - 1)).toBeLessThan(1e-14));
 };
 
-describe('ropeFrequencies', () => {
-  it('is theta^(-2i/D) without scaling', () => {
-    expectClose(ropeFrequencies(plain, 8), [1, 0.1, 0.01, 0.001]);
+describe('rotaryFrequencies', () => {
+  it('is theta^(-2i/width) without scaling', () => {
+    expectClose(rotaryFrequencies(plain), [1, 0.1, 0.01, 0.001]);
   });
 
   it('divides by a linear factor', () => {
-    const scaled = ropeFrequencies({ ...plain, scaling: { type: 'linear', factor: 4 } }, 8);
+    const scaled = rotaryFrequencies({ ...plain, scaling: { type: 'linear', factor: 4 } });
     expectClose(scaled, [0.25, 0.025, 0.0025, 0.00025]);
   });
 
@@ -29,7 +29,7 @@ describe('ropeFrequencies', () => {
       highFrequencyFactor: 8,
       originalContextLength: 2000,
     } as const;
-    expectClose(ropeFrequencies({ theta: 10000, scaling }, 8), [1, 0.1, 0.004839034494826328, 0.00025]);
+    expectClose(rotaryFrequencies({ ...plain, scaling }), [1, 0.1, 0.004839034494826328, 0.00025]);
   });
 
   it('blends continuously: at both ends of the blend it is what lies beyond', () => {
@@ -44,7 +44,7 @@ describe('ropeFrequencies', () => {
       } as const;
       // The second of two pairs has the frequency theta^(-1/2).
       const f = (2 * Math.PI) / wavelength;
-      return ropeFrequencies({ theta: f ** -2, scaling }, 4)[1] / f;
+      return rotaryFrequencies({ theta: f ** -2, scaling, width: 4 })[1] / f;
     };
     expect(at(original / 4 - 1)).toBeCloseTo(1, 12);
     expect(at(original / 4)).toBeCloseTo(1, 12);
@@ -54,9 +54,9 @@ describe('ropeFrequencies', () => {
   });
 });
 
-describe('ropeTables', () => {
-  it('has cos and sin of position times frequency, [positions, D/2]', () => {
-    const { cos, sin } = ropeTables({ theta: 100, scaling: { type: 'none' } }, 4, 3);
+describe('rotaryAngles', () => {
+  it('has cos and sin of position times frequency, [positions, width/2]', () => {
+    const { cos, sin } = rotaryAngles({ theta: 100, scaling: { type: 'none' }, width: 4 }, 3);
     const angles = [0, 0, 1, 0.1, 2, 0.2];
     expect([cos.type, cos.dims, sin.type, sin.dims]).toEqual(['float32', [3, 2], 'float32', [3, 2]]);
     expect(Array.from(cos.data as Float32Array)).toEqual(angles.map((a) => Math.fround(Math.cos(a))));

@@ -56,7 +56,7 @@ it.each([
   { change: { weights: { bits: 9 } }, message: 'weights.bits from 1 to 8, received 9' },
   {
     change: { weights: { kind: 'binary' } },
-    message: 'weights.kind \'ternary\' or none, received "binary"',
+    message: "weights.kind 'float', 'ternary' or none, received \"binary\"",
   },
   {
     change: { weights: { kind: 'ternary', steps: [1, 1] } },
@@ -76,7 +76,7 @@ it.each([
   },
   {
     change: { weights: { kind: 'ternary', steps: [1, 2, 3], unit: 'element' } },
-    message: "two weights.steps where weights.unit is 'element', received [1,2,3]",
+    message: "weights.steps to be two numbers where weights.unit is 'element', received [1,2,3]",
   },
   { change: { weights: undefined }, message: 'weights.bits from 1 to 8, received nothing' },
   {

@@ -1,14 +1,10 @@
 import type { HostTensor } from '@spikellm/backend';
+import { memorySource } from '@spikellm/fixtures';
 import { expect, it } from 'vitest';
-import { parseDecoderConfig, readSteps, type TensorSource } from '../src/index.ts';
-import { readLinear } from '../src/linear.ts';
-import { layerLinears } from '../src/registry.ts';
-import { parseSpikingConfig } from '../src/spiking-config.ts';
+import { parseModel, parseSpikingConfig, readLayer, readSteps, salientTensors } from '../src/index.ts';
+import { spikingJson, spikingTensors, TINY_CONFIG } from './tiny.ts';
 
-const source = (tensors: Record<string, HostTensor>): TensorSource => ({
-  info: (name) => (name in tensors ? { dtype: '', shape: tensors[name].dims } : undefined),
-  read: async (name) => tensors[name],
-});
+const source = (tensors: Record<string, HostTensor>) => memorySource(new Map(Object.entries(tensors)));
 const lists = (channel: number, steps: number) =>
   source({
     'p.salient_channels': { type: 'int32', dims: [1], data: Int32Array.of(channel) },
@@ -25,34 +21,38 @@ it('reads salient channels and refuses lists that no kernel takes', async () => 
   );
 });
 
+it('gives back the steps that it wrote, and writes none where no channel is salient', async () => {
+  const steps = Uint8Array.of(1, 4, 1, 2, 16, 1);
+  const written = Object.fromEntries(salientTensors('p', steps));
+  expect(await readSteps(source(written), 'p', 6)).toEqual(steps);
+  expect(salientTensors('p', new Uint8Array(6).fill(1))).toEqual([]);
+  expect([...(await readSteps(source({}), 'p', 3))]).toEqual([1, 1, 1]);
+});
+
+/** The first layer of the tiny model, one of its tensors replaced. */
+function readFirst(name: string, tensor: HostTensor) {
+  const json = { ...TINY_CONFIG, quantization_config: spikingJson('float') };
+  const tensors = spikingTensors(json, 'float').set(name, tensor);
+  return readLayer(memorySource(tensors), parseModel(json).layers[0], parseSpikingConfig(json));
+}
+const PREFIX = 'model.layers.0.self_attn.q_proj';
+
 it('refuses a scale that is not above 0', async () => {
-  const [entry] = layerLinears(
-    parseDecoderConfig({
-      model_type: 'llama',
-      hidden_size: 2,
-      intermediate_size: 2,
-      num_hidden_layers: 1,
-      num_attention_heads: 1,
-      vocab_size: 2,
-    }),
-    0,
+  const data = new Float32Array(16).fill(1).fill(-1, 3, 4);
+  await expect(readFirst(`${PREFIX}.weight_scale`, { type: 'float32', dims: [16], data })).rejects.toThrow(
+    `${PREFIX}.weight_scale: expected scales above 0, received -1.`,
   );
-  const { prefix } = entry;
-  const tensors = source({
-    [`${prefix}.weight_codes`]: { type: 'uint8', dims: [2, 1], data: new Uint8Array(2) },
-    [`${prefix}.weight_scale`]: { type: 'float32', dims: [2], data: Float32Array.of(1, -1) },
-    [`${prefix}.weight_zero`]: { type: 'int32', dims: [2], data: new Int32Array(2) },
-  });
-  const spiking = parseSpikingConfig({
-    quantization_config: {
-      quant_method: 'spikellm',
-      format_version: 1,
-      weights: { bits: 4 },
-      activations: { bits: 4, steps: 1, range: 'lossless' },
-      kv: { key: 'float', bits: 4, block: 32 },
-    },
-  });
-  await expect(readLinear(tensors, entry, spiking)).rejects.toThrow(
-    `${prefix}.weight_scale: expected scales above 0, received -1.`,
+});
+
+it.each([
+  { part: 'weight_codes', dims: [16, 8], want: 'uint8' },
+  { part: 'weight_zero', dims: [16], want: 'int16' },
+])('refuses $part that are no $want numbers', async ({ part, dims, want }) => {
+  const data = new Int32Array(dims.reduce((a, b) => a * b));
+  await expect(readFirst(`${PREFIX}.${part}`, { type: 'int32', dims, data })).rejects.toThrow(
+    expect.objectContaining({
+      code: 'DTYPE',
+      message: `${PREFIX}.${part}: expected ${want} numbers, as docs/checkpoint.md has them, received int32.`,
+    }),
   );
 });

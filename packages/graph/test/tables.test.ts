@@ -1,24 +1,25 @@
 /** Embedding and head in half precision and in packed rows: the model of the decoded tables, and one copy of them. */
 import { createReferenceBackend, packCodes, widenFloat16, type HostTensor } from '@spikellm/backend';
+import { memorySource, seeded } from '@spikellm/fixtures';
 import { describe, expect, it } from 'vitest';
-import { createRandom, EMBEDDING, HEAD, loadDecoder, packedNames, type TensorSource } from '../src/index.ts';
-import { lend } from '../src/lend.ts';
-import { sourceOf, spikingJson, spikingTensors, TINY_CONFIG, type Tensors } from './tiny.ts';
+import { hostTensor, inArena, integerWeight, loadDecoder, type TensorSource } from '../src/index.ts';
+import { loadTensors, spikingJson, spikingTensors, TINY_CONFIG, type Tensors } from './tiny.ts';
 
+const [EMBEDDING, HEAD] = ['model.embed_tokens', 'lm_head'];
 const [V, C] = [TINY_CONFIG.vocab_size, TINY_CONFIG.hidden_size];
-const random = createRandom(3);
+const random = seeded(3);
 const dims = [V, C];
 
 /** One table of random values as it is stored, and as float32. */
 interface StoredTable {
-  readonly stored: (name: string) => [string, HostTensor][];
+  readonly stored: (prefix: string) => [string, HostTensor][];
   readonly decoded: HostTensor;
 }
 
 function half(): StoredTable {
   const bits = Uint16Array.from({ length: V * C }, () => 0x2000 + random.integer(0, 0x1fff));
   return {
-    stored: (name) => [[name, { type: 'float16', data: bits, dims }]],
+    stored: (prefix) => [[`${prefix}.weight`, { type: 'float16', data: bits, dims }]],
     decoded: { type: 'float32', data: widenFloat16(bits), dims },
   };
 }
@@ -26,28 +27,25 @@ function half(): StoredTable {
 function packed(bits: number): StoredTable {
   const codes = Uint8Array.from({ length: V * C }, () => random.integer(0, 2 ** bits - 1));
   const scale = Float32Array.from({ length: V }, () => (0.5 + random.real()) / 2 ** bits);
-  const zero = Int16Array.from({ length: V }, () => random.integer(0, 2 ** bits - 1));
+  const zero = Int32Array.from({ length: V }, () => random.integer(0, 2 ** bits - 1));
   const data = Float32Array.from(codes, (code, i) => {
     const row = Math.floor(i / C);
     return (code - zero[row]) * scale[row];
   });
   const rows = packCodes(codes, V, C, bits);
-  return {
-    stored(name) {
-      const names = packedNames(name.replace(/\.weight$/, ''));
-      return [
-        [names.codes, { type: 'uint8', data: rows, dims: [V, rows.length / V] }],
-        [names.scale, { type: 'float32', data: scale, dims: [V] }],
-        [names.zero, { type: 'int16', data: zero, dims: [V] }],
-      ];
-    },
-    decoded: { type: 'float32', data, dims },
-  };
+  const weight = integerWeight({
+    bits,
+    inputs: C,
+    codes: hostTensor('uint8', rows, [V, rows.length / V]),
+    scale: hostTensor('float32', scale),
+    zero: hostTensor('int32', zero),
+  });
+  return { stored: (prefix) => weight.tensors(prefix), decoded: { type: 'float32', data, dims } };
 }
 
 async function logitsOf(tensors: Tensors, config: Readonly<Record<string, unknown>>): Promise<Float32Array> {
   using backend = createReferenceBackend();
-  using decoder = await loadDecoder({ backend, config, tensors: sourceOf(tensors) });
+  using decoder = await loadTensors(backend, config, tensors);
   using cache = decoder.createCache(8);
   using logits = decoder.forward([3, 1, 30, 0], cache, { logits: 'all' });
   return (await backend.read(logits)).data as Float32Array;
@@ -66,11 +64,11 @@ describe.each([
     };
     const stored = spikingTensors(config, 'block');
     const decoded = new Map(stored);
-    for (const name of tied ? [EMBEDDING] : [EMBEDDING, HEAD]) {
+    for (const prefix of tied ? [EMBEDDING] : [EMBEDDING, HEAD]) {
       const table = draw();
-      stored.delete(name);
-      for (const [part, tensor] of table.stored(name)) stored.set(part, tensor);
-      decoded.set(name, table.decoded);
+      stored.delete(`${prefix}.weight`);
+      for (const [name, tensor] of table.stored(prefix)) stored.set(name, tensor);
+      decoded.set(`${prefix}.weight`, table.decoded);
     }
     const want = await logitsOf(decoded, { ...config, quantization_config: spikingJson('block') });
     const got = await logitsOf(stored, config);
@@ -92,9 +90,9 @@ it('a tied table is uploaded once', async () => {
     quantization_config: { ...spikingJson('block'), embeddings: { bits: 8 } },
   };
   const tensors = spikingTensors(config, 'block');
-  tensors.delete(EMBEDDING);
-  for (const [part, tensor] of packed(8).stored(EMBEDDING)) tensors.set(part, tensor);
-  await loadDecoder({ backend, config, tensors: sourceOf(tensors) });
+  tensors.delete(`${EMBEDDING}.weight`);
+  for (const [name, tensor] of packed(8).stored(EMBEDDING)) tensors.set(name, tensor);
+  await loadTensors(backend, config, tensors);
   expect(types).toEqual(['uint8']);
   backend.dispose();
 });
@@ -103,7 +101,7 @@ it('refuses bits that a code cannot have', async () => {
   const quantization = { ...spikingJson('block'), embeddings: { bits: 9 } };
   const config = { ...TINY_CONFIG, quantization_config: quantization };
   await expect(logitsOf(spikingTensors(config, 'block'), config)).rejects.toThrow(
-    'config.json, quantization_config: expected embeddings.bits from 1 to 8, or no embeddings, received {"bits":9}.',
+    'config.json, quantization_config: expected embeddings.bits from 1 to 8, or no embeddings, received 9.',
   );
 });
 
@@ -113,7 +111,7 @@ describe('host memory', () => {
     const buffers: ArrayBuffer[] = [];
     let most = 0;
     const source: TensorSource = {
-      ...sourceOf(tensors),
+      ...memorySource(tensors),
       async read(name, { allocate } = {}) {
         const { type, data, dims: shape } = tensors.get(name)!;
         const values = data as Uint8Array;
@@ -147,15 +145,15 @@ describe('host memory', () => {
 
   async function logitsOfFirst(tensors: Tensors, config: object): Promise<Float32Array> {
     using backend = createReferenceBackend();
-    using decoder = await loadDecoder({ backend, config: config as never, tensors: sourceOf(tensors) });
+    using decoder = await loadTensors(backend, { ...config }, tensors);
     using cache = decoder.createCache(4);
     using logits = decoder.forward([1, 2], cache, { logits: 'last' });
     return (await backend.read(logits)).data as Float32Array;
   }
 
-  it('lends until it is freed', async () => {
+  it('is there until the arena is freed', async () => {
     const { source } = copying(new Map([['w', { type: 'uint8', data: Uint8Array.of(7, 8), dims: [2] }]]));
-    const { tensors, free } = lend(source);
+    const { tensors, free } = inArena(source);
     const { data } = await tensors.read('w');
     expect([...(data as Uint8Array)]).toEqual([7, 8]);
     free();

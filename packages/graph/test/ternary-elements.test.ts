@@ -1,13 +1,13 @@
 import { tritBytes, unpackTrits } from '@spikellm/backend';
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../src/random.ts';
+import { createRandom } from '../src/index.ts';
 import {
   eachRow,
   elementBytes,
   elementsAsParts,
   packElements,
   type ElementSteps,
-} from '../src/ternary-elements.ts';
+} from '../src/formats/ternary-elements.ts';
 
 describe('weights with steps of their own', () => {
   it('store a map, a trit of every weight, then the further trits of salient ones, without gaps', () => {

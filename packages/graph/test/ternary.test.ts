@@ -1,20 +1,26 @@
 /** Decoders with ternary spiking weights, against the same weights in float and in packed codes. */
-import { createReferenceBackend, packCodes, packTrits, type HostTensor } from '@spikellm/backend';
+import { createReferenceBackend, packCodes, packTrits } from '@spikellm/backend';
+import { memorySource, seeded } from '@spikellm/fixtures';
 import { expect, it } from 'vitest';
 import {
+  channelWeight,
+  elementWeight,
+  floatWeight,
   hostTensor,
-  layerLinears,
+  integerFormat,
+  integerWeight,
   loadDecoder,
-  packedNames,
   packElements,
-  parseDecoderConfig,
-  ternaryNames,
+  parseModel,
+  salientNames,
+  type TernarySettings,
+  type Weight,
 } from '../src/index.ts';
-import { createRandom } from '../src/random.ts';
 import {
   largestDifference,
+  linearsOf,
+  loadTensors,
   logitsOf,
-  sourceOf,
   spikingJson,
   spikingTensors,
   TINY_CONFIG,
@@ -32,56 +38,77 @@ type ScaleOf = (o: number, T: number, group: number) => number;
  */
 function tensorsOf(kind: Kind, key: 'block' | 'float', scaleOf: ScaleOf, group = Infinity): Tensors {
   const tensors = spikingTensors(TINY_CONFIG, key);
-  const random = createRandom(3);
-  const config = parseDecoderConfig(TINY_CONFIG);
-  for (const { prefix, outputs, inputs } of [0, 1].flatMap((index) => layerLinears(config, index))) {
+  const random = seeded(3);
+  for (const { prefix, outputs, inputs } of linearsOf(parseModel(TINY_CONFIG))) {
     const steps = Uint8Array.from({ length: inputs }, () => (random.real() < 0.7 ? 1 : 3));
     const k = Int8Array.from({ length: outputs * inputs }, (_, i) => {
       const T = steps[i % inputs];
       return random.integer(-T, T);
     });
-    for (const name of Object.values(packedNames(prefix))) tensors.delete(name);
-    const set = (name: string, tensor: HostTensor): void => void tensors.set(name, tensor);
-    const rows = <T>(of: (o: number) => T): T[] => Array.from({ length: outputs }, (_, o) => of(o));
-    if (kind === 'float') {
-      const w = Float32Array.from(
-        k,
-        (value, i) =>
-          value * scaleOf(Math.floor(i / inputs), steps[i % inputs], Math.floor((i % inputs) / group)),
-      );
-      set(`${prefix}.weight`, hostTensor('float32', w, [outputs, inputs]));
-    } else if (kind === 'packed') {
-      const names = packedNames(prefix);
-      const codes = packCodes(
-        Uint8Array.from(k, (value) => value + 8),
-        outputs,
-        inputs,
-        4,
-      );
-      set(names.codes, hostTensor('uint8', codes, [outputs, inputs / 2]));
-      set(names.scale, hostTensor('float32', Float32Array.from(rows((o) => scaleOf(o, 1, 0)))));
-      set(names.zero, { type: 'int16', data: new Int16Array(outputs).fill(8), dims: [outputs] });
-    } else {
-      const names = ternaryNames(prefix);
-      const groups = Array.from({ length: Math.ceil(inputs / Math.min(group, inputs)) }, (_, g) => g);
-      const occurs = (T: number, g: number): boolean =>
-        kind === 'elements' || steps.some((own, c) => own === T && Math.floor(c / group) === g);
-      const classes = [1, 3].flatMap((T) => groups.flatMap((g) => (occurs(T, g) ? [{ T, g }] : [])));
-      const scale = Float32Array.from(rows((o) => classes.map(({ T, g }) => scaleOf(o, T, g))).flat());
-      set(names.scale, hostTensor('float32', scale, [outputs, classes.length]));
-      if (kind === 'ternary') {
-        const trits = packTrits(k, outputs, steps);
-        set(names.steps, hostTensor('uint8', steps));
-        set(names.trits, hostTensor('uint8', trits, [outputs, trits.length / outputs]));
-      } else {
-        const map = Uint8Array.from(k, (_, i) => (steps[i % inputs] === 3 ? 1 : 0));
-        const { salient, trits } = packElements(k, map, outputs, [1, 3]);
-        set(names.salient, hostTensor('uint8', salient, [outputs, salient.length / outputs]));
-        set(names.trits, hostTensor('uint8', trits));
-      }
-    }
+    for (const name of integerFormat(4).names(prefix)) tensors.delete(name);
+    const weight = weightOf(kind, { k, steps, outputs, scaleOf, group });
+    for (const [name, tensor] of weight.tensors(prefix)) tensors.set(name, tensor);
+    // A float model has no salient channels, and refuses lists of them.
+    if (kind === 'float') for (const name of Object.values(salientNames(prefix))) tensors.delete(name);
   }
   return tensors;
+}
+
+/** One linear of weights k, each with the steps of its channel. */
+interface Whole {
+  readonly k: Int8Array;
+  readonly steps: Uint8Array;
+  readonly outputs: number;
+  readonly scaleOf: ScaleOf;
+  readonly group: number;
+}
+
+function weightOf(kind: Kind, { k, steps, outputs, scaleOf, group }: Whole): Weight {
+  const inputs = steps.length;
+  const rows = <T>(of: (o: number) => T): T[] => Array.from({ length: outputs }, (_, o) => of(o));
+  if (kind === 'float') {
+    const scale = (i: number): number =>
+      scaleOf(Math.floor(i / inputs), steps[i % inputs], Math.floor((i % inputs) / group));
+    const w = Float32Array.from(k, (value, i) => value * scale(i));
+    return floatWeight(hostTensor('float32', w, [outputs, inputs]));
+  }
+  if (kind === 'packed') {
+    const shifted = Uint8Array.from(k, (value) => value + 8);
+    return integerWeight({
+      bits: 4,
+      inputs,
+      codes: hostTensor('uint8', packCodes(shifted, outputs, inputs, 4), [outputs, inputs / 2]),
+      scale: hostTensor('float32', Float32Array.from(rows((o) => scaleOf(o, 1, 0)))),
+      zero: hostTensor('int32', new Int32Array(outputs).fill(8)),
+    });
+  }
+  const groups = Array.from({ length: Math.ceil(inputs / Math.min(group, inputs)) }, (_, g) => g);
+  const occurs = (T: number, g: number): boolean =>
+    kind === 'elements' || steps.some((own, c) => own === T && Math.floor(c / group) === g);
+  const classes = [1, 3].flatMap((T) => groups.flatMap((g) => (occurs(T, g) ? [{ T, g }] : [])));
+  const scales = Float32Array.from(rows((o) => classes.map(({ T, g }) => scaleOf(o, T, g))).flat());
+  const scale = hostTensor('float32', scales, [outputs, classes.length]);
+  const settings: TernarySettings = {
+    kind: 'ternary',
+    steps: [1, 3],
+    ...(Number.isFinite(group) && { group }),
+    ...(kind === 'elements' && { unit: 'element' }),
+  };
+  if (kind === 'ternary') {
+    const trits = packTrits(k, outputs, steps);
+    return channelWeight(settings, {
+      steps: hostTensor('uint8', steps),
+      trits: hostTensor('uint8', trits, [outputs, trits.length / outputs]),
+      scale,
+    });
+  }
+  const map = Uint8Array.from(k, (_, i) => (steps[i % inputs] === 3 ? 1 : 0));
+  const { salient, trits } = packElements(k, map, outputs, [1, 3]);
+  return elementWeight(settings, inputs, {
+    salient: hostTensor('uint8', salient, [outputs, salient.length / outputs]),
+    trits: hostTensor('uint8', trits),
+    scale,
+  });
 }
 
 /** Logits of some text, in these chunks. */
@@ -104,11 +131,7 @@ async function logits(
     }[kind],
   };
   const config = kind === 'float' ? TINY_CONFIG : { ...TINY_CONFIG, quantization_config };
-  using decoder = await loadDecoder({
-    backend,
-    config,
-    tensors: sourceOf(tensorsOf(kind, key, scaleOf, group)),
-  });
+  using decoder = await loadTensors(backend, config, tensorsOf(kind, key, scaleOf, group));
   const ids = tinyIds(chunks.reduce((sum, count) => sum + count, 0));
   return await logitsOf(decoder, ...chunks.map((count) => ids.splice(0, count)));
 }
@@ -161,7 +184,7 @@ it('is the same model when a map marks whole channels', async () => {
 
 it('refuses scales of other groups than the config has', async () => {
   using backend = createReferenceBackend();
-  const tensors = sourceOf(tensorsOf('ternary', 'float', grouped, 8));
+  const tensors = memorySource(tensorsOf('ternary', 'float', grouped, 8));
   for (const group of [undefined, 4]) {
     const weights = { kind: 'ternary', steps: [1, 3], group };
     const config = { ...TINY_CONFIG, quantization_config: { ...spikingJson('float'), weights } };
@@ -178,17 +201,18 @@ it('refuses trits, steps and scales that are none, and says where', async () => 
     change(tensors, 'model.layers.1.mlp.up_proj');
     const quantization_config = { ...spikingJson('float'), weights: { kind: 'ternary', steps: [1, 3] } };
     const config = { ...TINY_CONFIG, quantization_config };
-    return await loadDecoder({ backend, config, tensors: sourceOf(tensors) }).then(
+    return await loadDecoder({ backend, config, tensors: memorySource(tensors) }).then(
       () => 'loaded',
       (error: Error) => error.message,
     );
   };
-  const set = (name: 'trits' | 'steps' | 'scale', value: number) =>
+  const set = (part: 'trits' | 'steps' | 'scale', value: number) =>
     load((tensors, prefix) => {
-      const { type, data, dims } = tensors.get(ternaryNames(prefix)[name])!;
+      const name = `${prefix}.weight_${part}`;
+      const { type, data, dims } = tensors.get(name)!;
       const changed = (data as Uint8Array).slice();
       changed[2] = value;
-      tensors.set(ternaryNames(prefix)[name], { type, data: changed, dims });
+      tensors.set(name, { type, data: changed, dims });
     });
   expect(await set('trits', 0b11)).toBe(
     'model.layers.1.mlp.up_proj.weight_trits: expected trits stored as 0, 1 or 2, received 3 in byte 2.',
@@ -199,7 +223,7 @@ it('refuses trits, steps and scales that are none, and says where', async () => 
   expect(await set('scale', 0)).toBe(
     'model.layers.1.mlp.up_proj.weight_scale: expected scales above 0, received 0.',
   );
-  expect(await load((tensors, prefix) => tensors.delete(ternaryNames(prefix).trits))).toContain(
+  expect(await load((tensors, prefix) => tensors.delete(`${prefix}.weight_trits`))).toContain(
     'expected tensor model.layers.1.mlp.up_proj.weight_trits, received a model without it',
   );
 });

@@ -1,36 +1,40 @@
+/** The tiny models of the fixtures as checkpoints, float and spiking, and what tests ask of a decoder. */
 import { packCodes, type Backend, type HostTensor } from '@spikellm/backend';
 import {
-  createRandom,
+  memorySource,
+  randomTensors,
+  seeded,
+  TINY_CONFIGS,
+  tokenIds,
+  type SeededRandom,
+  type Tensors,
+} from '@spikellm/fixtures';
+import {
+  attentionOf,
+  cachedChannels,
+  cachePrefixes,
   globalWeights,
-  kvPrefixes,
-  layerLinears,
+  hostTensor,
+  integerWeight,
   layerWeights,
+  linearRows,
   loadDecoder,
-  packedNames,
-  parseDecoderConfig,
+  nodesOf,
+  parseModel,
   salientTensors,
   type Decoder,
   type KeyQuantiser,
-  type Random,
-  type TensorSource,
+  type ModelGraph,
+  type WeightEntry,
+  type WeightRows,
 } from '../src/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-export type Tensors = Map<string, HostTensor>;
+export type { Tensors };
 
-export const TINY_CONFIG = {
-  model_type: 'llama',
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  vocab_size: 31,
-  max_position_embeddings: 64,
-  tie_word_embeddings: true,
-};
+export const TINY_CONFIG = TINY_CONFIGS.llama;
 
-const WEIGHT_BITS = 4;
+export const WEIGHT_BITS = 4;
 export const BLOCK = 4;
 
 /** `quantization_config` of the tiny spiking models: W4A4, 1, 2 and 4 steps. */
@@ -50,79 +54,76 @@ export const spikingJson = (key: KeyQuantiser) => ({
   kv: { key, bits: 4, steps: 2, block: BLOCK },
 });
 
-/** Uniform numbers in [-amplitude, amplitude). */
-function floats(random: Random, dims: readonly number[], amplitude: number): HostTensor {
-  const length = dims.reduce((product, dim) => product * dim, 1);
-  const data = Float32Array.from({ length }, () => amplitude * (2 * random.real() - 1));
-  return { type: 'float32', dims, data };
-}
+/** All weights of a model as a float checkpoint has them. */
+export const weightsOf = (model: ModelGraph): WeightEntry[] => [
+  ...globalWeights(model),
+  ...model.layers.flatMap(layerWeights),
+];
+
+/** The rows of the linears of all layers. */
+export const linearsOf = (model: ModelGraph): WeightRows[] =>
+  model.layers.flatMap((layer) => nodesOf(layer, 'linear').map((node) => linearRows(layer.prefix, node)));
 
 /** Float weights of a config from a seed. */
-export function floatTensors(json: Json, seed = 5): Tensors {
-  const random = createRandom(seed);
-  const config = parseDecoderConfig(json);
-  const layers = Array.from({ length: config.layers }, (_, index) => layerWeights(config, index));
-  return new Map(
-    [globalWeights(config), ...layers].flat().map(({ name, shape }) => [name, floats(random, shape, 0.7)]),
-  );
-}
+export const floatTensors = (json: Json, seed = 5): Tensors =>
+  randomTensors(weightsOf(parseModel(json)), seed);
 
 /** Steps of `channels` channels, about one in four of them salient, with 2 or 4 steps. */
-const someSteps = (random: Random, channels: number): Uint8Array =>
+const someSteps = (random: SeededRandom, channels: number): Uint8Array =>
   Uint8Array.from({ length: channels }, () => (random.real() < 0.75 ? 1 : 2 * random.integer(1, 2)));
+
+/** A weight in random codes of 4 bits. */
+export function packedWeight(random: SeededRandom, { outputs, inputs }: Omit<WeightRows, 'prefix'>) {
+  const codes = Uint8Array.from({ length: outputs * inputs }, () => random.integer(0, 15));
+  const packed = packCodes(codes, outputs, inputs, WEIGHT_BITS);
+  const each = (of: () => number): number[] => Array.from({ length: outputs }, of);
+  return integerWeight({
+    bits: WEIGHT_BITS,
+    inputs,
+    codes: hostTensor('uint8', packed, [outputs, packed.length / outputs]),
+    scale: hostTensor('float32', Float32Array.from(each(() => 0.05 + 0.05 * random.real()))),
+    zero: hostTensor('int32', Int32Array.from(each(() => random.integer(6, 9)))),
+  });
+}
 
 /** The same with packed weights; q, v, gate and down have salient channels, k, o and up have none; all caches do. */
 export function spikingTensors(json: Json, key: KeyQuantiser, seed = 5): Tensors {
-  const config = parseDecoderConfig(json);
-  const random = createRandom(seed + 1);
+  const model = parseModel(json);
+  const random = seeded(seed + 1);
   const tensors = floatTensors(json, seed);
-  const addSteps = (prefix: string, channels: number): void => {
-    for (const [name, tensor] of salientTensors(prefix, someSteps(random, channels)))
-      tensors.set(name, tensor);
+  const add = (all: Iterable<[string, HostTensor]>): void => {
+    for (const [name, tensor] of all) tensors.set(name, tensor);
   };
-  for (let index = 0; index < config.layers; index++) {
-    for (const { prefix, outputs, inputs } of layerLinears(config, index)) {
-      const codes = Uint8Array.from({ length: outputs * inputs }, () => random.integer(0, 15));
-      const packed = packCodes(codes, outputs, inputs, WEIGHT_BITS);
-      const names = packedNames(prefix);
-      tensors.delete(`${prefix}.weight`);
-      tensors.set(names.codes, { type: 'uint8', dims: [outputs, packed.length / outputs], data: packed });
-      const scale = Float32Array.from({ length: outputs }, () => 0.05 + 0.05 * random.real());
-      tensors.set(names.scale, { type: 'float32', dims: [outputs], data: scale });
-      const zero = Int16Array.from({ length: outputs }, () => random.integer(6, 9));
-      tensors.set(names.zero, { type: 'int16', dims: [outputs], data: zero });
-      if (/(q|v|gate|down)_proj$/.test(prefix)) addSteps(prefix, inputs);
-    }
-    if (key === 'float') continue;
-    const cached = (key === 'published' ? config.heads : config.kvHeads) * config.headSize;
-    const { keys, values } = kvPrefixes(index);
-    addSteps(keys, cached);
-    addSteps(values, cached);
+  for (const rows of linearsOf(model)) {
+    const { prefix, inputs } = rows;
+    tensors.delete(`${prefix}.weight`);
+    add(packedWeight(random, rows).tensors(prefix));
+    if (/(q|v|gate|down)_proj$/.test(prefix)) add(salientTensors(prefix, someSteps(random, inputs)));
+  }
+  if (key === 'float') return tensors;
+  for (const layer of model.layers) {
+    const attention = attentionOf(layer);
+    const channels = cachedChannels(attention, key);
+    for (const prefix of Object.values(cachePrefixes(layer, attention.name)))
+      add(salientTensors(prefix, someSteps(random, channels)));
   }
   return tensors;
 }
 
-export const sourceOf = (tensors: Tensors): TensorSource => ({
-  info(name) {
-    const found = tensors.get(name);
-    return found && { dtype: found.type, shape: found.dims };
-  },
-  read: (name) => Promise.resolve(tensors.get(name)!),
-});
+export const loadTensors = (backend: Backend, config: Json, tensors: Tensors): Promise<Decoder> =>
+  loadDecoder({ backend, config, tensors: memorySource(tensors) });
 
 export const loadFloat = (backend: Backend, config: Json = TINY_CONFIG): Promise<Decoder> =>
-  loadDecoder({ backend, config, tensors: sourceOf(floatTensors(config)) });
+  loadTensors(backend, config, floatTensors(config));
 
-export function loadSpiking(backend: Backend, key: KeyQuantiser): Promise<Decoder> {
-  const config = { ...TINY_CONFIG, quantization_config: spikingJson(key) };
-  return loadDecoder({ backend, config, tensors: sourceOf(spikingTensors(config, key)) });
+export function loadSpiking(backend: Backend, key: KeyQuantiser, json: Json = TINY_CONFIG): Promise<Decoder> {
+  const config = { ...json, quantization_config: spikingJson(key) };
+  return loadTensors(backend, config, spikingTensors(config, key));
 }
 
 /** Ids of the tiny vocabulary. */
-export function tinyIds(count: number, seed = 1): number[] {
-  const random = createRandom(seed);
-  return Array.from({ length: count }, () => random.integer(0, TINY_CONFIG.vocab_size - 1));
-}
+export const tinyIds = (count: number, seed = 1): number[] =>
+  tokenIds(count, { vocabulary: TINY_CONFIG.vocab_size, seed });
 
 /** Logits [V] of every token, given in these chunks to one cache. */
 export async function logitsOf(

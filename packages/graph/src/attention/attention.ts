@@ -35,7 +35,14 @@ export const cachedChannels = (
 ): number => (key === 'published' ? heads : kvHeads) * headSize;
 
 /** Attributes that every attention kernel has. */
-export const attentionAttributes = ({ heads: H, kvHeads: K, headSize: D }: AttentionNode) => ({ H, K, D });
+export const attentionAttributes = (node: AttentionNode) => ({
+  H: node.heads,
+  K: node.kvHeads,
+  D: node.headSize,
+  scale: node.scale,
+  window: node.window,
+  softcap: node.softcap,
+});
 
 export function prepareAttention(
   runner: Runner,

@@ -10,7 +10,7 @@ import { stepClasses } from '../salient.ts';
 import { observer, prepareNorm, type Preparing } from './nodes.ts';
 import type { Step } from './pass.ts';
 
-/** What a pattern makes of some nodes: they run as one, where the last of them would have run. */
+/** What a pattern makes of some nodes: they run as one, where the first of them would have run. */
 export interface Fused {
   readonly nodes: readonly GraphNode[];
   readonly step: Step;

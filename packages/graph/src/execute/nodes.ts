@@ -98,10 +98,10 @@ type NormNode = NodeOfKind<'norm'>;
 /** A norm on the device: its weight, with what is added to it as it is stored, and what it makes of x. */
 export interface PreparedNorm {
   readonly weight: DeviceTensor;
-  run(x: DeviceTensor): DeviceTensor;
+  readonly run: (x: DeviceTensor) => DeviceTensor;
 }
 
-export function prepareNorm({ name, of, eps }: NormNode, { runner, norms }: Preparing): PreparedNorm {
+export function prepareNorm({ name, of, eps, groups: H }: NormNode, { runner, norms }: Preparing): PreparedNorm {
   const stored = norms.get(name)!;
   const weight = runner.upload(normScale(stored));
   const bias = stored.bias && runner.upload(stored.bias);
@@ -109,7 +109,7 @@ export function prepareNorm({ name, of, eps }: NormNode, { runner, norms }: Prep
     weight,
     run:
       of === 'rms'
-        ? (x) => runner.run('rmsnorm_f32', { x, weight }, { eps }).y
+        ? (x) => runner.run('rmsnorm_f32', { x, weight }, { eps, H }).y
         : (x) => runner.run('layernorm_f32', { x, weight, bias }, { eps }).y,
   };
 }

@@ -1,6 +1,7 @@
 /** Fields of config.json as families read them, each with its domain. null is what is not there. */
 import { SpikeError, validate, type Schema } from '@spikellm/backend';
 import * as v from 'valibot';
+import { record } from '../record.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -65,12 +66,7 @@ export function readFields<Entries extends v.ObjectEntries>(
   json: Json,
   entries: Entries,
 ): v.InferOutput<v.ObjectSchema<Entries, undefined>> {
-  const schema = v.object(entries, (issue) => {
-    // A field that is missing is named by its parent, which does not know what the field is.
-    const [item] = issue.path ?? [];
-    const entry = entries[String(item?.key)] as { readonly message?: unknown } | undefined;
-    return typeof entry?.message === 'string' ? entry.message : 'to be an object';
-  });
+  const schema = record(entries);
   return validate(schema as unknown as Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>>, json, (wrong) => ({
     where: CONFIG_FILE,
     expected: `${wrong.field} ${wrong.expected}`.trim(),
@@ -82,5 +78,5 @@ export function readFields<Entries extends v.ObjectEntries>(
 export function readEndTokens(value: unknown): number[] {
   const ids: unknown[] = value == null ? [] : Array.isArray(value) ? value : [value];
   if (!ids.every((id) => v.is(token, id))) throw contradiction(`eos_token_id ${TOKENS}`, value);
-  return ids as number[];
+  return ids;
 }

@@ -5,8 +5,10 @@ import { TOKEN_IDS, type LayerGraph, type ModelGraph } from '../model.ts';
 import type { Family } from './family.ts';
 import { unsupported, type Json } from './fields.ts';
 import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
+import { qwen2 } from './qwen2.ts';
 
-export const FAMILIES: readonly Family[] = [llama];
+export const FAMILIES: readonly Family[] = [llama, mistral, qwen2];
 
 /**
  * The meaning of a Hugging Face `config.json`.

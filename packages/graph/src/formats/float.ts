@@ -41,19 +41,20 @@ export const floatFormat: WeightFormat = {
 
 /** @param dense - float32 [O, C] */
 export function floatWeight(dense: HostTensor): Weight {
+  const onFloats: Weight['onFloats'] = (runner, bias) => {
+    const weight = runner.upload(dense);
+    const b = bias && runner.upload(bias);
+    return { device: weight, run: (x) => runner.run('linear_f32', { x, weight, bias: b }).y };
+  };
   return {
     format: floatFormat,
     dense,
     tensors: (prefix) => [[nameOf(prefix), dense]],
-    onFloats(runner, bias) {
-      const weight = runner.upload(dense);
-      const b = bias && runner.upload(bias);
-      return { device: weight, run: (x) => runner.run('linear_f32', { x, weight, bias: b }).y };
-    },
+    onFloats,
     /** What the spikes carry, decoded, meets the floats. */
     onSpikes(runner, bias, { gif, steps }) {
       const decode = runner.prepare('gif_decode_f32', gif, { steps });
-      const { run } = this.onFloats(runner, bias);
+      const { run } = onFloats(runner, bias);
       return (input): DeviceTensor => run(runner.apply(decode, { ...input }).y);
     },
   };

@@ -83,7 +83,7 @@ export interface Weight {
 }
 
 export interface FloatLinear {
-  run(x: DeviceTensor): DeviceTensor;
+  readonly run: (x: DeviceTensor) => DeviceTensor;
   readonly device?: DeviceTensor;
 }
 

@@ -8,13 +8,14 @@ import { ternaryKind, type TernarySettings } from './ternary.ts';
 /** `weights` of quantization_config. */
 export type WeightSettings = FloatSettings | IntegerSettings | TernarySettings;
 
-const FORMATS: readonly FormatKind<never>[] = [integerKind, floatKind, ternaryKind] as never;
+/** Each takes the settings of its own kind. */
+const FORMATS = [integerKind, floatKind, ternaryKind] as unknown as readonly FormatKind<WeightSettings>[];
 
 /** The kind of these settings. Errors: INVALID_ARGUMENT where there is none. */
 export function formatKind(settings: { readonly kind?: unknown } | null | undefined): FormatKind<WeightSettings> {
   const wanted = settings?.kind;
   const found = FORMATS.find(({ kind }) => kind === wanted);
-  if (found !== undefined) return found as unknown as FormatKind<WeightSettings>;
+  if (found !== undefined) return found;
   const names = FORMATS.flatMap(({ kind }) => (kind === undefined ? [] : [`'${kind}'`]));
   throw new SpikeError('INVALID_ARGUMENT', {
     where: 'config.json, quantization_config',

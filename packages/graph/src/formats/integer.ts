@@ -2,6 +2,7 @@
 import { packedBytes, type HostTensor } from '@spikellm/backend';
 import * as v from 'valibot';
 import { hostTensor } from '../host-tensor.ts';
+import { record } from '../record.ts';
 import { checkTensor, readIntegers, readScale, type TensorSource } from '../tensors.ts';
 import type { FormatKind, PackedRows, Weight, WeightFormat, WeightRows } from './format.ts';
 
@@ -120,7 +121,7 @@ export function integerWeight(packed: PackedRows): Weight {
 const BITS = 'from 1 to 8';
 export const integerKind: FormatKind<IntegerSettings> = {
   kind: undefined,
-  schema: v.object({
+  schema: record({
     kind: v.optional(v.undefined()),
     bits: v.pipe(
       v.number(BITS),

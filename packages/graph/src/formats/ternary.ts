@@ -11,6 +11,7 @@ import {
 } from '@spikellm/backend';
 import * as v from 'valibot';
 import { hostTensor } from '../host-tensor.ts';
+import { record } from '../record.ts';
 import { checkTensor, readIntegers, readScale, type TensorSource } from '../tensors.ts';
 import type { FormatKind, Weight, WeightFormat, WeightRows } from './format.ts';
 import {
@@ -69,7 +70,7 @@ export function ternaryFormat(settings: TernarySettings): WeightFormat {
   };
   return {
     kind: 'ternary',
-    title: `ternary weights of ${steps.join(' or ')} steps${each}${scales}, `,
+    title: `ternary weights of ${steps.join(' or ')} steps${each}${scales}`,
     productBits: 2,
     names: namesOfUnit,
     async read(source, rows, signal) {
@@ -260,13 +261,15 @@ function ternaryWeight(settings: TernarySettings, C: number, unit: Unit): Weight
 }
 
 const STEPS = `to be rising numbers from 1 to ${MAX_WEIGHT_STEPS}, such as [1, 3]`;
+const TWO_STEPS = "to be two numbers where weights.unit is 'element'";
 const GROUP = 'to be a whole number of columns, 1 or more, or no group';
 const isWhole = (value: number, least: number, most: number): boolean =>
   Number.isInteger(value) && value >= least && value <= most;
 
 export const ternaryKind: FormatKind<TernarySettings> = {
   kind: 'ternary',
-  schema: v.object({
+  schema: v.pipe(
+    record({
     kind: v.literal('ternary'),
     steps: v.pipe(
       v.custom<readonly number[]>(Array.isArray, STEPS),
@@ -285,5 +288,10 @@ export const ternaryKind: FormatKind<TernarySettings> = {
     ),
     unit: v.optional(v.literal('element', "'element' or none")),
   }),
+    v.forward(
+      v.check(({ steps, unit }) => unit !== 'element' || steps.length === 2, TWO_STEPS),
+      ['steps'],
+    ),
+  ),
   create: ternaryFormat,
 };

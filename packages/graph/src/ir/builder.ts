@@ -67,7 +67,8 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
     x: Edge,
     { eps, groups = 1, offset = 0, bias = false }: NormOptions & { readonly bias?: boolean },
   ): Edge => {
-    must(!names.has(name) && x.width % groups === 0, `a norm ${name} of ${groups} groups of ${x.width}`);
+    must(!names.has(name), `two nodes ${name}`);
+    must(x.width % groups === 0, `a norm ${name} of ${groups} groups in ${x.width} channels`);
     return add('norm', name, x.width, { inputs: { x }, of, eps, groups, offset, bias });
   };
   const linear = (name: string, x: Edge, outputs: number, bias: boolean, table: boolean): Edge => {
@@ -89,7 +90,7 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
       const headSize = q.width / heads;
       same('attention', k, v);
       must(
-        heads % kvHeads === 0 && k.width === kvHeads * headSize,
+        Number.isInteger(headSize) && heads % kvHeads === 0 && k.width === kvHeads * headSize,
         `${name}: ${heads} heads of ${q.width} channels with ${kvHeads} of ${k.width}`,
       );
       return add('attention', name, q.width, {

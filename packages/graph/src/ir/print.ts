@@ -1,35 +1,30 @@
 /** Pictures of graphs: a line a node, and Mermaid. */
-import { readsOf, type Graph, type GraphNode } from './nodes.ts';
+import { readsOf, type Graph, type GraphNode, type NodeKind, type NodeOfKind } from './nodes.ts';
 
-/** What a node does, with its parameters: `attention 4 heads of 12 on 2, window 7`. */
-export function describeNode(node: GraphNode): string {
-  switch (node.kind) {
-    case 'embedding':
-      return `embedding of ${node.rows} rows`;
-    case 'norm': {
-      const name = node.of === 'rms' ? 'RMSNorm' : 'LayerNorm';
-      const heads = node.groups > 1 ? ` of each of ${node.groups} heads` : '';
-      return `${name}${heads}${node.offset === 1 ? ', weight 1 + w' : ''}, eps ${node.eps}`;
-    }
-    case 'linear':
-      return `${node.table ? 'head' : 'linear'} ${node.inputs.x.width} -> ${node.output.width}${node.bias ? ' + bias' : ''}`;
-    case 'rotary':
-      return `rotary, heads of ${node.headSize}, table ${node.table}`;
-    case 'attention': {
-      const { heads, kvHeads, headSize, window, softcap } = node;
-      const limits = `${window > 0 ? `, window ${window}` : ''}${softcap > 0 ? `, softcap ${softcap}` : ''}`;
-      return `attention, ${heads} heads of ${headSize} on ${kvHeads}${limits}`;
-    }
-    case 'gated':
-      return `${node.of}(gate) up`;
-    case 'activation':
-      return node.of;
-    case 'add':
-      return 'add';
-    case 'hadamard':
-      return 'Hadamard rotation';
-  }
-}
+const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => string } = {
+  embedding: ({ rows }) => `embedding of ${rows} rows`,
+  norm({ of, groups, offset, bias, eps }) {
+    const name = of === 'rms' ? 'RMSNorm' : 'LayerNorm';
+    const heads = groups > 1 ? ` of each of ${groups} heads` : '';
+    return `${name}${heads}${offset === 1 ? ', weight 1 + w' : ''}${bias ? ' + bias' : ''}, eps ${eps}`;
+  },
+  linear: ({ table, bias, inputs, output }) =>
+    `${table ? 'head' : 'linear'} ${inputs.x.width} -> ${output.width}${bias ? ' + bias' : ''}`,
+  rotary: ({ headSize, table }) => `rotary, heads of ${headSize}, table ${table}`,
+  attention({ heads, kvHeads, headSize, scale, window, softcap }) {
+    const own = scale === 1 / Math.sqrt(headSize) ? '' : `, scale ${scale}`;
+    const limits = `${window > 0 ? `, window ${window}` : ''}${softcap > 0 ? `, softcap ${softcap}` : ''}`;
+    return `attention, ${heads} heads of ${headSize} on ${kvHeads}${own}${limits}`;
+  },
+  gated: ({ of }) => `${of}(gate) up`,
+  activation: ({ of }) => of,
+  add: () => 'add',
+  hadamard: () => 'Hadamard rotation',
+};
+
+/** What a node does, with its parameters: `attention, 4 heads of 12 on 2, window 7`. */
+export const describeNode = (node: GraphNode): string =>
+  (DESCRIBE[node.kind] as (node: GraphNode) => string)(node);
 
 /** A line a node: `self_attn.q_proj [48] = linear 48 -> 48 (input_layernorm)`. */
 export function printGraph({ input, output, nodes }: Graph): string {
