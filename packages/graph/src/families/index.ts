@@ -7,8 +7,9 @@ import { unsupported, type Json } from './fields.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 
-export const FAMILIES: readonly Family[] = [llama, mistral, qwen2];
+export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3];
 
 /**
  * The meaning of a Hugging Face `config.json`.
