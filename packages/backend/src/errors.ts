@@ -24,8 +24,12 @@ export interface SpikeErrorParts {
   readonly cause?: unknown;
 }
 
+/** Characters of a sentence at most; files and arguments have a say in it. */
+const MAX_LENGTH = 500;
+
 /**
- * The error of every SpikeLLM package: `where: expected …, received …; remedy.`
+ * The error of every SpikeLLM package: `where: expected …, received …; remedy.` It is one line of 500 characters at most,
+ * whatever text of files and arguments is in it: control characters are escaped, and what is too long loses its middle.
  *
  * @example
  * throw new SpikeError('SHAPE', { where: 'linear_f32', expected: 'x of [N, 64]', received: '[2, 63]' });
@@ -35,8 +39,33 @@ export class SpikeError extends Error {
   readonly code: SpikeErrorCode;
 
   constructor(code: SpikeErrorCode, { where, expected, received, remedy, cause }: SpikeErrorParts) {
-    const advice = remedy === undefined ? '' : `; ${remedy}`;
-    super(`${where}: expected ${expected}, received ${received}${advice}.`, { cause });
+    super(sentence([where, expected, received, remedy ?? '']), { cause });
     this.code = code;
   }
+}
+
+function sentence(parts: readonly string[]): string {
+  const said = parts.map((part) => printable(shortened(part, MAX_LENGTH)));
+  for (let most = MAX_LENGTH; ; most -= 20) {
+    const [where, expected, received, remedy] = said.map((part) => shortened(part, most));
+    const advice = remedy === '' ? '' : `; ${remedy}`;
+    const text = `${where}: expected ${expected}, received ${received}${advice}.`;
+    if (text.length <= MAX_LENGTH) return text;
+  }
+}
+
+/** A text as one line: control characters, line separators and marks that turn its direction are written as escapes. */
+export const printable = (text: string): string =>
+  text.replaceAll(
+    /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => ESCAPES[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** A text of `most` characters at most, with its beginning and its end. */
+export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const end = Math.floor((most - 1) / 3);
+  return `${text.slice(0, most - 1 - end)}…${text.slice(text.length - end)}`;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { SpikeError, type SpikeErrorCode, type SpikeErrorParts } from './errors.ts';
+export { printable, shortened, SpikeError, type SpikeErrorCode, type SpikeErrorParts } from './errors.ts';
 export { shown, validate, type Mismatch, type Schema } from './validate.ts';
 export type { Backend, BackendReport, PreparedKernel, WaitOptions } from './backend.ts';
 export { float16Values, widenFloat16 } from './float16.ts';

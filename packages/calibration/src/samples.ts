@@ -1,10 +1,15 @@
 import { SpikeError } from '@spikellm/backend';
 import { createRandom } from '@spikellm/graph';
 
+/** How often windows may draw a token on average: more of them would say nothing new of the text. */
+const MOST_TIMES = 64;
+/** Windows that are drawn from any text. */
+const FEW = 1024;
+
 /**
  * Calibration windows of a text, drawn as the research code draws them: from Python's `random` with this seed,
  * `start = randint(0, tokens - length - 1)`, windows may overlap.
- * Errors: INVALID_ARGUMENT for a text without one window to draw.
+ * Errors: INVALID_ARGUMENT for a text without one window to draw, or for far more windows than it has.
  */
 export function sampleWindows(
   ids: readonly number[],
@@ -26,6 +31,15 @@ export function sampleWindows(
       expected: `at least ${length + 1} tokens for windows of ${length}`,
       received: `${ids.length}`,
       remedy: 'give a longer text or a smaller --seqlen',
+    });
+  }
+  const most = Math.max(FEW, Math.floor((MOST_TIMES * ids.length) / length));
+  if (samples > most) {
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: 'samples',
+      expected: `at most ${most} windows of ${length} from a text of ${ids.length} tokens`,
+      received: String(samples),
+      remedy: 'take fewer --samples or a longer text',
     });
   }
   const random = createRandom(seed);

@@ -1,3 +1,4 @@
+import { SpikeError } from '@spikellm/backend';
 import {
   attentionOf,
   cachedChannels,
@@ -60,7 +61,7 @@ export function createStepChooser(settings: CommonSettings): StepChooser {
   };
 }
 
-/** The scores of one layer's sites. Errors: those of the metric. */
+/** The scores of one layer's sites. Errors: those of the metric, and SHAPE for scores that are not one a channel. */
 function scoresOf(
   metric: ScoreMetric,
   { seed, key }: CommonSettings,
@@ -70,10 +71,16 @@ function scoresOf(
   const attention = attentionOf(layer);
   const score = (known: Omit<SiteChannels, 'layer' | 'random'>, draw: string): Scores => {
     let random: (() => number) | undefined;
-    return metric.score({
+    const scores = metric.score({
       ...known,
       layer: layer.index,
       random: () => (random ??= randomOf(seed, layer.index, draw))(),
+    });
+    if (scores.length === known.channels) return scores;
+    throw new SpikeError('SHAPE', {
+      where: `${metric.name} saliency of ${known.site}`,
+      expected: `${known.channels} scores, one of each channel`,
+      received: String(scores.length),
     });
   };
   return {

@@ -7,8 +7,7 @@ import type { FileStore } from './store.ts';
 /** What every request to the hub is made with. */
 export interface HubAccess {
   readonly fetch: typeof fetch;
-  readonly hubUrl?: string;
-  readonly accessToken?: string;
+  readonly hubUrl: string;
 }
 
 /** One commit of a repository and its place in the Hugging Face cache. */

@@ -1,4 +1,5 @@
 import { SpikeError } from '@spikellm/backend';
+import { parseJson } from './json.ts';
 import type { FileStore, OpenFile } from './store.ts';
 
 /** Bytes of a single read: an abort is seen between two of them. */
@@ -24,10 +25,20 @@ export async function readAt(
   return done;
 }
 
-/** The bytes of a small file. Errors: those of the store. */
+/** Bytes of a file that is read whole: more than any tokenizer or index has. */
+const MAX_BYTES = 100_000_000;
+
+/** The bytes of a small file. Errors: those of the store, CORRUPT_FILE for a file that is not small. */
 export async function readBytes(files: FileStore, path: string): Promise<Uint8Array<ArrayBuffer>> {
   const file = await files.open(path);
   try {
+    if (file.size > MAX_BYTES) {
+      throw new SpikeError('CORRUPT_FILE', {
+        where: path,
+        expected: `a file of at most ${MAX_BYTES} bytes`,
+        received: `${file.size} bytes`,
+      });
+    }
     const bytes = new Uint8Array(file.size);
     return bytes.subarray(0, await readAt(file, bytes, 0));
   } finally {
@@ -100,13 +111,7 @@ export async function readJson(files: FileStore, path: string): Promise<unknown>
   const bytes = await readBytes(files, path).catch((error: unknown) => {
     throw fileError(path, error);
   });
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const received = `${text.length} characters that are not (${(error as Error).message})`;
-    throw new SpikeError('CORRUPT_FILE', { where: path, expected: 'JSON', received, cause: error });
-  }
+  return parseJson(path, bytes);
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>

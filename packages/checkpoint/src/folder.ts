@@ -36,7 +36,7 @@ export interface ModelFolder extends AsyncDisposable {
  * names. The header of every shard is checked here, so that a truncated or missing one is known before the work
  * begins; tensors are read when asked for.
  *
- * Errors: MISSING (folder, file, shard, tensor), CORRUPT_FILE, UNSUPPORTED (dtype).
+ * Errors: MISSING (folder, file, shard, tensor), CORRUPT_FILE.
  *
  * @example
  * await using folder = await openModelFolder('models/tales');
@@ -60,6 +60,15 @@ export async function openModelFolder(
     [Symbol.asyncDispose]: close,
   };
 }
+
+/**
+ * A file of JSON that holds one object, such as a config.json without a model.
+ * Errors: MISSING, CORRUPT_FILE, INVALID_ARGUMENT (no file).
+ */
+export const readJsonFile = async (
+  path: string,
+  { files = host.files() }: FilesOption = {},
+): Promise<Record<string, unknown>> => readJsonObject(files, path);
 
 async function checkFolder(files: FileStore, path: string): Promise<void> {
   const found = await files.stat(path).catch((error: unknown) => {

@@ -15,6 +15,8 @@ export interface Host {
   createDigest(name: 'sha1' | 'sha256'): Digest;
   /** The token that gated models of the hub are read with. */
   hubToken(): string | undefined;
+  /** Runs a function that cannot be aborted; ends it and gives undefined where it takes longer, in Node. */
+  withinTime<T>(milliseconds: number, body: () => T): T | undefined;
   /** What helps with a model that may not be read. */
   readonly gatedRemedy: string;
   /** The folder of downloaded models. */

@@ -4,6 +4,7 @@ import type { ListFileEntry } from '@huggingface/hub';
 import { downloadFile, type HubAccess, type Snapshot } from './download.ts';
 import { exists, fileError, readJsonObject, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, readWeightMap, SINGLE_FILE } from './folder.ts';
+import { fetchWithToken, hubToken, withoutToken } from './hub-token.ts';
 import type { FilesOption, FileStore } from './store.ts';
 
 /** How far a download is; bytes count all files of the model, those already in the cache among them. */
@@ -36,10 +37,12 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
  * The folder of a model: a local folder as it is, else that of a Hugging Face hub id `owner/name`, whose config,
  * safetensors and tokenizer are downloaded into the Hugging Face cache unless they are there. An interrupted
  * download goes on where it stopped, and each file is held against its hash before it counts as there. For gated
- * models the access token is read from `HF_TOKEN`, in Node. With `files` both folders are in that store.
+ * models the access token is read from `HF_TOKEN`, in Node, and sent to the hub's own origin only. With `files` both
+ * folders are in that store.
  *
- * Errors: MISSING (no such folder or model, no safetensors, no connection), CORRUPT_FILE (a hash that does not
- * match), OUT_OF_MEMORY (the disk is full, or a browser grants less than the model needs); rejects with the signal's reason when aborted.
+ * Errors: MISSING (no such folder or model, no safetensors, no connection), INVALID_ARGUMENT (a token that no header can
+ * carry), CORRUPT_FILE (a hash that does not match), OUT_OF_MEMORY (the disk is full, or a browser grants less than the
+ * model needs); rejects with the signal's reason when aborted.
  *
  * @example
  * const path = await resolveModel('TinyLlama/TinyLlama-1.1B-Chat-v1.0', { signal: AbortSignal.timeout(600_000) });
@@ -65,8 +68,8 @@ export async function resolveModel(pathOrHubId: string, options: ResolveModelOpt
 }
 
 async function downloadModel(files: FileStore, name: string, options: ResolveModelOptions): Promise<string> {
-  const { listFiles, modelInfo } = await import('@huggingface/hub');
-  const access = hubAccess(options);
+  const { HUB_URL, listFiles, modelInfo } = await import('@huggingface/hub');
+  const access = hubAccess({ hubUrl: HUB_URL, ...options });
   const repo = { type: 'model', name } as const;
   const revision = options.revision ?? 'main';
   const { sha: commit } = await modelInfo({ name, revision, additionalFields: ['sha'], ...access });
@@ -120,14 +123,19 @@ async function writeRef(files: FileStore, path: string, commit: string): Promise
   await writeFileAtomic(files, path, [commit]);
 }
 
-/** What is sent with every request: the hub, the token, and a fetch that ends with the signal. */
-function hubAccess({ hubUrl, signal, fetch: send = fetch }: ResolveModelOptions): HubAccess {
-  const accessToken = host.hubToken();
-  return {
-    fetch: (input, init) => send(input, signal === undefined ? init : { ...init, signal }),
-    ...(hubUrl !== undefined && { hubUrl }),
-    ...(accessToken !== undefined && { accessToken }),
-  };
+/**
+ * The hub, and a fetch that ends with the signal and has the token where it belongs. The library is not given the token: it
+ * sends it to any host that an answer of the hub names.
+ */
+function hubAccess({
+  hubUrl,
+  signal,
+  fetch: send = fetch,
+}: ResolveModelOptions & { readonly hubUrl: string }): HubAccess {
+  const token = hubToken();
+  const abortable: typeof fetch = (input, init) =>
+    send(input, signal === undefined ? init : { ...init, signal });
+  return { hubUrl, fetch: token === undefined ? abortable : fetchWithToken(abortable, hubUrl, token) };
 }
 
 /** The files of a repository that make a model folder: the small ones first, then the weights. */
@@ -167,7 +175,7 @@ function hubError(name: string, error: unknown): unknown {
     return new SpikeError('MISSING', {
       where: name,
       expected: 'a model folder, or a connection to the Hugging Face hub',
-      received: `no such folder, and from the hub: ${reasonOf(error)}`,
+      received: `no such folder, and from the hub: ${withoutToken(reasonOf(error))}`,
       remedy: 'check the connection, or give the path of a model folder',
       cause: error,
     });

@@ -7,7 +7,7 @@ export type { SafetensorsDtype } from './dtype.ts';
 export type { TensorInfo } from './header.ts';
 export { openSafetensors, type ReadOptions, type SafetensorsFile, type TensorSource } from './safetensors.ts';
 export { writeSafetensors } from './write-safetensors.ts';
-export { openModelFolder, type ModelFolder } from './folder.ts';
+export { openModelFolder, readJsonFile, type ModelFolder } from './folder.ts';
 export type { TextStream, TextTokenizer } from './tokenizer.ts';
 export { createSpillFile, type SpillFile, type SpillOptions } from './spill.ts';
 export type { Fingerprint } from './journal.ts';
@@ -18,3 +18,12 @@ export { openOpfsFiles } from './opfs-files.ts';
 export { createDigest } from './digest.ts';
 export type { Digest } from './host.ts';
 export { resolveModel, type DownloadProgress, type ResolveModelOptions } from './hub.ts';
+export { openGguf, type GgufFolder, type GgufTensors } from './gguf/folder.ts';
+export type { GgufArray, GgufScalar, GgufValue } from './gguf/values.ts';
+export {
+  sourcePrecision,
+  tensorPrecision,
+  type GgufTensorInfo,
+  type SourcePrecision,
+  type StoredPrecision,
+} from './gguf/precision.ts';

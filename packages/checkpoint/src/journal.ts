@@ -1,5 +1,6 @@
-import { SpikeError } from '@spikellm/backend';
-import { exists, isRecord, jsonText, readJsonObject, writeFileAtomic } from './files.ts';
+import { validate } from '@spikellm/backend';
+import * as v from 'valibot';
+import { exists, jsonText, readJsonObject, writeFileAtomic } from './files.ts';
 import type { FileStore } from './store.ts';
 
 /** What the bytes of a run depend on, by the names that an error calls it by. */
@@ -12,25 +13,36 @@ export interface Journal {
   readonly shards: Map<string, number>;
 }
 
+const schema = v.object({
+  fingerprint: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
+  shards: v.record(
+    v.string(),
+    v.pipe(
+      v.number(),
+      v.check((bytes) => Number.isSafeInteger(bytes) && bytes >= 0),
+    ),
+  ),
+});
+
 const JOURNAL_FILE = 'journal.json';
 
 /** The journal in a folder, undefined where there is none. Errors: CORRUPT_FILE. */
 export async function readJournal(files: FileStore, folder: string): Promise<Journal | undefined> {
   const path = files.join(folder, JOURNAL_FILE);
   if (!(await exists(files, path))) return undefined;
-  const { fingerprint, shards } = await readJsonObject(files, path);
-  if (!isRecord(fingerprint) || !isRecord(shards)) {
-    throw new SpikeError('CORRUPT_FILE', {
+  const json = await readJsonObject(files, path);
+  const { fingerprint, shards } = validate(
+    schema,
+    json,
+    ({ field, received }) => ({
       where: path,
-      expected: 'a fingerprint and the sizes of shards',
-      received: 'another object',
+      expected: `a fingerprint and the sizes of shards${field === '' ? '' : `, in ${field} too`}`,
+      received,
       remedy: 'delete the unfinished folder to start over',
-    });
-  }
-  return {
-    fingerprint: fingerprint as Fingerprint,
-    shards: new Map(Object.entries(shards as Record<string, number>)),
-  };
+    }),
+    'CORRUPT_FILE',
+  );
+  return { fingerprint, shards: new Map(Object.entries(shards)) };
 }
 
 /** Replaces the journal at once: a reader finds the old one or the new one. */

@@ -1,5 +1,6 @@
 import { constants, copyFile, mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { SpikeError } from '@spikellm/backend';
 import type { FileStore } from './store.ts';
 
 /** Largest single read or write: Node takes at most 2^31 - 1 bytes at once. */
@@ -24,12 +25,10 @@ export const nodeFiles: FileStore = {
     }
   },
   list: (folder) => readdir(folder),
-  open: (path) => openFile(path, constants.O_RDONLY),
+  open: (path) => openFile(path, READ),
   create: (path, { keep = false } = {}) =>
     openFile(path, constants.O_RDWR | constants.O_CREAT | (keep ? 0 : constants.O_TRUNC)),
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  makeFolder,
   async move(from, to) {
     await rename(from, to);
     await syncFolder(dirname(to));
@@ -42,10 +41,45 @@ export const nodeFiles: FileStore = {
   },
 };
 
+/** The recursion of Node's own `mkdir` never ends where a folder may not have new ones, as those below /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const above = dirname(path);
+  if (above !== path) await makeFolder(above);
+  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST' && (await isFolder(path))) return; // another process was faster
+    if (error.code !== 'ENOENT') throw error;
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where: path,
+      expected: 'a folder that can be made',
+      received: `${above}, in which none can`,
+      remedy: 'give a path on a disk',
+      cause: error,
+    });
+  });
+}
+
+const isFolder = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+/** To read, without waiting for who writes to a pipe. Windows has no such flag and no such pipes. */
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
 async function openFile(path: string, flags: number): ReturnType<FileStore['create']> {
   const handle = await open(path, flags);
   try {
-    const { size } = await handle.stat();
+    const found = await handle.stat();
+    const { size } = found;
+    if (flags === READ && !found.isFile()) {
+      throw new SpikeError('INVALID_ARGUMENT', {
+        where: path,
+        expected: 'a file',
+        received: found.isDirectory() ? 'a folder' : 'a pipe or device',
+      });
+    }
     return {
       size,
       async read(target, position) {

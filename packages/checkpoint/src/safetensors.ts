@@ -1,7 +1,7 @@
 import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { Tensor } from 'onnxruntime-common';
-import { checkFinite, tensorFrom } from './dtype.ts';
+import { checkFinite, dtypeNames, isDtype, tensorFrom } from './dtype.ts';
 import { fileError, readAt } from './files.ts';
 import { headerLength, LENGTH_BYTES, parseHeader, type Header, type TensorInfo } from './header.ts';
 import type { FilesOption, OpenFile } from './store.ts';
@@ -17,7 +17,7 @@ export interface TensorSource {
    * float64; BF16, for which there is no tensor type, is float16 where that holds every value and float32 where not.
    * Integers and BOOL are what they are.
    *
-   * Errors: MISSING, NOT_FINITE (a float tensor with NaN or infinity), CORRUPT_FILE (the file became shorter),
+   * Errors: MISSING, UNSUPPORTED (dtype), NOT_FINITE (a float tensor with NaN or infinity), CORRUPT_FILE (the file became shorter),
    * DISPOSED (after close), OUT_OF_MEMORY; rejects with the signal's reason when aborted.
    */
   read(name: string, options?: ReadOptions): Promise<Tensor>;
@@ -44,7 +44,7 @@ export interface SafetensorsFile extends TensorSource, AsyncDisposable {
 
 /**
  * Opens a safetensors file and checks its whole header. Tensors stay on disk until they are read.
- * Errors: MISSING, CORRUPT_FILE, UNSUPPORTED (dtype).
+ * Errors: MISSING, CORRUPT_FILE.
  *
  * @example
  * await using file = await openSafetensors('model.safetensors');
@@ -89,6 +89,15 @@ function createFile(path: string, opened: OpenFile, header: Header, dataStart: n
       if (closing !== undefined) {
         throw new SpikeError('DISPOSED', { where: path, expected: 'an open file', received: 'a closed one' });
       }
+      const { dtype } = place;
+      if (!isDtype(dtype)) {
+        throw new SpikeError('UNSUPPORTED', {
+          where: `${path}: tensor ${name}`,
+          expected: `a dtype of ${dtypeNames.join(', ')}`,
+          received: dtype,
+          remedy: 'take the float model that this one was made from',
+        });
+      }
       const memory = (size: number): ArrayBuffer => allocated(`${path}: tensor ${name}`, size, allocate);
       const buffer = memory(place.bytes);
       const found = await readAt(opened, new Uint8Array(buffer), dataStart + place.begin, signal);
@@ -100,7 +109,7 @@ function createFile(path: string, opened: OpenFile, header: Header, dataStart: n
           remedy: 'the file was cut short while it was read: copy or download it again',
         });
       }
-      const tensor = tensorFrom(place.dtype, place.shape, buffer, as, memory);
+      const tensor = tensorFrom(dtype, place.shape, buffer, as, memory);
       if ((tensor.data as Uint8Array).buffer !== buffer && buffer.resizable) buffer.resize(0);
       checkFinite(path, name, tensor);
       return tensor;
@@ -110,9 +119,14 @@ function createFile(path: string, opened: OpenFile, header: Header, dataStart: n
   };
 }
 
-const newBuffer = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes);
+export const newBuffer = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes);
 
-function allocated(where: string, bytes: number, allocate: (bytes: number) => ArrayBuffer): ArrayBuffer {
+/** The memory that `allocate` gives. Errors: OUT_OF_MEMORY, of `where`. */
+export function allocated(
+  where: string,
+  bytes: number,
+  allocate: (bytes: number) => ArrayBuffer,
+): ArrayBuffer {
   try {
     return allocate(bytes);
   } catch (error) {

@@ -2,7 +2,9 @@ import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { exists, isRecord, readJsonObject } from './files.ts';
+import { checkPattern } from './patterns.ts';
 import type { FilesOption } from './store.ts';
+import { checkVocabulary } from './vocabulary.ts';
 import { cutAtWords } from './words.ts';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
@@ -10,7 +12,10 @@ export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
-  /** Ids of a text, with the special tokens around it (such as BOS) that the tokenizer's files ask for. */
+  /**
+   * Ids of a text, with the special tokens around it (such as BOS) that the tokenizer's files ask for.
+   * Errors: UNSUPPORTED for a tokenizer that takes far too long, in Node.
+   */
   encode(text: string): number[];
   /** Text of ids, without special tokens. Errors: INVALID_ARGUMENT for an id outside the vocabulary. */
   decode(ids: readonly number[]): string;
@@ -50,6 +55,8 @@ export async function loadTokenizer(
   const definition = await readJsonObject(files, path);
   const configPath = files.join(folder, TOKENIZER_CONFIG_FILE);
   const config = (await exists(files, configPath)) ? await readJsonObject(files, configPath) : {};
+  checkVocabulary(path, definition);
+  checkPatterns(path, definition);
   const tokenizer = createTokenizer(path, cutAtWords(definition), config);
   const frame = createFrame(path, tokenizer, config);
   const special = new Set(
@@ -66,11 +73,45 @@ export async function loadTokenizer(
     return visible.length === 0 ? '' : tokenizer.decode(visible, { clean_up_tokenization_spaces: false });
   };
   return {
-    encode: frame,
+    encode: (text) => encodeWithinTime(path, text, frame),
     decode,
     vocabularySize,
     stream: () => createStream(decode, (id) => special.has(id)),
   };
+}
+
+/**
+ * Judges every regular expression of a tokenizer, as the library writes it, before one of them runs: a tokenizer without
+ * tokens is built for that.
+ */
+function checkPatterns(path: string, definition: object): void {
+  const model = { type: 'WordLevel', vocab: {}, unk_token: '' };
+  const probe = createTokenizer(path, { ...definition, model, added_tokens: [] }, {});
+  const seen = new Set<unknown>();
+  const search = (value: unknown): void => {
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value))
+      return;
+    seen.add(value);
+    if (value instanceof RegExp) checkPattern(path, value);
+    else Object.values(value).forEach(search);
+  };
+  search(probe);
+}
+
+/** Milliseconds for a text, far more than any tokenizer needs: some ten microseconds a character. */
+const timeFor = (text: string): number => 10_000 + text.length / 10;
+
+/** A pattern that is allowed takes time that grows with a power of the text, which is too much for a long one. */
+function encodeWithinTime(path: string, text: string, encode: (text: string) => number[]): number[] {
+  const limit = Math.ceil(timeFor(text));
+  const ids = host.withinTime(limit, () => encode(text));
+  if (ids !== undefined) return ids;
+  throw new SpikeError('UNSUPPORTED', {
+    where: path,
+    expected: `${text.length} characters to be encoded within ${Math.round(limit / 1000)} seconds`,
+    received: 'more time than that',
+    remedy: 'give a shorter text, or use the tokenizer of another model',
+  });
 }
 
 function createTokenizer(path: string, definition: object, config: object): Vocabulary {

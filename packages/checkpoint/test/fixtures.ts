@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,12 @@ export async function temporaryFolder(): Promise<string> {
 /** The folder with models and texts; skips the test where there is none. */
 export function sharedOrSkip(context: TestContext): string {
   return sharedDirectory() ?? context.skip('the folder of shared models and texts is not there');
+}
+
+/** A golden file that is not committed; skips the test where there is none. */
+export function sharedGoldenOrSkip(context: TestContext, file: string): string {
+  const path = join(process.env.SPIKELLM_GOLDEN_DIR ?? join(sharedOrSkip(context), 'golden'), file);
+  return existsSync(path) ? path : context.skip(`the golden file ${file} is not there`);
 }
 
 /** Writes a file into a new folder and returns its path. */

@@ -96,10 +96,15 @@ describe.each(Object.keys(places))('a malformed file on %s', (name) => {
     await expectError(open(path), 'CORRUPT_FILE', sentence);
   });
 
-  test('with an unknown dtype names it and the tensor', async () => {
+  test('with an unknown dtype is open, and names it and the tensor where that is read', async () => {
     const header = { 'layer.weight': { dtype: 'F8_E4M3', shape: [8], data_offsets: [0, 8] } };
-    const path = await written(safetensorsBytes(header, eight));
-    await expectError(open(path), 'UNSUPPORTED', /tensor layer\.weight: .*received F8_E4M3/);
+    await using file = await open(await written(safetensorsBytes(header, eight)));
+    expect(file.info('layer.weight')).toMatchObject({ dtype: 'F8_E4M3', bytes: 8 });
+    await expectError(
+      Promise.resolve().then(() => file.read('layer.weight')),
+      'UNSUPPORTED',
+      /tensor layer\.weight: .*received F8_E4M3/,
+    );
   });
 
   test('that is a folder or not there is told so', async () => {

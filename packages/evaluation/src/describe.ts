@@ -115,9 +115,9 @@ export async function describeModel(
   const steps: Uint8Array[] = [];
   for (const layer of model.layers) {
     for (const node of nodesOf(layer, 'linear')) {
-      const own = await readSteps(bound, layer.prefix + node.name, node.inputs.x.width, signal);
-      steps.push(own);
-      linears.push(await describeLinear(bound, layer, node, own, format, spiking, signal));
+      const described = await describeLinear(bound, layer, node, format, spiking, signal);
+      steps.push(described.steps);
+      linears.push(described.report);
     }
   }
   const weights = sum(linears, ({ outputs, inputs }) => outputs * inputs);
@@ -143,20 +143,21 @@ async function describeLinear(
   tensors: TensorIndex,
   layer: LayerGraph,
   node: LinearNode,
-  steps: Uint8Array,
   format: WeightFormat,
   spiking: SpikingConfig | undefined,
   signal: AbortSignal | undefined,
-): Promise<LinearReport> {
+): Promise<{ readonly report: LinearReport; readonly steps: Uint8Array }> {
   const rows = linearRows(layer.prefix, node);
   const { prefix, outputs, inputs } = rows;
   const stored = await format.describe(tensors, rows, signal);
   if (node.bias) checkTensor(tensors, `${prefix}.bias`, [outputs]);
+  // Last, for a list of steps is as long as the config says, which the tensors have to bear out first.
+  const steps = await readSteps(tensors, prefix, inputs, signal);
   const bytes = bytesOf(tensors, [
     ...stored.tensors.map(([name]) => name),
     ...Object.values(salientNames(prefix)),
   ]);
-  return {
+  const report = {
     layer: layer.index,
     name: node.name,
     outputs,
@@ -167,6 +168,7 @@ async function describeLinear(
     bitsPerWeight: (8 * bytes) / (outputs * inputs),
     ...activationBits([steps], spiking),
   };
+  return { report, steps };
 }
 
 function meanWeightSteps(linears: readonly LinearReport[]): number | null {

@@ -1,5 +1,12 @@
 /** Spike sites: every place of a layer where activations may be spikes. All that counts or chooses spikes uses this list. */
-import { nodesOf, readersOf, type AttentionNode, type Edge, type Graph, type LinearNode } from './ir/nodes.ts';
+import {
+  nodesOf,
+  readersOf,
+  type AttentionNode,
+  type Edge,
+  type Graph,
+  type LinearNode,
+} from './ir/nodes.ts';
 
 /** What one or more linears read. */
 export interface InputSite {

@@ -89,7 +89,11 @@ export const tablesOf = ({ nodes }: Graph): WeightRows[] =>
   nodes
     .flatMap((node) => nodeWeights(node, ''))
     .filter(({ role }) => role === 'table')
-    .map(({ name, shape: [outputs, inputs] }) => ({ prefix: name.replace(/\.weight$/, ''), outputs, inputs }));
+    .map(({ name, shape: [outputs, inputs] }) => ({
+      prefix: name.replace(/\.weight$/, ''),
+      outputs,
+      inputs,
+    }));
 
 /** The tables of a model: the embedding, and the head where it is not the same. */
 export function tables({ embed, head }: ModelGraph): WeightRows[] {
@@ -117,7 +121,8 @@ function* layerTensorNames(layer: LayerGraph, spiking: SpikingConfig | undefined
   if (spiking === undefined) return;
   for (const node of layer.nodes) {
     if (node.kind !== 'attention') continue;
-    for (const prefix of Object.values(cachePrefixes(layer, node.name))) yield* Object.values(salientNames(prefix));
+    for (const prefix of Object.values(cachePrefixes(layer, node.name)))
+      yield* Object.values(salientNames(prefix));
   }
 }
 

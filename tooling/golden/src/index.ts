@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { readGolden, sharedDirectory } from './read.ts';
+export { goldenPath, readGolden, sharedDirectory } from './read.ts';
 export type {
   ActivationQuantizerCase,
   GoldenFiles,

@@ -9,8 +9,13 @@ import type { GoldenFiles } from './types.ts';
  * @throws when the file is not there or is not JSON
  */
 export function readGolden<Name extends keyof GoldenFiles>(name: Name): GoldenFiles[Name] {
+  return JSON.parse(readFileSync(goldenPath(`${name}.json`), 'utf8'));
+}
+
+/** The path of a file in the folder named by `SPIKELLM_GOLDEN_DIR`, else in this package. */
+export function goldenPath(file: string): string {
   const own = fileURLToPath(new URL('../numbers', import.meta.url));
-  return JSON.parse(readFileSync(join(process.env.SPIKELLM_GOLDEN_DIR ?? own, `${name}.json`), 'utf8'));
+  return join(process.env.SPIKELLM_GOLDEN_DIR ?? own, file);
 }
 
 /**

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
-import { readGolden, sharedDirectory, type GoldenTensor } from '../src/index.ts';
+import { goldenPath, readGolden, sharedDirectory, type GoldenTensor } from '../src/index.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'spikellm-golden-'));
 
@@ -42,6 +42,7 @@ test('SPIKELLM_GOLDEN_DIR names another folder of the same form', () => {
   vi.stubEnv('SPIKELLM_GOLDEN_DIR', scratch);
   expect(readGolden('tales').perplexity_fp32).toBe(3);
   expect(() => readGolden('kernels')).toThrow('ENOENT');
+  expect(goldenPath('gguf/blocks.gguf')).toBe(join(scratch, 'gguf', 'blocks.gguf'));
 });
 
 test('SPIKELLM_SHARED_DIR names the folder of models and texts', () => {

@@ -1,7 +1,8 @@
 /** Whole-number weights by GPTQ, as the kernels take them. */
-import { packCodes } from '@spikellm/backend';
-import { createArena, hostTensor, integerWeight } from '@spikellm/graph';
+import { packCodes, SpikeError } from '@spikellm/backend';
+import { createArena, FLOAT_BITS, hostTensor, integerWeight } from '@spikellm/graph';
 import { createUniformQuantiser } from './grid.ts';
+import type { CompensatedKind } from './kind.ts';
 import type { WeightMethod } from './layer.ts';
 import { sweepColumns, toColumns, toRows } from './sweep.ts';
 
@@ -27,3 +28,21 @@ export const integerMethod =
     });
     return { weight: packed, error };
   };
+
+export const integerKind: CompensatedKind = {
+  settings: () => undefined,
+  method: (bits) => (bits >= FLOAT_BITS ? undefined : integerMethod(bits)),
+  check({ equalSteps, weightGroup, weightUnit }) {
+    const [where, received] = Object.entries({ equalSteps, weightGroup }).find(
+      ([, value]) => value !== undefined,
+    ) ?? ['weightUnit', weightUnit === 'element' ? weightUnit : undefined];
+    if (received === undefined) return;
+    throw new SpikeError('INVALID_ARGUMENT', {
+      where,
+      expected: 'none with integer weights',
+      received: String(received),
+      remedy: 'take ternary weights',
+    });
+  },
+  rowBytes: () => undefined,
+};

@@ -4,10 +4,9 @@ import type { LayerGraph } from '@spikellm/graph';
 import type { Probe } from '../sizing/pipeline-size.ts';
 import { randomMatrix } from '../sizing/random-matrix.ts';
 import { factorHessian } from './factor.ts';
-import { integerMethod } from './integer.ts';
+import { kindOf } from './kinds.ts';
 import { GPTQ_FIELDS, type GptqSettings } from './settings.ts';
 import { hessianSites } from './sites.ts';
-import { ternaryMethod } from './ternary.ts';
 
 /** Seconds per unit of the formulas of `compensationSeconds`. */
 export interface CompensationRates {
@@ -70,8 +69,7 @@ export async function measureCompensation({
     await backend.read(y);
   });
   const weight = randomMatrix(O, C, 1, 3).data as Float32Array;
-  const bits = Math.min(8, settings.weightBits);
-  const method = own.weights === 'ternary' ? ternaryMethod(own) : integerMethod(bits);
+  const method = kindOf(own).method(Math.min(8, settings.weightBits), own)!;
   const sweep = await timed(() => method(backend, weight, factor.result));
   // The first product has half of what all carry, each of the next two a quarter of its, and so on.
   const products = 2 * carried.seconds;

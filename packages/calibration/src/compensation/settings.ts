@@ -12,6 +12,7 @@ import {
 /** What gets more ternary steps. */
 export const WEIGHT_UNITS = ['channel', 'element'] as const;
 
+/** What weights become; each is a value of `kinds.ts`. The first is the default. */
 export const WEIGHT_KINDS = ['integer', 'ternary'] as const;
 
 /** Numbers of ternary steps that a budget may buy. */

@@ -1,17 +1,17 @@
 /** What GPTQ takes. */
-import { inputSites, type WeightRows } from '@spikellm/graph';
+import { inputSites } from '@spikellm/graph';
 import { garbageBytes, keptBytes } from '../sizing/waiting.ts';
 import type { LayerBytes, PipelineSize } from '../sizing/pipeline-size.ts';
+import { kindOf } from './kinds.ts';
 import { compensationSeconds, measureCompensation, type CompensationRates } from './rates.ts';
 import { hessianSites } from './sites.ts';
-import { WEIGHT_STEP_CHOICES, type GptqSettings } from './settings.ts';
+import type { GptqSettings } from './settings.ts';
 
 const F32 = 4;
-const TRIT_BITS = 2;
 
 export const compensationSize: PipelineSize<GptqSettings, CompensationRates> = {
   folds: false,
-  rowBytes: (rows, own) => (own.weights === 'ternary' ? ternaryRowBytes(rows, own) : undefined),
+  rowBytes: (rows, own) => kindOf(own).rowBytes(rows, own),
   parts: (bytes) => [
     { part: 'compensate', bytes: bytes.streams + Math.max(bytes.reading, compensationBytes(bytes)) },
   ],
@@ -52,26 +52,4 @@ function compensationBytes({ layer: graph, layers, packed, forward, before }: La
   // Of weights, the last on the device and the last in a sweep wait too.
   const waiting = keptBytes(before + used) + garbageBytes(layers * used) + 2 * F32 * largest;
   return layer + float64 + most + waiting;
-}
-
-/** Trits, scales of each group of columns, and what says how many steps weights have. */
-function ternaryRowBytes({ inputs, outputs }: WeightRows, own: GptqSettings): number {
-  const { equalSteps, weightSteps, salientSteps, salientWeights, weightGroup = inputs, weightUnit } = own;
-  const steps = equalSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
-  const scales = F32 * weightClasses(own) * Math.ceil(inputs / weightGroup);
-  const map = weightUnit === 'element' ? outputs * Math.ceil(inputs / 8) : inputs;
-  return outputs * ((TRIT_BITS * steps * inputs) / 8 + scales) + map;
-}
-
-/** Numbers of steps that have scales. Elements have two also where one has no weights; channels only those that some have. */
-function weightClasses({
-  equalSteps,
-  weightUnit,
-  weightSteps,
-  salientSteps,
-  salientWeights,
-}: GptqSettings): number {
-  if (weightUnit === 'element') return 2;
-  if (equalSteps !== undefined) return WEIGHT_STEP_CHOICES.length;
-  return weightSteps !== salientSteps && salientWeights > 0 && salientWeights < 1 ? 2 : 1;
 }

@@ -1,10 +1,20 @@
 /** Weights of ternary GIF neurons by GPTQ: {-1, 0, +1} a step, more steps for salient input channels or weights. */
-import { clamp, classOfWeights, countWeightSteps, packTrits, rint, weightClasses } from '@spikellm/backend';
+import {
+  clamp,
+  classOfWeights,
+  countWeightSteps,
+  packTrits,
+  rint,
+  SpikeError,
+  weightClasses,
+} from '@spikellm/backend';
 import { channelWeight, elementWeight, hostTensor, packElements, type TernarySettings } from '@spikellm/graph';
 import type { FactoredHessian } from './factor.ts';
+import type { CompensatedKind } from './kind.ts';
 import type { WeightMethod } from './layer.ts';
 import { WEIGHT_STEP_CHOICES, type GptqSettings } from './settings.ts';
 import { sweepColumns, toRows, type ColumnQuantiser } from './sweep.ts';
+import { ternaryRowBytes } from './ternary-size.ts';
 import { ternaryScale } from './ternary-scale.ts';
 import { chooseElements, chooseWeightSteps } from './weight-steps.ts';
 
@@ -150,3 +160,23 @@ export function ternarySettings({
     ...(weightUnit === 'element' && { unit: weightUnit }),
   };
 }
+
+export const ternaryKind: CompensatedKind = {
+  settings: ternarySettings,
+  method: (_, own) => ternaryMethod(own),
+  check({ equalSteps, weightUnit, weightSteps, salientSteps }) {
+    if (weightUnit !== 'element') return;
+    const refuse = (where: string, expected: string, received: number, remedy: string): never => {
+      throw new SpikeError('INVALID_ARGUMENT', { where, expected, received: String(received), remedy });
+    };
+    if (equalSteps !== undefined) {
+      const remedy = 'say with salientWeights how many weights have salientSteps';
+      refuse('equalSteps', 'none where single weights are the unit', equalSteps, remedy);
+    }
+    if (salientSteps <= weightSteps) {
+      const expected = `more than the ${weightSteps} of other weights, where single weights are the unit`;
+      refuse('salientSteps', expected, salientSteps, 'take more, or channels as the unit');
+    }
+  },
+  rowBytes: ternaryRowBytes,
+};

@@ -119,14 +119,15 @@ async function writeLayer(
   weights: LayerWeights,
   { streams, needs, known, arena, log, progress }: Writing,
 ): Promise<void> {
-  const { pipeline, writer, shardName, chooseSteps } = options;
+  const { pipeline, settings, writer, shardName, chooseSteps } = options;
   const { quantised, augmented } = streams;
   const observe = needs.scoresQuantised ? observeLayer : undefined;
   const seen =
     quantised && (observe || augmented)
       ? await runLayer(options, layer, weights, { from: quantised, to: augmented, observe })
       : undefined;
-  const steps = chooseSteps(layer, seen ?? known);
+  // Where a metric needs no statistics, what is known may be sizes alone.
+  const steps = chooseSteps(layer, needsStatistics(settings) ? (seen ?? known) : undefined);
   const made = await pipeline.quantizeLayer({
     ...options,
     layer,

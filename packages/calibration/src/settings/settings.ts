@@ -45,6 +45,12 @@ export interface QuantizeSettings extends CommonSettings {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
+/** What a metric of a user must have. */
+const isMetric = (value: unknown): boolean => {
+  const { name, score, gains } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof name === 'string' && [score, gains].some((own) => typeof own === 'function');
+};
+
 const metricNames = METRICS.map(({ name }) => name);
 const saliency: SettingField<CommonSettings['saliency']> = {
   ...choiceField<string>(
@@ -55,7 +61,7 @@ const saliency: SettingField<CommonSettings['saliency']> = {
     (value) =>
       typeof value === 'string'
         ? metricNames.includes(value)
-        : typeof value === 'object' && value !== null && 'name' in value,
+        : isMetric(value),
     metricNames.join(', '),
   ),
 };

@@ -94,7 +94,7 @@ export const layerSize = ({ folds }: { readonly folds: boolean }): PipelineSize<
           },
         ]
       : []),
-    encodePart(bytes, folds, 0),
+    encodePart(bytes, folds, bytes.streams),
   ],
   seconds: ({ weights, tokens, scores, rates }) =>
     (scores || folds ? rates.scored * tokens * weights : 0) + rates.encoding * weights,

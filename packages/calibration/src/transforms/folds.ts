@@ -6,11 +6,11 @@
 import {
   inputSites,
   producerOf,
+  readsOf,
   type AttentionNode,
   type Edge,
   type Graph,
   type LinearNode,
-
 } from '@spikellm/graph';
 
 /** What a scale does to the weights of one node. */
@@ -52,13 +52,13 @@ export function planFolds(graph: Graph): Fold[] {
     const writer = producerOf(graph, edge);
     const columns = readers.map(({ name: node }): FoldPart => ({ node, side: 'columns', power: 1 }));
     const fold = { name, channels, readers, site: name };
-    if (writer?.kind === 'norm' && isReadBy(graph, edge, readers)) {
+    if (writer?.kind === 'norm' && writer.groups === 1 && isReadBy(graph, edge, readers)) {
       const divided: FoldPart = { node: writer.name, side: 'norm', power: -1 };
       norms.push({ ...fold, kind: 'norm', parts: [divided, ...columns] });
     }
     if (writer?.kind !== 'gated' || !isReadBy(graph, edge, readers)) continue;
     const up = producerOf(graph, writer.inputs.up);
-    if (up?.kind !== 'linear' || !isReadBy(graph, up.output, [writer])) continue;
+    if (up?.kind !== 'linear' || !isReadOnce(graph, up.output)) continue;
     gates.push({ ...fold, kind: 'gate', parts: [{ node: up.name, side: 'rows', power: -1 }, ...columns] });
   }
   return [...norms, ...cacheFolds(graph), ...gates];
@@ -75,8 +75,7 @@ function valueFold(graph: Graph, attention: AttentionNode): Fold | undefined {
   const value = producerOf(graph, attention.inputs.v);
   const site = inputSites(graph).find(({ edge }) => edge === attention.output);
   if (value?.kind !== 'linear' || site === undefined) return undefined;
-  if (!isReadBy(graph, value.output, [attention]) || !isReadBy(graph, attention.output, site.readers))
-    return undefined;
+  if (!isReadOnce(graph, value.output) || !isReadBy(graph, attention.output, site.readers)) return undefined;
   const at = cachedChannel(attention);
   return {
     name: 'value',
@@ -114,7 +113,8 @@ function behindRotary(graph: Graph, edge: Edge): { linear: LinearNode; rotated: 
   const node = producerOf(graph, edge);
   const rotated = node?.kind === 'rotary';
   const linear = rotated ? producerOf(graph, node.inputs.x) : node;
-  return linear?.kind === 'linear' ? { linear, rotated } : undefined;
+  if (linear?.kind !== 'linear' || !isReadOnce(graph, edge) || !isReadOnce(graph, linear.output)) return undefined;
+  return { linear, rotated };
 }
 
 const rotaryPairs = ({ kvHeads, headSize }: AttentionNode) => ({
@@ -134,10 +134,13 @@ export const cachedChannel =
   (i: number): number =>
     Math.floor((Math.floor(i / headSize) * kvHeads) / heads) * headSize + (i % headSize);
 
+/** Whether one input of one node is all that reads an edge. */
+const isReadOnce = (graph: Graph, edge: Edge): boolean =>
+  edge !== graph.output && graph.nodes.flatMap(readsOf).filter((read) => read === edge).length === 1;
+
 /** Whether nobody else reads an edge. */
 const isReadBy = (graph: Graph, edge: Edge, readers: readonly { readonly name: string }[]): boolean =>
   edge !== graph.output &&
   graph.nodes.every(
-    (node) => !Object.values<Edge>(node.inputs).includes(edge) || readers.some(({ name }) => name === node.name),
+    (node) => !readsOf(node).includes(edge) || readers.some(({ name }) => name === node.name),
   );
-

@@ -6,6 +6,7 @@ import {
   producerOf,
   readersOf,
   readsOf,
+  rotatesOnline,
   type Edge,
   type Graph,
   type LinearNode,
@@ -28,35 +29,37 @@ export interface LinearRotation {
  * stream cannot be rotated: a norm that is no RMSNorm, or one that stands between a linear and the stream.
  */
 export function planRotation(graph: Graph): ReadonlyMap<string, LinearRotation> {
-  const writers = streamWriters(graph);
+  const { writers, norms } = walkStream(graph);
   const plan = new Map<string, LinearRotation>();
   const heads = valueWriter(graph);
-  for (const { edge, readers } of inputSites(graph)) {
+  const inputsOf = (edge: Edge): LinearRotation['inputs'] => {
     const producer = producerOf(graph, edge);
+    if (producer?.kind === 'norm' && norms.has(producer)) return { by: 'stream', norm: producer };
+    if (rotatesOnline(graph, edge)) return { by: 'online' };
+    return { by: producer?.kind === 'attention' && heads ? 'heads' : 'none' };
+  };
+  for (const { edge, readers } of inputSites(graph)) {
     for (const linear of readers) {
       const outputs = writers.has(linear) ? 'stream' : linear === heads ? 'heads' : 'none';
-      if (producer?.kind === 'norm') {
-        plan.set(linear.name, { inputs: { by: 'stream', norm: producer }, outputs });
-        continue;
-      }
-      const by = producer?.kind === 'attention' ? (heads ? 'heads' : 'none') : 'online';
-      plan.set(linear.name, { inputs: { by }, outputs });
+      plan.set(linear.name, { inputs: inputsOf(edge), outputs });
     }
   }
   return plan;
 }
 
-/** The linears whose results are added to the residual stream. */
-function streamWriters(graph: Graph): ReadonlySet<LinearNode> {
+/** The linears whose results are added to the residual stream, and the norms that read it. */
+function walkStream(graph: Graph): { writers: ReadonlySet<LinearNode>; norms: ReadonlySet<NormNode> } {
   const stream = new Set<Edge>([graph.input]);
   const writers = new Set<LinearNode>();
+  const norms = new Set<NormNode>();
   for (const node of graph.nodes) {
     const own = readsOf(node).filter((edge) => stream.has(edge));
     if (own.length === 0) continue;
     if (node.kind === 'norm') {
-      if (node.of !== 'rms' || node.bias) throw refused(node.name, 'it is no RMSNorm');
+      if (node.of !== 'rms' || node.bias || node.groups > 1) throw refused(node.name, 'it is no RMSNorm of all channels');
       const others = readersOf(graph, node.output).filter(({ kind }) => kind !== 'linear');
       if (others.length > 0) throw refused(node.name, `${others[0].name} reads it, which is no linear`);
+      norms.add(node);
       continue;
     }
     if (node.kind !== 'add') throw refused(node.name, 'it reads the residual stream without a norm');
@@ -64,11 +67,13 @@ function streamWriters(graph: Graph): ReadonlySet<LinearNode> {
       if (stream.has(edge)) continue;
       const writer = producerOf(graph, edge);
       if (writer?.kind !== 'linear') throw refused(edge.name, 'it stands between a linear and the residual stream');
+      if (readersOf(graph, edge).length > 1) throw refused(edge.name, 'not only the residual stream reads it');
       writers.add(writer);
     }
     stream.add(node.output);
   }
-  return writers;
+  if (!stream.has(graph.output)) throw refused(graph.output.name, 'what leaves the layer is not the residual stream');
+  return { writers, norms };
 }
 
 const refused = (node: string, reason: string): SpikeError =>
@@ -79,12 +84,14 @@ const refused = (node: string, reason: string): SpikeError =>
     remedy: 'quantise without a rotation',
   });
 
-/** The linear that computes the values of attention, where nothing but attention reads them. */
+/** The linear that computes the values of attention, where nothing but attention reads them and linears what it makes. */
 function valueWriter(graph: Graph): LinearNode | undefined {
   if (graph.nodes.every(({ kind }) => kind !== 'attention')) return undefined;
-  const { v } = attentionOf(graph).inputs;
-  const writer = producerOf(graph, v);
-  return writer?.kind === 'linear' && readersOf(graph, v).length === 1 ? writer : undefined;
+  const { inputs, output } = attentionOf(graph);
+  const writer = producerOf(graph, inputs.v);
+  const reads = graph.nodes.flatMap(readsOf).filter((edge) => edge === inputs.v).length;
+  const linears = readersOf(graph, output).every(({ kind }) => kind === 'linear');
+  return writer?.kind === 'linear' && reads === 1 && linears ? writer : undefined;
 }
 
 /** Errors: UNSUPPORTED for a model whose ends cannot be rotated. */
@@ -92,7 +99,7 @@ export function checkEnds({ embed, head }: ModelGraph): { readonly norm: NormNod
   const other = embed.nodes.find(({ kind }) => kind !== 'embedding');
   if (other !== undefined) throw refused(other.name, 'it follows the embedding');
   const [norm, linear, more] = head.nodes;
-  if (norm?.kind === 'norm' && norm.of === 'rms' && !norm.bias && linear?.kind === 'linear' && more === undefined)
+  if (norm?.kind === 'norm' && norm.of === 'rms' && !norm.bias && norm.groups === 1 && linear?.kind === 'linear' && more === undefined)
     return { norm, head: linear };
   throw refused((more ?? linear ?? norm).name, 'the head is not an RMSNorm and a linear');
 }

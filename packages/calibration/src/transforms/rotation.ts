@@ -193,8 +193,10 @@ const HEAD = 'lm_head';
 
 /** The model with a table of its own for the head. */
 function untied(model: ModelGraph): ModelGraph {
-  const nodes = model.head.nodes.map((node) =>
-    node.kind === 'linear' && node.table ? { ...node, name: HEAD } : node,
+  const { head } = model;
+  const output = { ...head.output, name: HEAD };
+  const nodes = head.nodes.map((node) =>
+    node.output === head.output ? { ...node, name: HEAD, output } : node,
   );
-  return { ...model, config: { ...model.config, tiedEmbeddings: false }, head: { ...model.head, nodes } };
+  return { ...model, config: { ...model.config, tiedEmbeddings: false }, head: { ...head, nodes, output } };
 }

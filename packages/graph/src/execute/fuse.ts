@@ -109,8 +109,7 @@ function linearAdd(node: GraphNode, preparing: Preparing): Fused | undefined {
   const [x, residual, y] = [slot(node.inputs.x), slot(other), slot(add.output)];
   return {
     nodes: [node, add],
-    step: ({ values }) =>
-      void (values[y] = runner.apply(kernel, { x: values[x], add: values[residual] }).y),
+    step: ({ values }) => void (values[y] = runner.apply(kernel, { x: values[x], add: values[residual] }).y),
   };
 }
 

@@ -33,7 +33,10 @@ export interface NormWeights {
 /** What a norm multiplies by: its weight with what is added to it as it is stored. */
 export function normScale({ node: { offset }, weight }: NormWeights): HostTensor {
   if (offset === 0) return weight;
-  return hostTensor('float32', (weight.data as Float32Array).map((w) => offset + w));
+  return hostTensor(
+    'float32',
+    (weight.data as Float32Array).map((w) => offset + w),
+  );
 }
 
 export interface LayerWeights {

@@ -101,7 +101,10 @@ export interface PreparedNorm {
   readonly run: (x: DeviceTensor) => DeviceTensor;
 }
 
-export function prepareNorm({ name, of, eps, groups: H }: NormNode, { runner, norms }: Preparing): PreparedNorm {
+export function prepareNorm(
+  { name, of, eps, groups: H }: NormNode,
+  { runner, norms }: Preparing,
+): PreparedNorm {
   const stored = norms.get(name)!;
   const weight = runner.upload(normScale(stored));
   const bias = stored.bias && runner.upload(stored.bias);

@@ -67,11 +67,15 @@ export function readFields<Entries extends v.ObjectEntries>(
   entries: Entries,
 ): v.InferOutput<v.ObjectSchema<Entries, undefined>> {
   const schema = record(entries);
-  return validate(schema as unknown as Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>>, json, (wrong) => ({
-    where: CONFIG_FILE,
-    expected: `${wrong.field} ${wrong.expected}`.trim(),
-    received: wrong.received === 'null' ? 'nothing' : wrong.received,
-  }));
+  return validate(
+    schema as unknown as Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>>,
+    json,
+    (wrong) => ({
+      where: CONFIG_FILE,
+      expected: `${wrong.field} ${wrong.expected}`.trim(),
+      received: wrong.received === 'null' ? 'nothing' : wrong.received,
+    }),
+  );
 }
 
 /** `eos_token_id`: a token, or a list of tokens. */

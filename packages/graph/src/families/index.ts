@@ -2,6 +2,7 @@
 import { buildGraph } from '../ir/builder.ts';
 import { rotateInputs } from '../ir/rotate.ts';
 import { TOKEN_IDS, type LayerGraph, type ModelGraph } from '../model.ts';
+import { checkBounds } from './bounds.ts';
 import type { Family } from './family.ts';
 import { unsupported, type Json } from './fields.ts';
 import { llama } from './llama.ts';
@@ -26,6 +27,7 @@ export function parseModel(json: Json): ModelGraph {
   }
   const blueprint = family.read(json);
   const { config, rotary } = blueprint;
+  checkBounds(config);
   const x = { name: 'x', width: config.hiddenSize };
   const built = new Map<string, Pick<LayerGraph, 'input' | 'output' | 'nodes'>>();
   const layers = Array.from({ length: config.layers }, (_, index): LayerGraph => {

@@ -46,7 +46,8 @@ export function readRope(json: Json, width: number): RotaryTable {
   const nested = Object.entries(parameters).find(
     ([, value]) => typeof value === 'object' && value !== null && !Array.isArray(value),
   );
-  if (nested !== undefined) throw unsupported('one rope_parameters for all layers', { [nested[0]]: nested[1] });
+  if (nested !== undefined)
+    throw unsupported('one rope_parameters for all layers', { [nested[0]]: nested[1] });
   const scaling: Json = { ...older, ...parameters };
   const { rope_theta: theta } = readFields(
     { rope_theta: parameters.rope_theta ?? json.rope_theta },

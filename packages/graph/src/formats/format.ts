@@ -1,12 +1,5 @@
 /** What a weight format is: how the weights of a linear lie in a checkpoint, and how they run. */
-import type {
-  DeviceTensor,
-  GifRange,
-  HostTensor,
-  PreparedKernel,
-  Runner,
-  Schema,
-} from '@spikellm/backend';
+import type { DeviceTensor, GifRange, HostTensor, PreparedKernel, Runner, Schema } from '@spikellm/backend';
 import { hostTensor } from '../host-tensor.ts';
 import { stepClasses } from '../salient.ts';
 import type { TensorSource } from '../tensors.ts';

@@ -12,7 +12,9 @@ export type WeightSettings = FloatSettings | IntegerSettings | TernarySettings;
 const FORMATS = [integerKind, floatKind, ternaryKind] as unknown as readonly FormatKind<WeightSettings>[];
 
 /** The kind of these settings. Errors: INVALID_ARGUMENT where there is none. */
-export function formatKind(settings: { readonly kind?: unknown } | null | undefined): FormatKind<WeightSettings> {
+export function formatKind(
+  settings: { readonly kind?: unknown } | null | undefined,
+): FormatKind<WeightSettings> {
   const wanted = settings?.kind;
   const found = FORMATS.find(({ kind }) => kind === wanted);
   if (found !== undefined) return found;
@@ -29,5 +31,6 @@ export const weightFormat = (spiking: { readonly weights: WeightSettings } | und
   spiking === undefined ? floatFormat : formatKind(spiking.weights).create(spiking.weights);
 
 /** The format of embedding and head. */
-export const tableFormat = (spiking: { readonly embeddings?: { readonly bits: number } } | undefined): WeightFormat =>
-  spiking?.embeddings === undefined ? floatFormat : integerFormat(spiking.embeddings.bits);
+export const tableFormat = (
+  spiking: { readonly embeddings?: { readonly bits: number } } | undefined,
+): WeightFormat => (spiking?.embeddings === undefined ? floatFormat : integerFormat(spiking.embeddings.bits));

@@ -270,24 +270,24 @@ export const ternaryKind: FormatKind<TernarySettings> = {
   kind: 'ternary',
   schema: v.pipe(
     record({
-    kind: v.literal('ternary'),
-    steps: v.pipe(
-      v.custom<readonly number[]>(Array.isArray, STEPS),
-      v.check(
-        (steps) =>
-          steps.length > 0 &&
-          steps.every((T, i) => isWhole(T, i === 0 ? 1 : steps[i - 1] + 1, MAX_WEIGHT_STEPS)),
-        STEPS,
+      kind: v.literal('ternary'),
+      steps: v.pipe(
+        v.custom<readonly number[]>(Array.isArray, STEPS),
+        v.check(
+          (steps) =>
+            steps.length > 0 &&
+            steps.every((T, i) => isWhole(T, i === 0 ? 1 : steps[i - 1] + 1, MAX_WEIGHT_STEPS)),
+          STEPS,
+        ),
       ),
-    ),
-    group: v.optional(
-      v.pipe(
-        v.number(GROUP),
-        v.check((group) => isWhole(group, 1, 2 ** 31 - 1), GROUP),
+      group: v.optional(
+        v.pipe(
+          v.number(GROUP),
+          v.check((group) => isWhole(group, 1, 2 ** 31 - 1), GROUP),
+        ),
       ),
-    ),
-    unit: v.optional(v.literal('element', "'element' or none")),
-  }),
+      unit: v.optional(v.literal('element', "'element' or none")),
+    }),
     v.forward(
       v.check(({ steps, unit }) => unit !== 'element' || steps.length === 2, TWO_STEPS),
       ['steps'],

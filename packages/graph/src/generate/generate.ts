@@ -5,12 +5,15 @@ import { isCausal } from '../spiking-config.ts';
 import { createSampler, type SamplingOptions } from './sampler.ts';
 
 export interface GenerateOptions extends SamplingOptions {
-  /** Tokens to draw at most; the default is the room left in the model's context. */
+  /** Tokens to draw at most; the default is 2048, or the room left in the model's context where that is less. */
   readonly maxTokens?: number;
   /** Tokens that end the text; the default are those of config.json. */
   readonly endTokens?: readonly number[];
   readonly signal?: AbortSignal;
 }
+
+/** A context may be of millions of tokens, and a cache of all of them larger than memory. */
+const MOST_BY_DEFAULT = 2048;
 
 /** Turns ids into text as they come; `TextStream` of @spikellm/checkpoint is one. */
 export interface Detokenizer {
@@ -38,7 +41,7 @@ export async function* generateTokens(
   { maxTokens, endTokens = decoder.config.endTokens, signal, ...sampling }: GenerateOptions = {},
 ): AsyncGenerator<number, void, void> {
   const room = decoder.config.contextLength - prompt.length;
-  const most = Math.min(maxTokens ?? room, room);
+  const most = Math.min(maxTokens ?? MOST_BY_DEFAULT, room);
   checkPrompt(decoder, prompt, maxTokens);
   const sample = createSampler(sampling);
   const cache = decoder.createCache(prompt.length + most);

@@ -39,9 +39,7 @@ export function printGraph({ input, output, nodes }: Graph): string {
 export function mermaidGraph({ input, nodes }: Graph, title: string): string {
   const ids = new Map([input, ...nodes.map((node) => node.output)].map((edge, i) => [edge, `n${i}`]));
   const box = (id: string, text: string): string => `    ${id}["${text.replaceAll('"', '#quot;')}"]`;
-  const boxes = nodes.map((node) =>
-    box(ids.get(node.output)!, `${node.name}<br/>${describeNode(node)}`),
-  );
+  const boxes = nodes.map((node) => box(ids.get(node.output)!, `${node.name}<br/>${describeNode(node)}`));
   const arrows = nodes.flatMap((node) =>
     readsOf(node).map((edge) => `  ${ids.get(edge)!} -->|${edge.width || 'ids'}| ${ids.get(node.output)!}`),
   );
