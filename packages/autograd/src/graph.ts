@@ -85,8 +85,10 @@ const RECORD: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, pass: Pass
       : tape.attend(query, k, value, heads, { keys: key, block });
   },
 
-  gated: ({ inputs }, { tape, at }) => tape.swiglu(at(inputs.gate), at(inputs.up)),
+  gated: ({ inputs, of }, { tape, at }) => tape.gated(at(inputs.gate), at(inputs.up), of),
   activation: ({ inputs, of }, { tape, at }) => tape.activation(at(inputs.x), of),
+  scale: ({ inputs, factor }, { tape, at }) => tape.scale(at(inputs.x), factor),
+  softcap: ({ inputs, cap }, { tape, at }) => tape.softcap(at(inputs.x), cap),
   add: ({ inputs }, { tape, at }) => tape.add(at(inputs.a), at(inputs.b)),
   hadamard: ({ inputs }, { tape, at }) => tape.hadamard(at(inputs.x)),
 };

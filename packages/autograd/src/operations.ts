@@ -1,5 +1,5 @@
 /** What a tape can compute: the operations of a decoder layer and its losses. */
-import type { Attributes, DeviceTensor, KernelTable } from '@spikellm/backend';
+import type { Activation, DeviceTensor } from '@spikellm/backend';
 import type { Rotation } from './rotation.ts';
 import type { SpikeRounding } from './spike-rounding.ts';
 import type { Value } from './value.ts';
@@ -45,12 +45,16 @@ export interface Operations {
   rmsnorm(x: Value, weight: Value, eps: number, H?: number): Value;
   /** LayerNorm of x [N, C] with weight and bias [C]. */
   layernorm(x: Value, weight: Value, bias: Value | undefined, eps: number): Value;
-  /** gate sigmoid(gate) up, both [N, C]. */
-  swiglu(gate: Value, up: Value): Value;
+  /** a(gate) up, both [N, C], a the activation `of`. */
+  gated(gate: Value, up: Value, of: Activation): Value;
   /** x [N, C] rotated by `hadamard_f32`. */
   hadamard(x: Value): Value;
-  /** ReLU, or GELU in its tanh form, of x [N, C]. */
-  activation(x: Value, of: Attributes<KernelTable['activation_f32']>['of']): Value;
+  /** x [N, C] times a number. */
+  scale(x: Value, factor: number): Value;
+  /** cap tanh(x / cap) of x [N, C]. */
+  softcap(x: Value, cap: number): Value;
+  /** The activation `of` of x [N, C]. */
+  activation(x: Value, of: Activation): Value;
   /** Rotary embedding of x [N, H D] from position 0 on. */
   rope(x: Value, rotation: Rotation, heads: { readonly H: number; readonly D: number }): Value;
   /** Causal attention of one window: q [N, H D], k and v [N, K D]. */

@@ -78,15 +78,15 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
       });
     },
 
-    swiglu(gate, up) {
+    gated(gate, up, of) {
       const inputs = { gate: gate.tensor, up: up.tensor };
-      const computed = compute(gate.tensor.dims, (y) => run('swiglu_f32', { ...inputs, y }));
+      const computed = compute(gate.tensor.dims, (y) => run('gated_f32', { ...inputs, y }, { of }));
       return record(computed, {
         inputs: [gate, up],
         saved: [gate, up],
         backward(dy, gradients) {
           const [dgate, dup] = [like(dy), like(dy)];
-          run('swiglu_backward_f32', { ...inputs, dy, dgate, dup });
+          run('gated_backward_f32', { ...inputs, dy, dgate, dup }, { of });
           gradients.give(gate, dgate);
           gradients.give(up, dup);
         },
@@ -101,6 +101,29 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
         saved: [],
         // The rotation is symmetric.
         backward: (dy, gradients) => gradients.give(x, rotate(dy)),
+      });
+    },
+
+    scale(x, factor) {
+      const times = (from: DeviceTensor): DeviceTensor =>
+        compute(from.dims, (y) => run('scale_f32', { x: from, y }, { factor }));
+      return record(times(x.tensor), {
+        inputs: [x],
+        saved: [],
+        backward: (dy, gradients) => gradients.give(x, times(dy)),
+      });
+    },
+
+    softcap(x, cap) {
+      const computed = compute(x.tensor.dims, (y) => run('softcap_f32', { x: x.tensor, y }, { cap }));
+      return record(computed, {
+        inputs: [x],
+        saved: [x],
+        backward(dy, gradients) {
+          const dx = like(dy);
+          run('softcap_backward_f32', { x: x.tensor, dy, dx }, { cap });
+          gradients.give(x, dx);
+        },
       });
     },
 

@@ -114,10 +114,30 @@ const operations: Record<string, Operation> = {
         }, 0);
       }),
   },
-  swiglu: {
+  'gate of silu': {
     inputs: { gate: [3, 5], up: [3, 5] },
-    run: (tape, { gate, up }) => tape.swiglu(gate, up),
+    run: (tape, { gate, up }) => tape.gated(gate, up, 'silu'),
     formula: ({ gate, up }) => range(15).map((i) => gate[i] * sigmoid(gate[i]) * up[i]),
+    draw: (x) => 4 * x,
+  },
+  'gate of gelu_tanh': {
+    inputs: { gate: [3, 5], up: [3, 5] },
+    run: (tape, { gate, up }) => tape.gated(gate, up, 'gelu_tanh'),
+    formula: ({ gate, up }) =>
+      range(15).map(
+        (i) => gate[i] * sigmoid(2 * Math.sqrt(2 / Math.PI) * (gate[i] + 0.044715 * gate[i] ** 3)) * up[i],
+      ),
+    draw: (x) => 3 * x,
+  },
+  scale: {
+    inputs: { x: [3, 5] },
+    run: (tape, { x }) => tape.scale(x, -1.5),
+    formula: ({ x }) => Array.from(x, (value) => -1.5 * value),
+  },
+  softcap: {
+    inputs: { x: [3, 5] },
+    run: (tape, { x }) => tape.softcap(x, 2),
+    formula: ({ x }) => Array.from(x, (value) => 2 * Math.tanh(value / 2)),
     draw: (x) => 4 * x,
   },
   relu: {

@@ -1,5 +1,5 @@
 /** The cases of a kernel, made from its row of the table. */
-import { attributeLetters, type KernelRow } from '@spikellm/backend';
+import { activations, attributeLetters, type KernelRow } from '@spikellm/backend';
 import { STYLES, type StyleName } from './data.ts';
 import { createRandom, type Random } from './random.ts';
 import { recipeOf } from './recipes.ts';
@@ -47,6 +47,9 @@ const SWEPT: Readonly<Record<string, readonly unknown[]>> = {
   block: [1, 4, 32],
   position: [0, 1, 3, 4, 31, 32, 33, 63, 64],
   eps: [1e-6, 1e-5, 0.1],
+  of: activations,
+  factor: [-1.5, 0, 0.1, 1, 45.25],
+  cap: [0.5, 1, 7, 50],
   window: [0, 1, 2, 7, 40, 2 ** 20],
   softcap: [0, 0.5, 3, 30],
 };

@@ -241,7 +241,6 @@ const trainedWeight: Recipe = {
   fills: { columns: scaling, rows: scaling, upper: clipping, lower: clipping },
   axes: { weightBits: [1, 2, 3, 4, 8, 16] },
 };
-const activation: Recipe = { axes: { of: ['relu', 'gelu_tanh'] } };
 /** A linear input; heads; keys per channel in blocks, and over the whole window. */
 const groups: Recipe = { axes: { H: [1, 2, 3, 17], block: [1, 4, 32, 1000] } };
 
@@ -267,8 +266,6 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
     also: [...ternaryLinear.also!, { ...beyondBlock, bits: 8, classes: [1, 16] }],
   },
   linear_ternary_f32: { ...ternaryLinear, also: [...ternaryLinear.also!, beyondBlock] },
-  activation_f32: activation,
-  activation_backward_f32: activation,
   gif_round_trip_f32: groups,
   gif_round_trip_backward_f32: groups,
   weight_round_trip_f32: trainedWeight,

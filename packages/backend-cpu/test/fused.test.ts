@@ -31,37 +31,41 @@ describe.each(supportedInstructionSets())(
   '%s: the bits of the parts, on one token, a few and many',
   (isa) => {
     it.each([
-      { N: 1, bits: 4, weightBits: 4 },
-      { N: 3, bits: 8, weightBits: 8 },
-      { N: 201, bits: 4, weightBits: 3 },
-    ])('$N tokens, $bits-bit spikes, $weightBits-bit weights', async ({ N, bits, weightBits }) => {
-      using backend = createCpuBackend({ isa, threads: 2 });
-      using runner = createRunner(backend);
-      const inputs = { x: runner.upload(floats(N * C, N, C)), norm: runner.upload(floats(C)) };
-      const attributes = { bits, weightBits, range: 'lossless', classes: [1, 2], eps: 1e-5 } as const;
+      { N: 1, bits: 4, weightBits: 4, of: 'silu' },
+      { N: 3, bits: 8, weightBits: 8, of: 'gelu' },
+      { N: 201, bits: 4, weightBits: 3, of: 'gelu_tanh' },
+    ] as const)(
+      '$N tokens, $bits-bit spikes, $weightBits-bit weights, $of',
+      async ({ N, bits, weightBits, of }) => {
+        using backend = createCpuBackend({ isa, threads: 2 });
+        using runner = createRunner(backend);
+        const inputs = { x: runner.upload(floats(N * C, N, C)), norm: runner.upload(floats(C)) };
+        const attributes = { bits, weightBits, range: 'lossless', classes: [1, 2], eps: 1e-5 } as const;
+        const gated = { ...attributes, of } as const;
 
-      const heads = { H, K, D };
-      const qkv = {
-        steps,
-        ...packed('q', H * D, weightBits),
-        ...packed('k', K * D, weightBits),
-        ...packed('v', K * D, weightBits),
-      };
-      const gateUp = { steps, ...packed('gate', O, weightBits), ...packed('up', O, weightBits) };
-      const fused = {
-        ...runner.apply(runner.prepare('qkv_gif_f32', { ...heads, ...attributes }, qkv as never), inputs),
-        ...runner.apply(runner.prepare('gate_up_gif_f32', attributes, gateUp as never), inputs),
-      };
-      const parts = Object.fromEntries(
-        Object.entries(fused).map(([name, { dims }]) => [name, backend.allocate('float32', dims)]),
-      );
-      const { q, k, v, y } = parts;
-      composites.qkv_gif_f32!.body(runner, { ...heads, ...attributes }, qkv)({ ...inputs, q, k, v }, {});
-      composites.gate_up_gif_f32!.body(runner, attributes, gateUp)({ ...inputs, y }, {});
-      const read = async (tensor: DeviceTensor) => (await backend.read(tensor)).data;
-      for (const [name, tensor] of Object.entries(fused)) {
-        expect(await read(tensor), name).toEqual(await read(parts[name]));
-      }
-    });
+        const heads = { H, K, D };
+        const qkv = {
+          steps,
+          ...packed('q', H * D, weightBits),
+          ...packed('k', K * D, weightBits),
+          ...packed('v', K * D, weightBits),
+        };
+        const gateUp = { steps, ...packed('gate', O, weightBits), ...packed('up', O, weightBits) };
+        const fused = {
+          ...runner.apply(runner.prepare('qkv_gif_f32', { ...heads, ...attributes }, qkv as never), inputs),
+          ...runner.apply(runner.prepare('gate_up_gif_f32', gated, gateUp as never), inputs),
+        };
+        const parts = Object.fromEntries(
+          Object.entries(fused).map(([name, { dims }]) => [name, backend.allocate('float32', dims)]),
+        );
+        const { q, k, v, y } = parts;
+        composites.qkv_gif_f32!.body(runner, { ...heads, ...attributes }, qkv)({ ...inputs, q, k, v }, {});
+        composites.gate_up_gif_f32!.body(runner, gated, gateUp)({ ...inputs, y }, {});
+        const read = async (tensor: DeviceTensor) => (await backend.read(tensor)).data;
+        for (const [name, tensor] of Object.entries(fused)) {
+          expect(await read(tensor), name).toEqual(await read(parts[name]));
+        }
+      },
+    );
   },
 );

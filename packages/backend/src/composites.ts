@@ -6,6 +6,7 @@ import type { DeviceTensor, HostTensor } from './tensor.ts';
 import type { GifFormat } from './codes.ts';
 import type { Runner } from './runner.ts';
 import { weightOf } from './table/fused.ts';
+import type { Activation } from './table/domains.ts';
 import type { KernelName } from './table/index.ts';
 
 type Tensors = Readonly<Record<string, DeviceTensor>>;
@@ -69,11 +70,12 @@ const gateUpGif: Composite = (runner, attributes, constants) => {
   const [gate, up] = ['gate', 'up'].map((prefix) =>
     prepareLinear(runner, attributes as LinearAttributes, weightOf(constants, prefix)),
   );
-  const swiglu = runner.prepare('swiglu_f32', {}, {});
+  const { of } = attributes as { of: Activation };
+  const gated = runner.prepare('gated_f32', { of }, {});
   return (operands) => {
     const codes = encode(operands);
     const hidden = { gate: runner.apply(gate, codes).y, up: runner.apply(up, codes).y };
-    runner.backend.dispatch(swiglu, { ...hidden, y: operands.y }, {});
+    runner.backend.dispatch(gated, { ...hidden, y: operands.y }, {});
   };
 };
 
@@ -92,6 +94,6 @@ export const composites: Partial<
 > = {
   linear_gif_f32: { needs: [...SPIKING, 'add_f32'], body: linearGif },
   qkv_gif_f32: { needs: ['rmsnorm_f32', ...SPIKING], body: qkvGif },
-  gate_up_gif_f32: { needs: ['rmsnorm_f32', ...SPIKING, 'swiglu_f32'], body: gateUpGif },
+  gate_up_gif_f32: { needs: ['rmsnorm_f32', ...SPIKING, 'gated_f32'], body: gateUpGif },
   channel_saliency_f32: { needs: ['linear_f32', 'matmul_f32', 'column_dot_f32'], body: channelSaliency },
 };

@@ -54,7 +54,7 @@ export type {
   Outputs,
   Scalars,
 } from './kernel.ts';
-export { MOST_SPIKE_BITS } from './table/domains.ts';
+export { activations, MOST_SPIKE_BITS, type Activation } from './table/domains.ts';
 export { kernelNames, kernels, type KernelName, type KernelTable } from './table/index.ts';
 export { firstDifference, type Tolerance } from './tolerance.ts';
 export { attributeLetters, operandDims, resolveType } from './shapes.ts';

@@ -1,6 +1,8 @@
 /** How each kernel of the table is called in C++: the order of its operands and numbers, as native/kernels say. */
 import {
+  activations,
   groupColumns,
+  type Activation,
   type GifFormat,
   type KernelName,
   type Letters,
@@ -14,7 +16,7 @@ export type Attributes = Gif & {
   readonly weightParts: number;
   readonly eps: number;
   readonly block: number;
-  readonly of: string;
+  readonly of: Activation;
 };
 /** Numbers of a call from its letters, attributes and scalars. */
 export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
@@ -53,6 +55,11 @@ export const heads = ({ N, H, K, D, scale, window, softcap }: Letters, position:
 ];
 /** Elements of operands that are all of one size. */
 export const elements: Numbers = ({ N, C }) => [N * C];
+export const activationOf = ({ of }: Attributes): number => activations.indexOf(of);
+/** Elements, then the activation. */
+export const activated: Numbers = ({ N, C }, attributes) => [N * C, activationOf(attributes)];
+/** Elements, then the cap. */
+export const capped: Numbers = ({ N, C, cap }) => [N * C, cap];
 export const rows: Numbers = ({ N, C }) => [N, C];
 /** The groups of a token are rows of their own. */
 export const normed: Numbers = ({ N, H, C }, { eps }) => [N * H, C, eps];
@@ -80,6 +87,7 @@ const gifLinears = (
   operands: readonly string[],
   prefixes: readonly string[],
   outputs: (letters: Letters) => number[],
+  more: (attributes: Attributes) => number[] = () => [],
 ): KernelCall => {
   const linears = (letters: Letters, attributes: Attributes): number[] => {
     const own = outputs(letters);
@@ -91,7 +99,12 @@ const gifLinears = (
       : [`${prefix}Weight`, `${prefix}WeightScale`, `${prefix}WeightZero`, `${prefix}Bias`];
   return {
     operands,
-    numbers: (letters, attributes) => [...linears(letters, attributes), letters.N, attributes.eps ?? 0],
+    numbers: (letters, attributes) => [
+      ...linears(letters, attributes),
+      letters.N,
+      attributes.eps ?? 0,
+      ...more(attributes),
+    ],
     pack: {
       kernel: 'pack_gif_linears',
       constants: ['steps', ...prefixes.flatMap(constantsOf)],
@@ -163,7 +176,9 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   linear_half_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   matmul_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
   matmul_tn_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
-  swiglu_f32: { operands: ['gate', 'up', 'y'], numbers: elements },
+  scale_f32: { operands: ['x', 'y'], numbers: ({ N, C, factor }) => [N * C, factor] },
+  softcap_f32: { operands: ['x', 'y'], numbers: capped },
+  gated_f32: { operands: ['gate', 'up', 'y'], numbers: activated },
   rope_f32: {
     operands: ['x', 'cos', 'sin', 'y'],
     numbers: ({ N, H, R, D }, _, { position }) => [N, H, R, position, D],
@@ -195,7 +210,12 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
     K * D,
     K * D,
   ]),
-  gate_up_gif_f32: gifLinears(['x', 'norm', 'packed', 'y'], ['gate', 'up'], ({ O }) => [O, O]),
+  gate_up_gif_f32: gifLinears(
+    ['x', 'norm', 'packed', 'y'],
+    ['gate', 'up'],
+    ({ O }) => [O, O],
+    (attributes) => [activationOf(attributes)],
+  ),
   linear_packed_f32: ({ weightBits }) => (weightBits === 8 ? linearBytes : linearPanels),
   embedding_packed_f32: {
     operands: ['ids', 'weight', 'weightScale', 'weightZero', 'y'],

@@ -1,7 +1,8 @@
 /** Calls of the training kernels, see kernels.ts. */
 import type { Letters } from '@spikellm/backend';
 import {
-  elements,
+  activated,
+  capped,
   gif,
   heads,
   normed,
@@ -12,7 +13,6 @@ import {
 } from './kernels.ts';
 
 const withEps: Numbers = ({ N, C }, { eps }) => [N, C, eps];
-const activation: Numbers = ({ N, C }, { of }) => [N * C, of === 'relu' ? 0 : 1];
 const windowed: Numbers = (letters, { block }) => [...heads(letters, 0), block];
 const groups: Numbers = ({ N, H, D }, attributes) => [N, H, D, attributes.block, ...gif(attributes)];
 const packedClassOf = {
@@ -28,9 +28,10 @@ export const trainingCalls = {
   rmsnorm_backward_f32: { operands: ['x', 'weight', 'dy', 'dx', 'dweight'], numbers: normed },
   layernorm_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: withEps },
   layernorm_backward_f32: { operands: ['x', 'weight', 'dy', 'dx', 'dweight', 'dbias'], numbers: withEps },
-  swiglu_backward_f32: { operands: ['gate', 'up', 'dy', 'dgate', 'dup'], numbers: elements },
-  activation_f32: { operands: ['x', 'y'], numbers: activation },
-  activation_backward_f32: { operands: ['x', 'dy', 'dx'], numbers: activation },
+  gated_backward_f32: { operands: ['gate', 'up', 'dy', 'dgate', 'dup'], numbers: activated },
+  activation_f32: { operands: ['x', 'y'], numbers: activated },
+  activation_backward_f32: { operands: ['x', 'dy', 'dx'], numbers: activated },
+  softcap_backward_f32: { operands: ['x', 'dy', 'dx'], numbers: capped },
   attend_window_f32: { operands: [...windowInputs, 'y'], numbers: windowed },
   attend_window_backward_f32: {
     operands: [...windowInputs, 'dy', 'dq', 'dk', 'dv', 'dclosed'],

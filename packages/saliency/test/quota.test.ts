@@ -1,13 +1,5 @@
 import { expect, it } from 'vitest';
-import {
-  allocateQuota,
-  randomScores,
-  rankChannels,
-  salientCount,
-  sumQueryGroups,
-  sumScores,
-} from '../src/index.ts';
-import { uniform } from './data.ts';
+import { allocateQuota, rankChannels, salientCount, sumQueryGroups, sumScores } from '../src/index.ts';
 
 it.each([
   { channels: 4096, fraction: 0.1, count: 410 },
@@ -56,10 +48,4 @@ it('sums the scores of the query heads that share a key/value head', () => {
   expect(Array.from(sumQueryGroups(perQueryHead, 4, 2))).toEqual([11, 22, 1100, 2200]);
   expect(Array.from(sumQueryGroups(perQueryHead, 4, 1))).toEqual([1111, 2222]);
   expect(Array.from(sumQueryGroups(perQueryHead, 4, 4))).toEqual(perQueryHead);
-});
-
-it('draws random scores in order', () => {
-  const next = uniform(5);
-  const expected = [next(), next(), next()];
-  expect(Array.from(randomScores(3, uniform(5)))).toEqual(expected);
 });

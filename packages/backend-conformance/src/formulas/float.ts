@@ -40,10 +40,6 @@ const matmulTn: Formula = ({ a, b }, { N, C, O }) => ({
   y: matrix(C, O, (c, o) => sum(N, (n) => a[n * C + c] * b[n * O + o])),
 });
 
-export const swiglu: Formula = ({ gate, up }, { N, C }) => ({
-  y: range(N * C).map((i) => (gate[i] / (1 + Math.exp(-gate[i]))) * up[i]),
-});
-
 const rope: Formula = ({ x, cos, sin }, { N, H, D, R }, _, { position }) => ({
   y: matrix(N, H * D, (n, column) => {
     const channel = column % D;
@@ -86,7 +82,6 @@ export const floatFormulas = {
   linear_half_f32: linearHalf,
   matmul_f32: matmul,
   matmul_tn_f32: matmulTn,
-  swiglu_f32: swiglu,
   rope_f32: rope,
   hadamard_f32: hadamard,
   cross_entropy_f32: crossEntropy,

@@ -1,5 +1,5 @@
 /** Formulas of spiking linear layers together with what stands before and after them. */
-import { swiglu } from './float.ts';
+import { gated } from './activations.ts';
 import { matrix, range, sum, type Formula, type Operands } from './formula.ts';
 import { encode, linearCodes, type GifAttributes } from './spiking.ts';
 
@@ -52,7 +52,7 @@ const qkvGif: Formula = (...call) => {
 const gateUpGif: Formula = (...call) => {
   const codes = encodedNorm(...call);
   const [, { N, O }, attributes, scalars] = call;
-  return swiglu({ gate: gate(codes, ...call), up: up(codes, ...call) }, { N, C: O }, attributes, scalars);
+  return gated({ gate: gate(codes, ...call), up: up(codes, ...call) }, { N, C: O }, attributes, scalars);
 };
 
 export const fusedFormulas = {

@@ -1,4 +1,5 @@
 import type { KernelName } from '@spikellm/backend';
+import { activationFormulas } from './activations.ts';
 import { attentionFormulas } from './attention.ts';
 import { windowFormulas } from './attention-window.ts';
 import { floatFormulas } from './float.ts';
@@ -13,6 +14,7 @@ import { trainingFormulas } from './training.ts';
 
 export const formulas: Partial<Record<KernelName, Formula>> = {
   ...floatFormulas,
+  ...activationFormulas,
   ...spikingFormulas,
   ...fusedFormulas,
   ...attentionFormulas,

@@ -15,7 +15,6 @@ const present = (
   );
 
 const delta = (i: number, j: number): number => (i === j ? 1 : 0);
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** Gradients of a norm y[c] = h[c] weight[c] from the h of each row and the derivative of h[j] by x[c]. */
 const normBackward = (
@@ -70,30 +69,6 @@ const layernormBackward: Formula = (operands, { N, C }, { eps }: { eps: number }
   );
 };
 
-const swigluBackward: Formula = ({ gate, up, dy }, { N, C }) => ({
-  dup: range(N * C).map((i) => dy[i] * gate[i] * sigmoid(gate[i])),
-  dgate: range(N * C).map((i) => {
-    const s = sigmoid(gate[i]);
-    return dy[i] * up[i] * (s + gate[i] * s * (1 - s));
-  }),
-});
-
-const geluSlope = Math.sqrt(2 / Math.PI);
-const activation: Formula = ({ x }, { N, C }, { of }: { of: string }) => ({
-  y: range(N * C).map((i) =>
-    of === 'relu' ? (x[i] > 0 ? x[i] : 0) : x[i] * sigmoid(2 * geluSlope * (x[i] + 0.044715 * x[i] ** 3)),
-  ),
-});
-
-const activationBackward: Formula = ({ x, dy }, { N, C }, { of }: { of: string }) => ({
-  dx: range(N * C).map((i) => {
-    if (of === 'relu') return x[i] > 0 ? dy[i] : 0;
-    if (Math.abs(x[i]) > 100) return x[i] > 0 ? dy[i] : 0;
-    const s = sigmoid(2 * geluSlope * (x[i] + 0.044715 * x[i] ** 3));
-    return dy[i] * (s + x[i] * s * (1 - s) * 2 * geluSlope * (1 + 0.134145 * x[i] ** 2));
-  }),
-});
-
 const squaredError: Formula = ({ x, target }, { N, C }) => ({
   y: range(N).map((n) => sum(C, (c) => (x[n * C + c] - target[n * C + c]) ** 2) / C),
 });
@@ -137,9 +112,6 @@ export const trainingFormulas = {
   rmsnorm_backward_f32: rmsnormBackward,
   layernorm_f32: layernorm,
   layernorm_backward_f32: layernormBackward,
-  swiglu_backward_f32: swigluBackward,
-  activation_f32: activation,
-  activation_backward_f32: activationBackward,
   squared_error_f32: squaredError,
   squared_error_backward_f32: squaredErrorBackward,
   cross_entropy_backward_f32: crossEntropyBackward,

@@ -1,5 +1,11 @@
 /** How a kernel of the table becomes runs of shaders. */
-import { codeType, type GifFormat, type Letters, type WeightChannels } from '@spikellm/backend';
+import {
+  codeType,
+  type Activation,
+  type GifFormat,
+  type Letters,
+  type WeightChannels,
+} from '@spikellm/backend';
 import type { DeviceBuffer } from '../pool.ts';
 import type { Recorder } from '../recorder.ts';
 import type { Shader } from '../shader.ts';
@@ -11,6 +17,7 @@ export type Attributes = GifFormat & {
   readonly weightParts: number;
   readonly eps: number;
   readonly block: number;
+  readonly of: Activation;
 };
 export type Buffers = Readonly<Record<string, DeviceBuffer | undefined>>;
 

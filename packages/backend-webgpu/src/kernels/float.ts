@@ -1,6 +1,6 @@
 /** Kernels on float activations. */
-import type { Letters } from '@spikellm/backend';
-import { add, embedding, embeddingHalf, rope, swiglu } from '../shaders/elementwise.ts';
+import { activations, type Letters } from '@spikellm/backend';
+import { add, embedding, embeddingHalf, gated, rope, scale, softcap } from '../shaders/elementwise.ts';
 import { epsWords } from '../shaders/norm.ts';
 import {
   embeddingPacked,
@@ -16,7 +16,7 @@ import {
 import { rmsnorm } from '../shaders/rmsnorm.ts';
 import { crossEntropy } from '../shaders/statistics.ts';
 import type { Shader } from '../shader.ts';
-import { elementwise, single, type Attributes, type Buffers, type KernelCall } from './call.ts';
+import { elementwise, floatWord, single, type Attributes, type Buffers, type KernelCall } from './call.ts';
 
 /** Up to this many tokens each goes over the weights by itself. */
 const FEW_TOKENS = 4;
@@ -58,7 +58,21 @@ export const floatCalls = {
     ({ V, C }, { weightBits }) => [V, C, weightBits],
   ),
   add_f32: elementwise(add, ({ N, C }) => N * C),
-  swiglu_f32: elementwise(swiglu, ({ N, C }) => N * C),
+  gated_f32: elementwise(
+    gated,
+    ({ N, C }) => N * C,
+    (_, { of }) => [activations.indexOf(of)],
+  ),
+  scale_f32: elementwise(
+    scale,
+    ({ N, C }) => N * C,
+    ({ factor }) => [floatWord(factor)],
+  ),
+  softcap_f32: elementwise(
+    softcap,
+    ({ N, C }) => N * C,
+    ({ cap }) => [floatWord(cap)],
+  ),
   rope_f32: elementwise(
     rope,
     ({ N, H, D, R }) => N * H * (D - R),

@@ -1,5 +1,5 @@
 /** Spiking linear layers: spikes laid out as products read them, then the products. */
-import type { Letters } from '@spikellm/backend';
+import { activations, type Letters } from '@spikellm/backend';
 import type { DeviceBuffer } from '../pool.ts';
 import type { Recorder } from '../recorder.ts';
 import { encodeNormSpikes, encodeSpikes, gifDecode, gifEncode, stageCodes } from '../shaders/encode.ts';
@@ -8,7 +8,7 @@ import { layoutWords, packOrder, unitsOf } from '../shaders/layout.ts';
 import { linearCodesToken, linearCodesTokens } from '../shaders/linear-codes.ts';
 import { epsWords } from '../shaders/norm.ts';
 import { packRows, packWeights } from '../shaders/pack.ts';
-import { swiglu } from '../shaders/elementwise.ts';
+import { gated } from '../shaders/elementwise.ts';
 import { groupsOf, planesOf, type Attributes, type Buffers, type KernelCall } from './call.ts';
 
 /** Up to this many tokens each goes over the weights by itself. */
@@ -110,6 +110,9 @@ function packLinear(
   return { [`${prefix}Weights`]: weights, [`${prefix}Rows`]: rows };
 }
 
+/** Runs the linear of that prefix. */
+type Linear = (prefix: string, y: DeviceBuffer | undefined, addend?: DeviceBuffer) => void;
+
 /** Linears on the spikes of one input x, after its norm where there is one. */
 const gifLinears = (
   outputs: (letters: Letters) => Readonly<Record<string, number>>,
@@ -118,7 +121,8 @@ const gifLinears = (
     recorder: Recorder,
     operands: Buffers,
     letters: Letters,
-    linear: (prefix: string, y: DeviceBuffer | undefined, addend?: DeviceBuffer) => void,
+    linear: Linear,
+    attributes: Attributes,
   ) => void,
 ): KernelCall => ({
   pack(recorder, constants, letters, attributes) {
@@ -142,7 +146,7 @@ const gifLinears = (
       groups: N,
     });
     const sizes = outputs(letters);
-    after(recorder, operands, letters, (prefix, y, addend) =>
+    const linear: Linear = (prefix, y, addend) =>
       multiply(
         recorder,
         {
@@ -158,8 +162,8 @@ const gifLinears = (
         arrangement,
         fieldOf(attributes.weightBits),
         planes,
-      ),
-    );
+      );
+    after(recorder, operands, letters, linear, attributes);
   },
 });
 
@@ -224,14 +228,14 @@ export const spikingCalls = {
   gate_up_gif_f32: gifLinears(
     ({ O }) => ({ gate: O, up: O }),
     true,
-    (recorder, { y }, { N, O }, linear) => {
+    (recorder, { y }, { N, O }, linear, { of }) => {
       const [gate, up] = [recorder.scratch(N * O), recorder.scratch(N * O)];
       linear('gate', gate);
       linear('up', up);
-      recorder.run(swiglu, {
+      recorder.run(gated, {
         operands: { gate, up, y },
-        params: [N * O],
-        groups: groupsOf(N * O, swiglu),
+        params: [N * O, activations.indexOf(of)],
+        groups: groupsOf(N * O, gated),
         overwrites: ['y'],
       });
     },

@@ -1,5 +1,6 @@
 import type { Shader } from '../shader.ts';
 import { half } from './bytes.ts';
+import { activation, hyperbolic } from './functions.ts';
 
 export const add: Shader = {
   name: 'add_f32',
@@ -19,20 +20,21 @@ fn run(group: u32, lane: u32) {
 `,
 };
 
-export const swiglu: Shader = {
-  name: 'swiglu_f32',
+export const gated: Shader = {
+  name: 'gated_f32',
   lanes: 64,
   bindings: { gate: 'read array<f32>', up: 'read array<f32>', y: 'write array<f32>' },
-  params: ['count'],
+  params: ['count', 'activation'],
+  needs: [activation],
   code: /* wgsl */ `
-// y = gate / (1 + exp(-gate)) up.
+// y = a(gate) up, a the activation of that number.
 // gate, up, y [count].
 // One invocation an element.
 // A few float32 roundings; exp is kept below the largest number.
-// Oracle: swiglu of the reference backend.
+// Oracle: gated of the reference backend.
 fn run(group: u32, lane: u32) {
   let i = group * LANES + lane;
-  if (i < params.count) { y[i] = gate[i] / (1.0 + exp(min(-gate[i], 88.0))) * up[i]; }
+  if (i < params.count) { y[i] = activated(gate[i]) * up[i]; }
 }
 `,
 };
@@ -99,4 +101,42 @@ export const embeddingHalf: Shader = {
   params: ['count', 'V', 'C'],
   needs: [half],
   code: embeddingCode('halfOf((table[at / 2u] >> (16u * (at % 2u))) & 0xffffu)'),
+};
+
+export const scale: Shader = {
+  name: 'scale_f32',
+  lanes: 64,
+  bindings: { x: 'read array<f32>', y: 'write array<f32>' },
+  params: ['count', 'factor'],
+  code: /* wgsl */ `
+// y = x factor, a float32 as bits.
+// x, y [count].
+// One invocation an element.
+// One float32 rounding.
+// Oracle: scale of the reference backend.
+fn run(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  if (i < params.count) { y[i] = x[i] * bitcast<f32>(params.factor); }
+}
+`,
+};
+
+export const softcap: Shader = {
+  name: 'softcap_f32',
+  lanes: 64,
+  bindings: { x: 'read array<f32>', y: 'write array<f32>' },
+  params: ['count', 'cap'],
+  needs: [hyperbolic],
+  code: /* wgsl */ `
+// y = cap tanh(x / cap), cap a float32 as bits.
+// x, y [count].
+// One invocation an element.
+// A few float32 roundings.
+// Oracle: softcap of the reference backend.
+fn run(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  let cap = bitcast<f32>(params.cap);
+  if (i < params.count) { y[i] = cap * tanhOf(x[i] / cap); }
+}
+`,
 };

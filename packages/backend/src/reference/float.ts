@@ -89,11 +89,6 @@ export function matmulTn({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: L
   matmulTransposed(transposed(a, N, C), transposed(b, N, O), y, C, O, N);
 }
 
-/** y = gate * sigmoid(gate) * up. */
-export function swiglu({ gate, up, y }: { gate: F32; up: F32; y: F32 }): void {
-  for (let i = 0; i < y.length; i++) y[i] = (gate[i] / (1 + Math.exp(-gate[i]))) * up[i];
-}
-
 /** Rotates the halves of the first 2R channels of each head by the angle of its position. */
 export function rope(
   { x, cos, sin, y }: Rows & { cos: F32; sin: F32 },

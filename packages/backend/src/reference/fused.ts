@@ -2,8 +2,10 @@
 import type { ElementArray } from '../elements.ts';
 import type { Letters } from '../kernel.ts';
 import type { Implementation } from '../driver.ts';
+import type { Activation } from '../table/domains.ts';
 import { weightOf } from '../table/fused.ts';
-import { add, rmsnorm, swiglu } from './float.ts';
+import { gated } from './activations.ts';
+import { add, rmsnorm } from './float.ts';
 import type { F32 } from './kernel.ts';
 import {
   bytesOf,
@@ -15,7 +17,7 @@ import {
   type PackedLinear,
 } from './spiking.ts';
 
-type Normed = LinearAttributes & { readonly eps: number };
+type Normed = LinearAttributes & { readonly eps: number; readonly of: Activation };
 type Floats = Readonly<Record<string, F32>>;
 type Constants = Readonly<Record<string, ElementArray>>;
 
@@ -92,7 +94,7 @@ export const qkvGif = implementation(
   'qkv_gif_f32',
 );
 
-/** gate_up_gif_f32: norm, encode, twice linear_codes_f32, SwiGLU. */
+/** gate_up_gif_f32: norm, encode, twice linear_codes_f32, gate. */
 export const gateUpGif = implementation(
   (constants, { O }) => [
     [weightOf(constants, 'gate'), O],
@@ -105,7 +107,7 @@ export const gateUpGif = implementation(
       runLinear({ ...coded, y }, letters, linear);
       return y;
     });
-    swiglu({ gate, up, y: operands.y });
+    gated({ gate, up, y: operands.y }, letters, attributes);
   },
   'gate_up_gif_f32',
 );

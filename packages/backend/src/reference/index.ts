@@ -9,6 +9,15 @@ import type { Driver, Implementation } from '../driver.ts';
 import { createTableBackend } from '../table-backend.ts';
 import { nextTurn } from '../turn.ts';
 import type { KernelName } from '../table/index.ts';
+import {
+  activate,
+  activateBackward,
+  gated,
+  gatedBackward,
+  scale,
+  softcap,
+  softcapBackward,
+} from './activations.ts';
 import { attend } from './attention.ts';
 import { attendWindow, attendWindowBackward } from './attention-window.ts';
 import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';
@@ -23,7 +32,6 @@ import {
   matmulTn,
   rmsnorm,
   rope,
-  swiglu,
 } from './float.ts';
 import { hadamard } from './hadamard.ts';
 import { cholesky, gram } from './hessian.ts';
@@ -39,8 +47,6 @@ import { decode, embeddingPacked, encode, linearCodes, linearPacked } from './sp
 import { linearTernary, linearTernaryCodes } from './ternary.ts';
 import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
 import {
-  activate,
-  activateBackward,
   columnSum,
   crossEntropyBackward,
   divide,
@@ -53,7 +59,6 @@ import {
   rmsnormBackward,
   squaredError,
   squaredErrorBackward,
-  swigluBackward,
 } from './training.ts';
 
 const kernels: Record<KernelName, Implementation<ElementArray>> = {
@@ -65,11 +70,17 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   linear_half_f32: plain(linearHalf),
   matmul_f32: plain(matmul),
   matmul_tn_f32: plain(matmulTn),
-  swiglu_f32: plain(swiglu),
   rope_f32: plain(rope),
   hadamard_f32: plain(hadamard),
   attend_f32: plain(attend),
   cross_entropy_f32: plain(crossEntropy),
+  activation_f32: plain(activate),
+  activation_backward_f32: plain(activateBackward),
+  gated_f32: plain(gated),
+  gated_backward_f32: plain(gatedBackward),
+  scale_f32: plain(scale),
+  softcap_f32: plain(softcap),
+  softcap_backward_f32: plain(softcapBackward),
   gif_encode_f32: plain(encode),
   gif_decode_f32: plain(decode),
   linear_codes_f32: linearCodes,
@@ -92,9 +103,6 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   rmsnorm_backward_f32: plain(rmsnormBackward),
   layernorm_f32: plain(layernorm),
   layernorm_backward_f32: plain(layernormBackward),
-  swiglu_backward_f32: plain(swigluBackward),
-  activation_f32: plain(activate),
-  activation_backward_f32: plain(activateBackward),
   attend_window_f32: plain(attendWindow),
   attend_window_backward_f32: plain(attendWindowBackward),
   gif_round_trip_f32: plain(gifRoundTrip),

@@ -1,6 +1,5 @@
 /** Training kernels of the reference backend: sums in float64, results in float32. */
 import type { Letters } from '../kernel.ts';
-import type { Activation } from '../table/domains.ts';
 import { checkId } from './float.ts';
 import type { F32, I32 } from './kernel.ts';
 
@@ -94,49 +93,6 @@ export function layernormBackward(
 
 function addTo(sum: F32 | undefined, added: Float64Array): void {
   if (sum) for (let c = 0; c < added.length; c++) sum[c] += added[c];
-}
-
-/** Gradients of gate * sigmoid(gate) * up. */
-export function swigluBackward({
-  gate,
-  up,
-  dy,
-  dgate,
-  dup,
-}: Record<'gate' | 'up' | 'dy' | 'dgate' | 'dup', F32>): void {
-  for (let i = 0; i < dy.length; i++) {
-    const s = sigmoid(gate[i]);
-    dup[i] = dy[i] * gate[i] * s;
-    dgate[i] = dy[i] * up[i] * s * (1 + gate[i] * (1 - s));
-  }
-}
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-const SLOPE = Math.sqrt(2 / Math.PI);
-/** tanh(u) = 2 sigmoid(2 u) - 1. */
-const geluGate = (x: number): number => sigmoid(2 * SLOPE * (x + 0.044715 * x ** 3));
-
-/** relu or gelu_tanh. */
-export function activate({ x, y }: { x: F32; y: F32 }, _: Letters, { of }: { of: Activation }): void {
-  for (let i = 0; i < x.length; i++) y[i] = of === 'relu' ? Math.max(x[i], 0) : x[i] * geluGate(x[i]);
-}
-
-/** Gradient of `activate`. */
-export function activateBackward(
-  { x, dy, dx }: { x: F32; dy: F32; dx: F32 },
-  _: Letters,
-  { of }: { of: Activation },
-): void {
-  for (let i = 0; i < x.length; i++) {
-    if (of === 'relu') {
-      dx[i] = x[i] > 0 ? dy[i] : 0;
-      continue;
-    }
-    const s = geluGate(x[i]);
-    const slope = SLOPE * (1 + 3 * 0.044715 * x[i] ** 2);
-    // Where the gate is shut or open for good, x times the slope may be infinite.
-    dx[i] = dy[i] * (s + (s === 0 || s === 1 ? 0 : 2 * x[i] * slope * s * (1 - s)));
-  }
 }
 
 /** y[n] = mean_c (x - target)^2. */

@@ -23,6 +23,11 @@ export const positive: Domain<number> = {
   accepts: (value): value is number => Number.isFinite(value) && (value as number) > 0,
 };
 
+export const finite: Domain<number> = {
+  expected: 'a finite number',
+  accepts: (value): value is number => Number.isFinite(value),
+};
+
 export const notNegative: Domain<number> = {
   expected: 'a finite number of 0 or more',
   accepts: (value): value is number => Number.isFinite(value) && (value as number) >= 0,
@@ -65,8 +70,10 @@ export const trainedBits: Domain<number> = {
   accepts: (value): value is number => value === 16 || isWhole(value, 1, 8),
 };
 
-export type Activation = 'relu' | 'gelu_tanh';
+/** The activations; kernels in other languages know them by their places here. */
+export const activations = ['relu', 'silu', 'gelu_tanh', 'gelu'] as const;
+export type Activation = (typeof activations)[number];
 export const activation: Domain<Activation> = {
-  expected: "'relu' or 'gelu_tanh'",
-  accepts: (value): value is Activation => value === 'relu' || value === 'gelu_tanh',
+  expected: "'relu', 'silu', 'gelu_tanh' or 'gelu'",
+  accepts: (value): value is Activation => activations.includes(value as Activation),
 };

@@ -122,18 +122,6 @@ r and both products are rounded to float32, so that two backends that sum in flo
     scalars: [],
     tolerance: F32_SUM,
   }),
-  swiglu_f32: kernel({
-    formula: 'y = gate / (1 + exp(-gate)) * up',
-    source: 'SwiGLU, arXiv 2002.05202',
-    operands: {
-      gate: input('float32', ['N', 'C']),
-      up: input('float32', ['N', 'C']),
-      y: output('float32', ['N', 'C']),
-    },
-    attributes: {},
-    scalars: [],
-    tolerance: F32_ELEMENT,
-  }),
   rope_f32: kernel({
     formula: `halves (a, b) of the first 2R channels of each head at p = position + n: (a cos[p] - b sin[p], b cos[p] + a sin[p]);
 the pair of channel i < R is i + R; the other D - 2R channels are copied`,

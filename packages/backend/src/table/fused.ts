@@ -1,7 +1,7 @@
 import { packedBytes } from '../codes.ts';
 import { constant, input, kernel, optional, output, type Letters, type Operand } from '../kernel.ts';
 import { INTEGER_SUM } from '../tolerance.ts';
-import { positive, weightBits } from './domains.ts';
+import { activation, positive, weightBits } from './domains.ts';
 import { heads } from './float.ts';
 import { classLetters, gif, packedWeight, stepsOf, type Classes } from './spiking.ts';
 
@@ -72,15 +72,15 @@ export const fusedKernels = {
   }),
   gate_up_gif_f32: kernel({
     formula:
-      'z = gif_encode_f32 of rmsnorm_f32 of x by norm; y = swiglu_f32 of linear_codes_f32 of z by the weights of gate and of up',
-    source: 'the first half of a SwiGLU layer, where gate and up share their spikes',
+      'z = gif_encode_f32 of rmsnorm_f32 of x by norm; y = gated_f32 of linear_codes_f32 of z by the weights of gate and of up',
+    source: 'the first half of a gated layer, where gate and up share their spikes',
     operands: {
       ...normed,
       ...packedWeightOf('gate', 'O'),
       ...packedWeightOf('up', 'O'),
       y: output('float32', ['N', 'O']),
     },
-    attributes: { ...gif, weightBits, eps: positive },
+    attributes: { ...gif, weightBits, eps: positive, of: activation },
     scalars: [],
     // A rounding of the gate goes through exp and meets that of up.
     tolerance: { absolute: 1e-7, relative: 4e-6, ofLargest: 2e-6 },

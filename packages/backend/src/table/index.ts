@@ -1,3 +1,4 @@
+import { activationKernels } from './activations.ts';
 import { floatKernels } from './float.ts';
 import { fusedKernels } from './fused.ts';
 import { hessianKernels } from './hessian.ts';
@@ -9,6 +10,7 @@ import { trainingKernels } from './training.ts';
 /** Every kernel of the project, by name: `<operation>_<variant>_<element type>`. */
 export const kernels = {
   ...floatKernels,
+  ...activationKernels,
   ...spikingKernels,
   ...fusedKernels,
   ...ternaryKernels,

@@ -1,6 +1,6 @@
 import { input, kernel, optional, output, state, type Letters } from '../kernel.ts';
 import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
-import { activation, count, positive, trainedBits } from './domains.ts';
+import { count, positive, trainedBits } from './domains.ts';
 import { attention, checkHeads } from './float.ts';
 import { classLetters, gif, stepsOf, type Classes } from './spiking.ts';
 
@@ -76,37 +76,6 @@ dx = r (g - mean_c g - h mean_c(g h)); dweight[c] += sum_n dy[n,c] h[n,c]; dbias
     attributes: { eps: positive },
     scalars: [],
     tolerance: F32_SUM,
-  }),
-  swiglu_backward_f32: kernel({
-    formula: `s = 1 / (1 + exp(-gate)): dup = dy gate s; dgate = dy up s (1 + gate (1 - s))`,
-    source: 'gradient of swiglu_f32',
-    operands: {
-      gate: input('float32', matrix),
-      up: input('float32', matrix),
-      dy: input('float32', matrix),
-      dgate: output('float32', matrix),
-      dup: output('float32', matrix),
-    },
-    attributes: {},
-    scalars: [],
-    // 1 + gate (1 - s) passes through zero.
-    tolerance: { ...F32_ELEMENT, ofLargest: 4e-7 },
-  }),
-  activation_f32: kernel({
-    formula: `relu: y = max(x, 0); gelu_tanh: y = x s(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3), s(z) = 1 / (1 + exp(-z))`,
-    source: 'ReLU; GELU in its tanh form, arXiv 1606.08415',
-    operands: { x: input('float32', matrix), y: output('float32', matrix) },
-    attributes: { of: activation },
-    scalars: [],
-    tolerance: { ...F32_ELEMENT, ofLargest: 4e-7 },
-  }),
-  activation_backward_f32: kernel({
-    formula: `relu: dx = dy where x > 0, else 0; gelu_tanh: dx = dy s (1 + 2 x u' (1 - s)), s = s(2 u), u' = sqrt(2 / pi) (1 + 0.134145 x^2)`,
-    source: 'gradient of activation_f32',
-    operands: { x: input('float32', matrix), dy: input('float32', matrix), dx: output('float32', matrix) },
-    attributes: { of: activation },
-    scalars: [],
-    tolerance: { ...F32_ELEMENT, ofLargest: 4e-7 },
   }),
   attend_window_f32: kernel({
     formula: `y[n] = softmax_t(cap(q[n] . key[t] scale)) v[t] over the t <= n, with window w > 0 those with n - t < w; cap as in attend_f32;

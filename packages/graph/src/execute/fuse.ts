@@ -77,7 +77,7 @@ function normGateUp(node: GraphNode, preparing: Preparing): Fused | undefined {
   const [gateRows, upRows] = shared.weights;
   const kernel = runner.prepare(
     'gate_up_gif_f32',
-    { ...shared.attributes, eps: norm.eps },
+    { ...shared.attributes, eps: norm.eps, of: gated.of },
     { steps: shared.steps, ...named('gate', gateRows), ...named('up', upRows) },
   );
   const observe = observer(preparing, norm.output);

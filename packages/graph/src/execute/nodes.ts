@@ -67,10 +67,10 @@ const PREPARE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, with_: Pr
     };
   },
 
-  gated({ inputs, output }, { runner, slot }) {
+  gated({ inputs, output, of }, { runner, slot }) {
     const [gate, up, y] = [slot(inputs.gate), slot(inputs.up), slot(output)];
     return ({ values }) =>
-      void (values[y] = runner.run('swiglu_f32', { gate: values[gate], up: values[up] }).y);
+      void (values[y] = runner.run('gated_f32', { gate: values[gate], up: values[up] }, { of }).y);
   },
 
   activation({ inputs, output, of }, { runner, slot }) {
@@ -81,6 +81,16 @@ const PREPARE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, with_: Pr
   add({ inputs, output }, { runner, slot }) {
     const [a, b, y] = [slot(inputs.a), slot(inputs.b), slot(output)];
     return ({ values }) => void (values[y] = runner.run('add_f32', { a: values[a], b: values[b] }).y);
+  },
+
+  scale({ inputs, output, factor }, { runner, slot }) {
+    const [x, y] = [slot(inputs.x), slot(output)];
+    return ({ values }) => void (values[y] = runner.run('scale_f32', { x: values[x] }, { factor }).y);
+  },
+
+  softcap({ inputs, output, cap }, { runner, slot }) {
+    const [x, y] = [slot(inputs.x), slot(output)];
+    return ({ values }) => void (values[y] = runner.run('softcap_f32', { x: values[x] }, { cap }).y);
   },
 
   hadamard({ inputs, output }, { runner, slot }) {

@@ -1,4 +1,5 @@
 /** Builds graphs. Shapes are worked out, and held against each other, as nodes are added. */
+import type { Activation } from '@spikellm/backend';
 import type { Edge, Graph, GraphNode, NodeKind, NodeOfKind } from './nodes.ts';
 
 /** Options of a norm; `groups` is 1, `offset` 0 and `bias` false where they are not given. */
@@ -27,8 +28,10 @@ export interface GraphBuilder {
   head(name: string, x: Edge, rows: number): Edge;
   rotary(x: Edge, headSize: number, table: string): Edge;
   attention(name: string, q: Edge, k: Edge, v: Edge, options: AttentionOptions): Edge;
-  gated(of: 'silu', gate: Edge, up: Edge): Edge;
-  activation(of: 'relu' | 'gelu_tanh', x: Edge): Edge;
+  gated(of: Activation, gate: Edge, up: Edge): Edge;
+  activation(of: Activation, x: Edge): Edge;
+  scale(x: Edge, factor: number): Edge;
+  softcap(x: Edge, cap: number): Edge;
   add(a: Edge, b: Edge): Edge;
   hadamard(x: Edge): Edge;
 }
@@ -112,6 +115,8 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
       same('a sum', a, b);
       return add('add', 'residual', a.width, { inputs: { a, b } });
     },
+    scale: (x, factor) => add('scale', `${x.name}.scaled`, x.width, { inputs: { x }, factor }),
+    softcap: (x, cap) => add('softcap', `${x.name}.capped`, x.width, { inputs: { x }, cap }),
     hadamard: (x) => add('hadamard', `${x.name}.hadamard`, x.width, { inputs: { x } }),
   };
   const output = body(g, input);

@@ -3,6 +3,8 @@
  * training tape, folded scales, spike sites, sizes, pictures - interprets it.
  */
 
+import type { Activation } from '@spikellm/backend';
+
 /** A value of a graph: `width` float32 numbers of each token, [N, width]; or the ids of the tokens, [N], of width 0. */
 export interface Edge {
   readonly name: string;
@@ -62,12 +64,22 @@ export interface AttentionNode extends NodeOf<'attention', 'q' | 'k' | 'v'> {
 
 /** activation(gate) up. */
 export interface GatedNode extends NodeOf<'gated', 'gate' | 'up'> {
-  readonly of: 'silu';
+  readonly of: Activation;
 }
 
 /** An activation of each channel by itself. */
 export interface ActivationNode extends NodeOf<'activation', 'x'> {
-  readonly of: 'relu' | 'gelu_tanh';
+  readonly of: Activation;
+}
+
+/** x times a constant. */
+export interface ScaleNode extends NodeOf<'scale', 'x'> {
+  readonly factor: number;
+}
+
+/** cap tanh(x / cap). */
+export interface SoftcapNode extends NodeOf<'softcap', 'x'> {
+  readonly cap: number;
 }
 
 /** a + b. */
@@ -85,6 +97,8 @@ export type GraphNode =
   | GatedNode
   | ActivationNode
   | AddNode
+  | ScaleNode
+  | SoftcapNode
   | HadamardNode;
 
 export type NodeKind = GraphNode['kind'];

@@ -19,6 +19,8 @@ const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => strin
   gated: ({ of }) => `${of}(gate) up`,
   activation: ({ of }) => of,
   add: () => 'add',
+  scale: ({ factor }) => `times ${factor}`,
+  softcap: ({ cap }) => `softcap ${cap}`,
   hadamard: () => 'Hadamard rotation',
 };
 

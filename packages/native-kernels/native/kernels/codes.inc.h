@@ -64,16 +64,16 @@ struct CodesCall {
   }
 };
 
-/// Linears on the same codes. Where they are gated, they are two of one size, and y of the first is SwiGLU of both.
+/// Linears on the same codes. Where there is a gate, they are two of one size, and y of the first is what it makes of both.
 struct CodesCalls {
   const CodesCall* linears;
   size_t count;
-  bool gated;
+  GateAll gate;
 
   /// Pieces of `each` panels, of one linear after the other.
   size_t pieces(size_t each) const {
     size_t sum = 0;
-    for (size_t i = 0; i < (gated ? 1 : count); i++) sum += divideUp(linears[i].packed.layout.panels, each);
+    for (size_t i = 0; i < (gate != nullptr ? 1 : count); i++) sum += divideUp(linears[i].packed.layout.panels, each);
     return sum;
   }
   /// The linear of a piece; `piece` becomes its place in it.
@@ -84,11 +84,11 @@ struct CodesCalls {
   }
   /// `up` is null where the linear stands alone.
   void write(const CodesCall& linear, size_t n, size_t row, size_t rows, const double* totals, const double* up) const {
-    if (!gated) return linear.write(n, row, rows, totals);
-    float gate[GROUP * ROWS], other[GROUP * ROWS];
-    linear.finish(row, rows, totals, gate);
+    if (gate == nullptr) return linear.write(n, row, rows, totals);
+    float opening[GROUP * ROWS], other[GROUP * ROWS];
+    linear.finish(row, rows, totals, opening);
     linears[1].finish(row, rows, up, other);
-    gateAll(gate, other, rows, linear.y + n * linear.packed.layout.O + row);
+    gate(opening, other, rows, linear.y + n * linear.packed.layout.O + row);
   }
 };
 
@@ -121,7 +121,7 @@ void fewTokens(const Call& call, const CodesCalls& all) {
       const CodesCall& c = all.linearOf(p, 1);
       double totals[TOKENS][ROWS], up[TOKENS][ROWS];
       panelTotals<TOKENS, NARROW>(c, p, totals);
-      if (all.gated) panelTotals<TOKENS, NARROW>(all.linears[1], p, up);
+      if (all.gate != nullptr) panelTotals<TOKENS, NARROW>(all.linears[1], p, up);
       const size_t rows = smallerSize(ROWS, c.packed.layout.O - p * ROWS);
       for (int m = 0; m < TOKENS; m++) all.write(c, m, p * ROWS, rows, totals[m], up[m]);
     }
@@ -225,7 +225,7 @@ void manyTokens(const Call& call, const CodesCalls& all) {
   constexpr size_t width = GROUP * ROWS, block = TOKEN_BLOCK * width;
   const size_t N = all.linears->N, groups = all.pieces(GROUP), blocks = divideUp(N, TOKEN_BLOCK);
   const size_t room = GROUP * smallerSize(PIECE, all.linears->packed.padded) * ROWS;
-  const size_t kept = all.gated ? 2 : 1;
+  const size_t kept = all.gate != nullptr ? 2 : 1;
   auto* unpacked = scratchOf<uint8_t>(call, threadCount(call) * room);
   auto* allTotals = scratchOf<double>(call, threadCount(call) * kept * block);
   parallel(call, groups * blocks, [&](size_t item, unsigned thread) {
@@ -234,11 +234,11 @@ void manyTokens(const Call& call, const CodesCalls& all) {
     const size_t first = group * GROUP, from = item % blocks * TOKEN_BLOCK, to = smallerSize(N, from + TOKEN_BLOCK);
     double *totals = allTotals + thread * kept * block, *up = totals + block;
     groupTotals<NARROW>(c, first, from, to, unpacked + thread * room, totals);
-    if (all.gated) groupTotals<NARROW>(all.linears[1], first, from, to, unpacked + thread * room, up);
+    if (all.gate != nullptr) groupTotals<NARROW>(all.linears[1], first, from, to, unpacked + thread * room, up);
     const size_t rows = smallerSize(width, c.packed.layout.O - first * ROWS);
     for (size_t n = from; n < to; n++) {
       const size_t at = (n - from) * width;
-      all.write(c, n, first * ROWS, rows, totals + at, all.gated ? up + at : nullptr);
+      all.write(c, n, first * ROWS, rows, totals + at, all.gate != nullptr ? up + at : nullptr);
     }
   });
 }
@@ -263,7 +263,7 @@ void linearOnCodes(const Call& call, const CodesLayout& layout, const Gif& gif, 
                                        : splitCodes(call, operand<uint8_t>(call, 0), N, packed);
   const CodesCall linear{packed,  planes, operand<float>(call, 1), operand<int32_t>(call, 2), operand<float>(call, 4),
                          nullptr, N,      gif};
-  runCodes<NARROW>(call, {&linear, 1, false});
+  runCodes<NARROW>(call, {&linear, 1, nullptr});
 }
 
 /// linear_codes_f32. Operands codes, scale, zero, packed, y;

@@ -80,29 +80,6 @@ void matmulTn(const Call& call) {
   multiplyColumns(call, operand<float>(call, 0), operand<float>(call, 1), operand<float>(call, 2), C, O, N);
 }
 
-inline F gated(F gate, F up) {
-  return mul(div(gate, add(broadcast(1), expOf(sub(broadcast(0), gate)))), up);
-}
-/// y = gate / (1 + exp(-gate)) * up.
-void gateAll(const float* gate, const float* up, size_t count, float* y) {
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(y + i, gated(load(gate + i), load(up + i)));
-  for (; i < count; i++) {
-    float lanes[LANES];
-    store(lanes, gated(broadcast(gate[i]), broadcast(up[i])));
-    y[i] = lanes[0];
-  }
-}
-
-/// swiglu_f32: y = gate / (1 + exp(-gate)) * up. Operands gate, up, y; numbers N C.
-void swiglu(const Call& call) {
-  const auto* gate = operand<float>(call, 0);
-  const auto* up = operand<float>(call, 1);
-  auto* y = operand<float>(call, 2);
-  parallelRanges(call, size(call, 0), 4096,
-                 [&](size_t from, size_t to) { gateAll(gate + from, up + from, to - from, y + from); });
-}
-
 /// rope_f32: rotates the halves of the first 2 R channels of each head; in double, since the two products may cancel.
 /// Operands x, cos, sin, y; numbers N, H, R, position, D.
 void rope(const Call& call) {

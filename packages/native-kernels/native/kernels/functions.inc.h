@@ -13,3 +13,19 @@ inline F tanhOf(F x) {
   const F far = sub(broadcast(1), div(broadcast(2), add(e, broadcast(1))));
   return ifEqual(larger(size, broadcast(0.625f)), size, far, near);
 }
+
+/// erfc(z) for z >= 0, to 1.2e-7 of it, however small it is (Numerical Recipes, erfcc).
+inline F erfcOf(F z) {
+  const F t = div(broadcast(1), mulAdd(broadcast(0.5f), z, broadcast(1)));
+  constexpr float terms[] = {-0.82215223f, 1.48851587f, -1.13520398f, 0.27886807f, -0.18628806f,
+                             0.09678418f,  0.37409196f, 1.00002368f,  -1.26551223f};
+  F series = broadcast(0.17087277f);
+  for (const float term : terms) series = mulAdd(series, t, broadcast(term));
+  return mul(t, expOf(sub(series, mul(z, z))));
+}
+
+/// The normal distribution, (1 + erf(x / sqrt(2))) / 2.
+inline F normalOf(F x) {
+  const F tail = mul(broadcast(0.5f), erfcOf(mul(absoluteOf(x), broadcast(0.707106781f))));
+  return ifEqual(larger(x, broadcast(0)), x, sub(broadcast(1), tail), tail);
+}

@@ -1,4 +1,4 @@
-// Linears that share the codes of their input, with the norm before them and SwiGLU or a residual stream after them: the
+// Linears that share the codes of their input, with the norm before them and a gate or a residual stream after them: the
 // codes are written once, as the products read them, and one pass over the panels of all linears follows.
 
 /// What pack_gif_linears writes: the order of pack_order, then each linear as pack_linear_codes has it.
@@ -73,7 +73,7 @@ Coded encodeTokens(const Call& call, const float* x, const float* norm, double e
 }
 
 /// Operands x, norm or add, packed, then y of each linear, or one y where they are gated; numbers as GifLinears has them,
-/// then N and eps.
+/// then N, eps and, for a gate, its activation.
 void runGifLinears(const Call& call, const float* norm, const float* add, bool gated) {
   const GifLinears linears(call.numbers);
   const Gif gif = readGif(linears.gif);
@@ -89,7 +89,7 @@ void runGifLinears(const Call& call, const float* norm, const float* add, bool g
     return CodesCall{packed(own), coded.planes, coded.scale, coded.zero, y, add, N, gif};
   };
   const CodesCall each[GifLinears::MOST] = {linear(0), linear(1), linear(2)};
-  const CodesCalls all{each, linears.count, gated};
+  const CodesCalls all{each, linears.count, gated ? gateOf(static_cast<size_t>(linears.rest()[2])) : nullptr};
   if (linears.numbers[0][2] <= 7) runCodes<true>(call, all);
   else runCodes<false>(call, all);
 }

@@ -1,6 +1,7 @@
 // All kernels of one instruction set: included inside an unnamed namespace, after a SIMD layer.
 #include "common.inc.h"
 #include "functions.inc.h"
+#include "activations.inc.h"
 #include "gemm.inc.h"
 #include "float.inc.h"
 #include "gif.inc.h"
@@ -35,7 +36,10 @@ const KernelEntry entries[] = {
     {"linear_half_f32", linearHalf, nullptr},
     {"matmul_f32", matmul, nullptr},
     {"matmul_tn_f32", matmulTn, nullptr},
-    {"swiglu_f32", swiglu, nullptr},
+    {"gated_f32", gated, nullptr},
+    {"scale_f32", scaleAll, nullptr},
+    {"softcap_f32", softcap, nullptr},
+    {"softcap_backward_f32", softcapBackward, nullptr},
     {"rope_f32", rope, nullptr},
     {"hadamard_f32", hadamard, nullptr},
     {"attend_f32", attend, nullptr},
@@ -62,7 +66,7 @@ const KernelEntry entries[] = {
     {"rmsnorm_backward_f32", rmsnormBackward, nullptr},
     {"layernorm_f32", layernorm, nullptr},
     {"layernorm_backward_f32", layernormBackward, nullptr},
-    {"swiglu_backward_f32", swigluBackward, nullptr},
+    {"gated_backward_f32", gatedBackward, nullptr},
     {"activation_f32", activation, nullptr},
     {"activation_backward_f32", activationBackward, nullptr},
     {"attend_window_f32", attendWindow, nullptr},

@@ -1,29 +1,5 @@
-// Norms and activations in training, and their gradients. Sums are taken in double, in an order that does not depend on
+// Norms in training, and their gradients. Sums are taken in double, in an order that does not depend on
 // the number of threads.
-
-/// out = of(in) for `count` elements of IN inputs and OUT outputs, in vectors. `of` takes and fills arrays of vectors.
-template <size_t IN_, size_t OUT_, class Of>
-void mapVectors(const Call& call, size_t count, const float* const (&in)[IN_], float* const (&out)[OUT_],
-                const Of& of) {
-  parallelRanges(call, count, 4096, [&](size_t from, size_t to) {
-    F x[IN_], y[OUT_];
-    size_t i = from;
-    for (; i + LANES <= to; i += LANES) {
-      for (size_t j = 0; j < IN_; j++) x[j] = load(in[j] + i);
-      of(x, y);
-      for (size_t j = 0; j < OUT_; j++) store(out[j] + i, y[j]);
-    }
-    for (; i < to; i++) {
-      float lanes[LANES];
-      for (size_t j = 0; j < IN_; j++) x[j] = broadcast(in[j][i]);
-      of(x, y);
-      for (size_t j = 0; j < OUT_; j++) {
-        store(lanes, y[j]);
-        out[j][i] = lanes[0];
-      }
-    }
-  });
-}
 
 /// sum[c] += sum_n term(n, c) where there is a sum.
 template <class Term>
@@ -130,57 +106,4 @@ void layernormBackward(const Call& call) {
              [&](size_t n, size_t c) { return dy[n * C + c] * (x[n * C + c] - means[n]) * inverses[n]; });
   addColumns(call, N, C, operand<float>(call, 5),
              [&](size_t n, size_t c) { return static_cast<double>(dy[n * C + c]); });
-}
-
-/// exp(-x), finite and above 0.
-inline F expOfMinus(F x) { return expOf(smaller(broadcast(80), larger(broadcast(-80), sub(broadcast(0), x)))); }
-
-/// swiglu_backward_f32. With e = exp(-gate): s = 1 / (1 + e), 1 - s = e s. Operands gate, up, dy, dgate, dup; numbers N C.
-void swigluBackward(const Call& call) {
-  const float* const in[] = {operand<float>(call, 0), operand<float>(call, 1), operand<float>(call, 2)};
-  float* const out[] = {operand<float>(call, 3), operand<float>(call, 4)};
-  mapVectors(call, size(call, 0), in, out, [](const F* x, F* y) {
-    const F gate = x[0], e = expOfMinus(gate), s = div(broadcast(1), add(broadcast(1), e));
-    const F scaled = mul(x[2], s);
-    y[0] = mul(mul(scaled, x[1]), mulAdd(gate, mul(e, s), broadcast(1)));
-    y[1] = mul(scaled, gate);
-  });
-}
-
-constexpr float GELU_SLOPE = 0.797884561f;  // sqrt(2 / pi)
-/// exp(-2 u) of gelu_tanh.
-inline F geluExp(F x) {
-  const F u = mul(mul(broadcast(GELU_SLOPE), x), mulAdd(mul(broadcast(0.044715f), x), x, broadcast(1)));
-  return expOfMinus(mul(broadcast(2), u));
-}
-
-/// activation_f32. Operands x, y; numbers N C, 0 for relu or 1 for gelu_tanh.
-void activation(const Call& call) {
-  const float* const in[] = {operand<float>(call, 0)};
-  float* const out[] = {operand<float>(call, 1)};
-  if (size(call, 1) == 0) {
-    mapVectors(call, size(call, 0), in, out, [](const F* x, F* y) { y[0] = larger(x[0], broadcast(0)); });
-  } else {
-    mapVectors(call, size(call, 0), in, out,
-               [](const F* x, F* y) { y[0] = div(x[0], add(broadcast(1), geluExp(x[0]))); });
-  }
-}
-
-/// activation_backward_f32. Operands x, dy, dx; numbers as activation_f32.
-void activationBackward(const Call& call) {
-  const float* const in[] = {operand<float>(call, 0), operand<float>(call, 1)};
-  float* const out[] = {operand<float>(call, 2)};
-  if (size(call, 1) == 0) {
-    mapVectors(call, size(call, 0), in, out, [](const F* x, F* y) {
-      y[0] = ifEqual(larger(x[0], broadcast(0)), broadcast(0), broadcast(0), x[1]);
-    });
-  } else {
-    mapVectors(call, size(call, 0), in, out, [](const F* x, F* y) {
-      const F e = geluExp(x[0]), s = div(broadcast(1), add(broadcast(1), e));
-      // Beyond 100 the gate is open or shut for good; x itself may be too large to square.
-      const F near = smaller(broadcast(100), larger(broadcast(-100), x[0]));
-      const F slope = mulAdd(mul(broadcast(3 * 0.044715f * 2 * GELU_SLOPE), near), near, broadcast(2 * GELU_SLOPE));
-      y[0] = mul(mul(x[1], s), mulAdd(mul(near, slope), mul(e, s), broadcast(1)));
-    });
-  }
 }
