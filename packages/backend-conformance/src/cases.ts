@@ -1,5 +1,5 @@
 /** The cases of a kernel, made from its row of the table. */
-import { activations, attributeLetters, type KernelRow } from '@spikellm/backend';
+import { activations, attributeDims, type KernelRow } from '@spikellm/backend';
 import { STYLES, type StyleName } from './data.ts';
 import { createRandom, type Random } from './random.ts';
 import { recipeOf } from './recipes.ts';
@@ -15,7 +15,7 @@ export interface Case {
   /** The id and the values of the other axes. */
   readonly title: string;
   readonly attributes: object;
-  /** Letters that are bound by shapes, and scalars. */
+  /** Dims that are bound by shapes, and scalars. */
   readonly sizes: Readonly<Record<string, number>>;
   readonly optional: readonly string[];
   /** Where constants are when `prepare` sees them. */
@@ -69,7 +69,7 @@ function axesOf(kernel: string, row: KernelRow): Map<string, readonly unknown[]>
     }
     axes.set(name, values);
   }
-  const derived = attributeLetters(row, choose(axes, createRandom(kernel)));
+  const derived = attributeDims(row, choose(axes, createRandom(kernel)));
   for (const operand of Object.values(row.operands)) {
     for (const letter of operand.dims.flatMap((dim) => (typeof dim === 'string' ? dim.split('*') : []))) {
       if (!(letter in derived)) axes.set(letter, valuesOf(letter) ?? SIZES);

@@ -10,7 +10,7 @@ import {
   tritsOfRow,
   type ElementArray,
   type KernelName,
-  type Letters,
+  type Dims,
   type WeightChannels,
 } from '@spikellm/backend';
 import type { GifFormat } from '@spikellm/backend';
@@ -22,7 +22,7 @@ export interface Blank {
   readonly rows: number;
   readonly columns: number;
   readonly style: StyleName;
-  readonly letters: Letters;
+  readonly dims: Dims;
   readonly attributes: object;
   readonly random: Random;
   /** The operands that were filled before this one, in the row's order. */
@@ -62,7 +62,7 @@ const codeScale: Fill = (blank) => {
 /** Packed rows of C weights; what C bits leave of the last byte is zero. */
 const packedWeight: Fill = (blank) => {
   const { rows } = blank;
-  const { C } = blank.letters;
+  const { C } = blank.dims;
   const bits = gifOf(blank).weightBits;
   const packed = packCodes(
     Uint8Array.from({ length: rows * C }, () => whole(blank, 2 ** bits - 1)),
@@ -73,7 +73,7 @@ const packedWeight: Fill = (blank) => {
   return (row, column) => packed[row * blank.columns + column];
 };
 
-const id: Fill = (blank) => () => whole(blank, blank.letters.V - 1);
+const id: Fill = (blank) => () => whole(blank, blank.dims.V - 1);
 const angle = (row: number, column: number): number => row / 10 ** column;
 
 const BY_NAME: readonly (readonly [RegExp, Fill])[] = [
@@ -116,7 +116,7 @@ interface Recipe {
   /** Operands whose values their names and types do not tell. */
   readonly fills?: Readonly<Record<string, Fill>>;
   /** How many rows of a state mean something after the call; all, where it is not named. */
-  readonly liveRows?: Readonly<Record<string, (letters: Letters, scalars: Letters) => number>>;
+  readonly liveRows?: Readonly<Record<string, (dims: Dims, scalars: Dims) => number>>;
   /** Values to sweep an axis over, where `cases.ts` has none for its name. */
   readonly axes?: Readonly<Record<string, readonly unknown[]>>;
   /** Cases that need several axes at one value each; the first names the case. */
@@ -147,13 +147,13 @@ const weightSteps: Fill = ({ random, attributes }) => {
 };
 
 /** Packed trits. `zeroRows` and `extremes` have rows of one trit: 0, or +1 and -1 in turn, which make all k +T or -T. */
-const trits: Fill = ({ style, random, letters, attributes, columns }) => {
+const trits: Fill = ({ style, random, dims, attributes, columns }) => {
   const E = tritsOfRow((attributes as TernaryAttributes).weightChannels);
   const ofRow = (row: number): number | undefined =>
     style === 'extremes' ? 2 * (row % 2) : style === 'zeroRows' && row % 2 === 0 ? 1 : undefined;
   const packed = packCodes(
-    Uint8Array.from({ length: letters.O * E }, (_, i) => ofRow(Math.floor(i / E)) ?? random.below(3)),
-    letters.O,
+    Uint8Array.from({ length: dims.O * E }, (_, i) => ofRow(Math.floor(i / E)) ?? random.below(3)),
+    dims.O,
     E,
     2,
   );

@@ -1,6 +1,6 @@
 /** One case on one backend: data from the case, a dispatch, and what it wrote. */
 import {
-  attributeLetters,
+  attributeDims,
   firstDifference,
   newElements,
   operandDims,
@@ -12,7 +12,7 @@ import {
   type HostTensor,
   type KernelName,
   type KernelRow,
-  type Letters,
+  type Dims,
   type Operand,
   type Tolerance,
 } from '@spikellm/backend';
@@ -31,8 +31,8 @@ export type Tensors = Readonly<Record<string, Elements>>;
 /** A case with its data, which may be run any number of times. */
 export interface Filled {
   readonly of: Case;
-  readonly letters: Letters;
-  readonly scalars: Letters;
+  readonly dims: Dims;
+  readonly scalars: Dims;
   readonly operands: Tensors;
 }
 
@@ -42,14 +42,14 @@ const present = ({ optional, row }: Case): [string, Operand][] =>
 
 export function fill(theCase: Case): Filled {
   const { kernel, row, attributes, sizes, style } = theCase;
-  const letters: Letters = { ...sizes, ...attributeLetters(row, attributes) };
+  const named: Dims = { ...sizes, ...attributeDims(row, attributes) };
   const scalars = Object.fromEntries(row.scalars.map((name) => [name, sizes[name]]));
   const random = createRandom(`${kernel} ${theCase.id} data`);
   const filled: Record<string, ElementArray> = {};
   const operands: Record<string, Elements> = {};
   for (const [name, operand] of inOrderOfNeed(present(theCase))) {
     const type = resolveType(operand.type, attributes);
-    const dims = operandDims(operand, letters);
+    const dims = operandDims(operand, named);
     const columns = dims[dims.length - 1];
     const rows = dims.slice(0, -1).reduce((product, dim) => product * dim, 1);
     const data = newElements(type, rows * columns);
@@ -61,7 +61,7 @@ export function fill(theCase: Case): Filled {
         kernel,
         name,
         type,
-      )({ name, rows, columns, style, letters, attributes, random, filled });
+      )({ name, rows, columns, style, dims: named, attributes, random, filled });
       for (let r = 0; r < rows; r++) {
         for (let c = 0; c < columns; c++) data[r * columns + c] = value(r, c);
       }
@@ -69,7 +69,7 @@ export function fill(theCase: Case): Filled {
     filled[name] = data;
     operands[name] = { type, dims, data };
   }
-  return { of: theCase, letters, scalars, operands };
+  return { of: theCase, dims: named, scalars, operands };
 }
 
 /** Constants first: codes are filled with an eye on the steps. */
@@ -123,7 +123,7 @@ const isWritten = (row: KernelRow, name: string): boolean =>
 
 /** The first thing in which results differ from what is wanted, in a sentence; whole numbers must be equal. */
 export function difference(
-  { of, letters, scalars, operands }: Filled,
+  { of, dims: named, scalars, operands }: Filled,
   got: Results,
   want: Readonly<Record<string, ArrayLike<number>>>,
   tolerance: Tolerance = of.row.tolerance,
@@ -131,7 +131,7 @@ export function difference(
   const exact: Tolerance = { absolute: 0, relative: 0, ofLargest: 0 };
   for (const name of Object.keys(want)) {
     const { type, dims } = operands[name];
-    const liveRows = recipeOf(of.kernel).liveRows?.[name]?.(letters, scalars);
+    const liveRows = recipeOf(of.kernel).liveRows?.[name]?.(named, scalars);
     const length = liveRows === undefined ? want[name].length : liveRows * dims[1];
     if (got[name]?.length !== want[name].length) {
       return `${name} has ${got[name]?.length} elements, expected ${want[name].length}`;

@@ -91,7 +91,7 @@ function declareTests({ createBackend, golden, skip = [], expectReport }: Confor
         const inputs = Object.fromEntries(
           Object.entries(filled.operands).map(([name, { data }]) => [name, data]),
         );
-        const wanted = formulas[kernel]?.(inputs, filled.letters, one.attributes as never, filled.scalars);
+        const wanted = formulas[kernel]?.(inputs, filled.dims, one.attributes as never, filled.scalars);
         const fromFormula = wanted && difference(filled, got, wanted);
         expect(fromFormula && `differs from the formula: ${fromFormula}`).toBeUndefined();
       });

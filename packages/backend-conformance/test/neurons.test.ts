@@ -14,7 +14,7 @@ interface Gif {
 it.each(casesOfKernel('gif_encode_f32').map((one) => [one.title, one] as const))('%s', async (_, one) => {
   using backend = createReferenceBackend();
   const filled = fill(one);
-  const { N, C, S } = filled.letters;
+  const { N, C, S } = filled.dims;
   const { bits, range, classes } = one.attributes as Gif;
   const got = await run(backend, filled);
   const steps = Array.from(filled.operands.steps.data);

@@ -59,9 +59,9 @@ describe('a row that no recipe knows', () => {
 
   it('gets data of its shapes and types, outputs that are not zero, attributes that it accepts', () => {
     for (const one of cases) {
-      const { operands, letters, scalars } = fill(one);
-      expect(operands.x).toMatchObject({ type: 'float32', dims: [letters.N, letters.G] });
-      expect(operands.marks).toMatchObject({ type: 'uint8', dims: [letters.G] });
+      const { operands, dims: named, scalars } = fill(one);
+      expect(operands.x).toMatchObject({ type: 'float32', dims: [named.N, named.G] });
+      expect(operands.marks).toMatchObject({ type: 'uint8', dims: [named.G] });
       expect(operands.y.data.every(Number.isNaN)).toBe(true);
       expect('bias' in operands).toBe(one.optional.includes('bias'));
       expect(scalars.phase).toBeGreaterThanOrEqual(0);
@@ -109,8 +109,8 @@ describe('cases of the table', () => {
         expect(codes.every((code, i) => code <= maxCode(format, order[i % order.length]))).toBe(true);
       }
     }
-    for (const { operands, letters } of casesOfKernel('embedding_f32').map(fill)) {
-      expect(Array.from(operands.ids.data).every((id) => id >= 0 && id < letters.V)).toBe(true);
+    for (const { operands, dims: named } of casesOfKernel('embedding_f32').map(fill)) {
+      expect(Array.from(operands.ids.data).every((id) => id >= 0 && id < named.V)).toBe(true);
     }
   });
 
@@ -143,9 +143,9 @@ describe('what is wrong is seen', () => {
     using backend = createReferenceBackend();
     const filled = casesOfKernel('attend_gif_block_f32')
       .map(fill)
-      .find(({ letters, scalars }) => letters.block === 4 && (scalars.position + letters.N) % 4 === 2)!;
+      .find(({ dims: named, scalars }) => named.block === 4 && (scalars.position + named.N) % 4 === 2)!;
     const want = await run(backend, filled);
-    const width = filled.letters.K * filled.letters.D;
+    const width = filled.dims.K * filled.dims.D;
     const wrongIn = (row: number): Results => {
       const openKeys = want.openKeys.slice();
       openKeys[row * width] += 1;

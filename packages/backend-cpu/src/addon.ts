@@ -19,7 +19,7 @@ export interface Addon {
   /** Kernels are known by their place in this list. */
   kernels(): string[];
   /** `operands` and `numbers` are where `run` finds its arguments; they must live as long as the session. */
-  open(instructionSet: InstructionSet, threads: number, operands: Int32Array, numbers: Float64Array): Session;
+  open(instructionSet: InstructionSet, threads: number, operands: Int32Array, parameters: Float64Array): Session;
   /** Zero-filled memory; 0 where there is none. What stays, such as packed weights, lies side by side on large pages. */
   allocate(session: Session, bytes: number, lasting: boolean): Storage | 0;
   release(session: Session, storage: Storage): void;
@@ -28,7 +28,7 @@ export interface Addon {
   read(session: Session, storage: Storage, into: ElementArray): Promise<Fault | undefined>;
   synchronize(session: Session): Promise<Fault | undefined>;
   /** Bytes of what a packing kernel writes. */
-  packedBytes(kernel: number, numbers: readonly number[]): number;
+  packedBytes(kernel: number, parameters: readonly number[]): number;
   /** Queues a run with the first operands (storages, 0 for one that is absent) and numbers of the session's arrays. */
   run(session: Session, kernel: number, operandCount: number, numberCount: number, aborted?: Flag): void;
   createFlag(): Flag;

@@ -7,8 +7,8 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
   const names = addon.kernels();
   const places = new Map(names.map((name, place) => [name, place]));
   const operands = new Int32Array(MOST_OPERANDS);
-  const numbers = new Float64Array(MOST_NUMBERS);
-  const session = addon.open(instructionSet, threads, operands, numbers);
+  const parameters = new Float64Array(MOST_NUMBERS);
+  const session = addon.open(instructionSet, threads, operands, parameters);
   const flags = new WeakMap<AbortSignal, Flag>();
 
   /** The flag that a signal raises. */
@@ -44,10 +44,10 @@ export function openDevice(addon: Addon, instructionSet: InstructionSet, threads
     release: (storage) => addon.release(session, storage),
     run(kernel, storages, values, signal) {
       if (storages.length > MOST_OPERANDS || values.length > MOST_NUMBERS) {
-        throw new Error(`internal: ${kernel} has too many operands or numbers`);
+        throw new Error(`internal: ${kernel} has too many operands or parameters`);
       }
       for (let i = 0; i < storages.length; i++) operands[i] = storages[i] ?? 0;
-      for (let i = 0; i < values.length; i++) numbers[i] = values[i];
+      for (let i = 0; i < values.length; i++) parameters[i] = values[i];
       const flag = signal && flagOf(signal);
       addon.run(session, places.get(kernel)!, storages.length, values.length, flag);
     },

@@ -76,9 +76,9 @@ export function openDevice(exports: Exports, heap: Heap, stop: () => void): Devi
       });
     },
     release: (storage) => inOrder(() => exports.release(storage.address)),
-    run(kernel, storages, numbers, signal) {
-      if (storages.length > MOST_OPERANDS || numbers.length > MOST_NUMBERS) {
-        throw new Error(`internal: ${kernel} has too many operands or numbers`);
+    run(kernel, storages, parameters, signal) {
+      if (storages.length > MOST_OPERANDS || parameters.length > MOST_NUMBERS) {
+        throw new Error(`internal: ${kernel} has too many operands or parameters`);
       }
       const place = places.get(kernel)!;
       queue.push(
@@ -86,13 +86,13 @@ export function openDevice(exports: Exports, heap: Heap, stop: () => void): Devi
           // A storage without memory has been reported.
           if (signal?.aborted || storages.some((storage) => storage?.address === 0)) return;
           heap.setOperands(storages);
-          heap.setNumbers(numbers);
+          heap.setNumbers(parameters);
           compute(place, kernel);
         }),
       );
     },
-    packedBytes(kernel, numbers) {
-      heap.setNumbers(numbers);
+    packedBytes(kernel, parameters) {
+      heap.setNumbers(parameters);
       return exports.packedBytes(places.get(kernel)!);
     },
     synchronize: () => wait(() => {}),

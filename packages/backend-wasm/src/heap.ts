@@ -15,7 +15,7 @@ export class Heap {
   #buffer: ArrayBufferLike | undefined;
   #bytes = new Uint8Array();
   #operands = new Int32Array();
-  #numbers = new Float64Array();
+  #parameters = new Float64Array();
 
   constructor(exports: Exports, memory: WebAssembly.Memory) {
     this.#exports = exports;
@@ -29,7 +29,7 @@ export class Heap {
     this.#buffer = buffer;
     this.#bytes = new Uint8Array(buffer);
     this.#operands = new Int32Array(buffer, this.#exports.operands(), MOST_OPERANDS);
-    this.#numbers = new Float64Array(buffer, this.#exports.numbers(), MOST_NUMBERS);
+    this.#parameters = new Float64Array(buffer, this.#exports.parameters(), MOST_NUMBERS);
   }
 
   get size(): number {
@@ -48,7 +48,7 @@ export class Heap {
 
   setNumbers(values: readonly number[]): void {
     this.#refresh();
-    for (let i = 0; i < values.length; i++) this.#numbers[i] = values[i];
+    for (let i = 0; i < values.length; i++) this.#parameters[i] = values[i];
   }
 
   setOperands(storages: readonly (Storage | undefined)[]): void {

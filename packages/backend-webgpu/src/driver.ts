@@ -44,7 +44,7 @@ export function createDriver(device: Device, report: BackendReport): Driver<Devi
 /** One kernel of the table. Constants from the host are packed, or kept where there is nothing to pack. */
 function implementation(device: Device, call: KernelCall): Implementation<DeviceBuffer> {
   return {
-    prepare(constants: Readonly<Record<string, ElementArray | DeviceBuffer>>, letters, attributes): Prepared {
+    prepare(constants: Readonly<Record<string, ElementArray | DeviceBuffer>>, dims, attributes): Prepared {
       const { buffers, own } = lendConstants(device, constants);
       let kept: Record<string, DeviceBuffer> = buffers;
       let ownBuffers = own.map(([buffer]) => buffer);
@@ -58,21 +58,21 @@ function implementation(device: Device, call: KernelCall): Implementation<Device
           packed.push(device.pool.take(4 * words));
           return packed.at(-1)!;
         };
-        kept = call.pack({ ...recorder, keep }, buffers, letters, attributes as never);
+        kept = call.pack({ ...recorder, keep }, buffers, dims, attributes as never);
         recorder.end();
         for (const buffer of ownBuffers) device.release(buffer);
         ownBuffers = packed;
       }
       for (const N of [1, 64]) {
         const warmer = createWarmer(device, device.nothing);
-        call.run(warmer, { ...kept }, { ...letters, N }, attributes as never, { position: 0 });
+        call.run(warmer, { ...kept }, { ...dims, N }, attributes as never, { position: 0 });
       }
       return { constants: kept, own: ownBuffers, bytes };
     },
-    run({ operands, letters, attributes, scalars, packed, signal }) {
+    run({ operands, dims, attributes, scalars, packed, signal }) {
       const recorder = createRecorder(device, signal);
       const { constants } = packed as Prepared;
-      call.run(recorder, { ...constants, ...operands }, letters, attributes as never, scalars);
+      call.run(recorder, { ...constants, ...operands }, dims, attributes as never, scalars);
       recorder.end();
     },
     packedBytes: (packed) => (packed as Prepared).bytes,

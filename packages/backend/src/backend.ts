@@ -7,7 +7,7 @@
  */
 import type { Tensor } from 'onnxruntime-common';
 import type { ElementType } from './elements.ts';
-import type { Attributes, Constants, Letters, Operands, Scalars } from './kernel.ts';
+import type { Attributes, Constants, Dims, Operands, Scalars } from './kernel.ts';
 import type { KernelName, KernelTable } from './table/index.ts';
 import type { DeviceTensor, HostTensor } from './tensor.ts';
 
@@ -15,8 +15,8 @@ import type { DeviceTensor, HostTensor } from './tensor.ts';
 export interface PreparedKernel<Name extends KernelName = KernelName> extends Disposable {
   readonly kernel: Name;
   readonly attributes: Attributes<KernelTable[Name]>;
-  /** The letters that attributes and constants bind. */
-  readonly letters: Letters;
+  /** The dims that attributes and constants bind. */
+  readonly dims: Dims;
   dispose(): void;
 }
 

@@ -1,13 +1,13 @@
 /** What a concrete backend writes: memory and kernels. `createTableBackend` makes a `Backend` of it. */
 import type { BackendReport } from './backend.ts';
 import type { ElementArray, ElementType } from './elements.ts';
-import type { Letters } from './kernel.ts';
+import type { Dims } from './kernel.ts';
 import type { KernelName } from './table/index.ts';
 
-/** One run of a kernel, checked: storages by operand name, letters, attributes and scalars by name. */
+/** One run of a kernel, checked: storages by operand name, dims, attributes and scalars by name. */
 export interface Call<Storage, Packed = unknown> {
   readonly operands: Readonly<Record<string, Storage>>;
-  readonly letters: Letters;
+  readonly dims: Dims;
   readonly attributes: object;
   readonly scalars: Readonly<Record<string, number>>;
   /** When it is aborted, the run may be dropped or stopped, and leave anything in what it writes. */
@@ -21,7 +21,7 @@ export interface Implementation<Storage, Packed = unknown> {
   /** Packs the constants, which arrive in host memory or as the storage of a device tensor. */
   prepare?(
     constants: Readonly<Record<string, ElementArray | Storage>>,
-    letters: Letters,
+    dims: Dims,
     attributes: object,
   ): Packed;
   /** Enqueues the run. */

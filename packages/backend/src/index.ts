@@ -48,7 +48,7 @@ export type {
   Constants,
   Inputs,
   KernelRow,
-  Letters,
+  Dims,
   Operand,
   Operands,
   Outputs,
@@ -57,7 +57,7 @@ export type {
 export { activations, MOST_SPIKE_BITS, type Activation } from './table/domains.ts';
 export { kernelNames, kernels, type KernelName, type KernelTable } from './table/index.ts';
 export { firstDifference, type Tolerance } from './tolerance.ts';
-export { attributeLetters, operandDims, resolveType } from './shapes.ts';
+export { attributeDims, operandDims, resolveType } from './shapes.ts';
 export { composites } from './composites.ts';
 export { createRunner, type Runner } from './runner.ts';
 export type { Call, Driver, Implementation } from './driver.ts';

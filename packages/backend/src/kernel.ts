@@ -4,14 +4,14 @@ import type { DeviceTensor, HostTensor } from './tensor.ts';
 import type { SpikeErrorParts } from './errors.ts';
 
 /**
- * Letters of the symbolic shapes, the same in every row, docstring and error:
- * B batch, N tokens of this call, P positions a cache can hold, C input channels, O output channels, V vocabulary,
+ * Dims of the symbolic shapes, the same in every row, docstring and error:
+ * N tokens of this call, P positions a cache can hold, C input channels, O output channels, V vocabulary,
  * H query heads, K key/value heads, D channels of a head, S classes of spike steps.
  */
-export type Letters = Readonly<Record<string, number>>;
+export type Dims = Readonly<Record<string, number>>;
 
 /** A dimension: a letter, a product such as `'H*D'`, or a function of the letters bound before it. */
-export type Dimension = string | ((letters: Letters) => number);
+export type Dimension = string | ((dims: Dims) => number);
 
 /**
  * What an operand is for:
@@ -49,7 +49,7 @@ export const optional = <R extends Role>(operand: Operand<R, false>): Operand<R,
 });
 
 /** What is wrong with a call: the two halves of its error sentence. */
-export type Complaint = Pick<SpikeErrorParts, 'expected' | 'received'>;
+export type Violation = Pick<SpikeErrorParts, 'expected' | 'received'>;
 
 /** The domain of an attribute: what is accepted, and how the error names it. */
 export interface Domain<T> {
@@ -61,7 +61,7 @@ export interface Domain<T> {
  * One row of the kernel table: everything a backend, a test and a reader need to know about a kernel.
  *
  * - `formula`: what it computes, in one or a few lines. The reference backend is the definition.
- * - `attributes`: fixed at `prepare`. An attribute that is named like a letter binds that letter; `letters` may
+ * - `attributes`: fixed at `prepare`. An attribute that is named like a letter binds that letter; `dims` may
  *   derive more.
  * - `scalars`: whole numbers >= 0 given at each dispatch.
  * - `check`: what shapes alone cannot say.
@@ -74,8 +74,8 @@ export interface KernelRow {
   readonly attributes: Readonly<Record<string, Domain<unknown>>>;
   readonly scalars: readonly string[];
   readonly tolerance: Tolerance;
-  readonly letters?: (attributes: never) => Letters;
-  readonly check?: (letters: Letters, attributes: never, scalars: Letters) => Complaint | undefined;
+  readonly dims?: (attributes: never) => Dims;
+  readonly check?: (dims: Dims, attributes: never, scalars: Dims) => Violation | undefined;
 }
 
 /** Keeps the literal types of a row, so that operand and attribute names are checked wherever it is used. */

@@ -4,7 +4,7 @@ import { SpikeError } from './errors.ts';
 import type { DeviceTensor } from './tensor.ts';
 
 /** What is alive on one backend, and the bytes it holds. */
-export class Ledger {
+export class ResourceTracker {
   readonly live = new Set<Resource>();
   bytes = 0;
 
@@ -16,26 +16,26 @@ export class Ledger {
 
 /** Something on a backend that lives until it is disposed. A class, because a dispatch makes and frees several. */
 export class Resource implements Disposable {
-  /** The ledger of the backend that it belongs to. */
-  readonly ledger: Ledger;
+  /** The tracker of the backend that it belongs to. */
+  readonly tracker: ResourceTracker;
   readonly bytes: number;
   readonly #release: () => void;
 
-  constructor(ledger: Ledger, bytes: number, release: () => void) {
-    this.ledger = ledger;
+  constructor(tracker: ResourceTracker, bytes: number, release: () => void) {
+    this.tracker = tracker;
     this.bytes = bytes;
     this.#release = release;
-    ledger.live.add(this);
-    ledger.bytes += bytes;
+    tracker.live.add(this);
+    tracker.bytes += bytes;
   }
 
   get disposed(): boolean {
-    return !this.ledger.live.has(this);
+    return !this.tracker.live.has(this);
   }
 
   dispose(): void {
-    if (!this.ledger.live.delete(this)) return;
-    this.ledger.bytes -= this.bytes;
+    if (!this.tracker.live.delete(this)) return;
+    this.tracker.bytes -= this.bytes;
     this.#release();
   }
 
@@ -51,13 +51,13 @@ export class StoredTensor<Storage> extends Resource implements DeviceTensor {
   readonly storage: Storage;
 
   constructor(
-    ledger: Ledger,
+    tracker: ResourceTracker,
     type: ElementType,
     dims: readonly number[],
     storage: Storage,
     driver: Pick<Driver<Storage>, 'release'>,
   ) {
-    super(ledger, sizeOf(dims) * bytesPerElement(type), () => driver.release(storage));
+    super(tracker, sizeOf(dims) * bytesPerElement(type), () => driver.release(storage));
     this.type = type;
     this.dims = [...dims];
     this.storage = storage;

@@ -4,7 +4,7 @@
  */
 import type { Backend, PreparedKernel } from './backend.ts';
 import type { DeviceTensor, HostTensor } from './tensor.ts';
-import type { Attributes, Constants, Inputs, KernelRow, Letters, Outputs, Scalars } from './kernel.ts';
+import type { Attributes, Constants, Inputs, KernelRow, Dims, Outputs, Scalars } from './kernel.ts';
 import type { ElementType } from './elements.ts';
 import { createBinder, operandDims, operandsOf, resolveType } from './shapes.ts';
 import { kernels, type KernelName, type KernelTable } from './table/index.ts';
@@ -50,12 +50,12 @@ interface Output {
 function createShaper({
   kernel,
   attributes,
-  letters,
+  dims: named,
 }: PreparedKernel): (inputs: object) => readonly Output[] {
   const row: KernelRow = kernels[kernel];
   const declared = operandsOf(row, ['output']);
-  const bind = createBinder(kernel, operandsOf(row, ['input', 'state']), attributes, letters);
-  let last: Letters | undefined;
+  const bind = createBinder(kernel, operandsOf(row, ['input', 'state']), attributes, named);
+  let last: Dims | undefined;
   let outputs: readonly Output[] = [];
   return (inputs) => {
     const bound = bind(inputs as never);

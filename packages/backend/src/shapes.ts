@@ -1,6 +1,6 @@
 import { showDims, type ElementType } from './elements.ts';
 import { SpikeError } from './errors.ts';
-import type { Dimension, KernelRow, Letters, Operand, OperandType, Role } from './kernel.ts';
+import type { Dimension, KernelRow, Dims, Operand, OperandType, Role } from './kernel.ts';
 
 interface Shaped {
   readonly type: string;
@@ -8,47 +8,47 @@ interface Shaped {
 }
 type Bound = Record<string, number>;
 
-/** The value of a dimension, or undefined while one of its letters is unbound. */
-function evaluate(dimension: Dimension, letters: Letters): number | undefined {
-  if (typeof dimension === 'function') return dimension(letters);
+/** The value of a dimension, or undefined while one of its dims is unbound. */
+function evaluate(dimension: Dimension, named: Dims): number | undefined {
+  if (typeof dimension === 'function') return dimension(named);
   let product = 1;
   for (const letter of dimension.split('*')) {
-    if (!(letter in letters)) return undefined;
-    product *= letters[letter];
+    if (!(letter in named)) return undefined;
+    product *= named[letter];
   }
   return product;
 }
 
-const showDimension = (dimension: Dimension, letters: Letters): string | number =>
-  evaluate(dimension, letters) ?? (dimension as string);
+const showDimension = (dimension: Dimension, named: Dims): string | number =>
+  evaluate(dimension, named) ?? (dimension as string);
 
 export const resolveType = (type: OperandType, attributes: object): ElementType =>
   typeof type === 'function' ? type(attributes as never) : type;
 
-/** Letters that the attributes bind: those of the same name, and those that the row derives. */
-export function attributeLetters(row: KernelRow, attributes: object): Bound {
-  const letters: Bound = { ...row.letters?.(attributes as never) };
+/** Dims that the attributes bind: those of the same name, and those that the row derives. */
+export function attributeDims(row: KernelRow, attributes: object): Bound {
+  const named: Bound = { ...row.dims?.(attributes as never) };
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'number') letters[name] = value;
+    if (typeof value === 'number') named[name] = value;
   }
-  return letters;
+  return named;
 }
 
-/** Checks one operand against its row and binds the letters that it is the first to show. */
+/** Checks one operand against its row and binds the dims that it is the first to show. */
 function bindOperand(
   where: string,
   name: string,
   operand: Operand,
   tensor: Shaped,
   attributes: object,
-  letters: Bound,
+  named: Bound,
 ): void {
   const type = resolveType(operand.type, attributes);
   if (tensor.type !== type) {
     throw new SpikeError('DTYPE', { where, expected: `${name} of type ${type}`, received: tensor.type });
   }
   const shapeError = (): SpikeError => {
-    const dims = operand.dims.map((dimension) => showDimension(dimension, letters));
+    const dims = operand.dims.map((dimension) => showDimension(dimension, named));
     return new SpikeError('SHAPE', {
       where,
       expected: `${name} of ${showDims(dims)}`,
@@ -57,24 +57,24 @@ function bindOperand(
   };
   if (tensor.dims.length !== operand.dims.length) throw shapeError();
   for (const [axis, dimension] of operand.dims.entries()) {
-    const size = evaluate(dimension, letters);
+    const size = evaluate(dimension, named);
     if (size === undefined) {
       const letter = dimension as string;
       if (letter.includes('*')) throw new Error(`internal: ${where}.${name} binds the product ${letter}`);
-      letters[letter] = tensor.dims[axis];
+      named[letter] = tensor.dims[axis];
     } else if (size !== tensor.dims[axis]) {
       throw shapeError();
     }
   }
 }
 
-/** Checks the operands of one call against the row's and binds their letters; refuses missing and unknown ones. */
+/** Checks the operands of one call against the row's and binds their dims; refuses missing and unknown ones. */
 export function bindOperands(
   where: string,
   declared: readonly [string, Operand][],
   given: Readonly<Record<string, Shaped | undefined>>,
   attributes: object,
-  letters: Bound,
+  named: Bound,
 ): void {
   const names = Object.keys(given).filter((name) => given[name] !== undefined);
   refuseUnknown(
@@ -85,31 +85,31 @@ export function bindOperands(
   );
   for (const [name, operand] of declared) {
     const tensor = given[name];
-    if (tensor !== undefined) bindOperand(where, name, operand, tensor, attributes, letters);
+    if (tensor !== undefined) bindOperand(where, name, operand, tensor, attributes, named);
     else if (!operand.optional) {
       throw new SpikeError('INVALID_ARGUMENT', { where, expected: `operand ${name}`, received: 'nothing' });
     }
   }
 }
 
-/** Checks the operands of one call and says what the letters are. */
-export type Binder = (given: Readonly<Record<string, Shaped | undefined>>) => Letters;
+/** Checks the operands of one call and says what the dims are. */
+export type Binder = (given: Readonly<Record<string, Shaped | undefined>>) => Dims;
 
 /**
  * A binder for call after call of one kernel. Shapes seldom change from call to call: operands of the types and dims of
- * the last call have its letters, the same object, and are not checked again.
+ * the last call have its dims, the same object, and are not checked again.
  *
- * @param bound - letters that attributes and constants bind
+ * @param bound - dims that attributes and constants bind
  */
 export function createBinder(
   where: string,
   declared: readonly [string, Operand][],
   attributes: object,
-  bound: Letters,
+  bound: Dims,
 ): Binder {
   const names = declared.map(([name]) => name);
   let last: (Shaped | undefined)[] = [];
-  let letters: Bound | undefined;
+  let named: Bound | undefined;
 
   const isAsBefore = (given: Readonly<Record<string, Shaped | undefined>>): boolean => {
     let count = 0;
@@ -123,12 +123,12 @@ export function createBinder(
   };
 
   return (given) => {
-    if (letters !== undefined && isAsBefore(given)) return letters;
+    if (named !== undefined && isAsBefore(given)) return named;
     const fresh: Bound = { ...bound };
     bindOperands(where, declared, given, attributes, fresh);
     last = names.map((name) => given[name] && { type: given[name].type, dims: [...given[name].dims] });
-    letters = fresh;
-    return letters;
+    named = fresh;
+    return named;
   };
 }
 
@@ -143,10 +143,10 @@ function sameShape(a: Shaped | undefined, b: Shaped | undefined): boolean {
 export const operandsOf = (row: KernelRow, roles: readonly Role[]): [string, Operand][] =>
   Object.entries(row.operands).filter(([, operand]) => roles.includes(operand.role));
 
-/** The dims of an operand whose letters are all bound. */
-export const operandDims = (operand: Operand, letters: Letters): number[] =>
+/** The dims of an operand whose dims are all bound. */
+export const operandDims = (operand: Operand, named: Dims): number[] =>
   operand.dims.map((dimension) => {
-    const size = evaluate(dimension, letters);
+    const size = evaluate(dimension, named);
     if (size === undefined) throw new Error(`internal: unbound dimension ${String(dimension)}`);
     return size;
   });

@@ -11,11 +11,11 @@ import type { Call, Driver, Implementation } from './driver.ts';
 import { sizeOf, type ElementArray, type ElementType } from './elements.ts';
 import { SpikeError } from './errors.ts';
 import { checkTensor, hostElements } from './host.ts';
-import type { KernelRow, Letters, Operand } from './kernel.ts';
-import { Ledger, refuseDisposed, Resource, StoredTensor } from './resource.ts';
+import type { KernelRow, Dims, Operand } from './kernel.ts';
+import { ResourceTracker, refuseDisposed, Resource, StoredTensor } from './resource.ts';
 import { createRunner } from './runner.ts';
 import {
-  attributeLetters,
+  attributeDims,
   bindOperands,
   checkAttributes,
   checkScalars,
@@ -40,7 +40,7 @@ interface Body<Storage> {
 class Ready<Storage> extends Resource {
   readonly kernel: KernelName;
   readonly attributes: object;
-  readonly letters: Letters;
+  readonly dims: Dims;
   readonly row: KernelRow;
   /** The operands of a dispatch. */
   readonly names: readonly string[];
@@ -49,20 +49,20 @@ class Ready<Storage> extends Resource {
   readonly packed: unknown;
 
   constructor(
-    ledger: Ledger,
+    tracker: ResourceTracker,
     kernel: KernelName,
     attributes: object,
-    letters: Letters,
+    named: Dims,
     { run, packed, bytes, release }: Body<Storage>,
   ) {
-    super(ledger, bytes, release);
+    super(tracker, bytes, release);
     this.kernel = kernel;
     this.attributes = attributes;
-    this.letters = letters;
+    this.dims = named;
     this.row = kernels[kernel];
     const declared = operandsOf(this.row, ['input', 'state', 'output']);
     this.names = declared.map(([name]) => name);
-    this.bind = createBinder(kernel, declared, attributes, letters);
+    this.bind = createBinder(kernel, declared, attributes, named);
     this.run = run;
     this.packed = packed;
   }
@@ -72,17 +72,17 @@ const isDeviceTensor = (tensor: HostTensor | DeviceTensor): tensor is DeviceTens
 
 /** A backend from a driver. */
 export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
-  const ledger = new Ledger();
+  const tracker = new ResourceTracker();
   let closed = false;
   /** Of the innermost `abortable`. */
   let signal: AbortSignal | undefined;
 
   const adopt = (type: ElementType, dims: readonly number[], storage: Storage): DeviceTensor =>
-    new StoredTensor(ledger, type, dims, storage, driver);
+    new StoredTensor(tracker, type, dims, storage, driver);
 
   function owned(where: string, name: string, tensor: DeviceTensor | HostTensor): StoredTensor<Storage> {
     const candidate = tensor as StoredTensor<Storage>;
-    if (candidate.ledger !== ledger) {
+    if (candidate.tracker !== tracker) {
       throw new SpikeError('INVALID_ARGUMENT', {
         where,
         expected: `${name} to be a tensor of this backend (${driver.name})`,
@@ -120,10 +120,10 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
   function prepareOwn(
     implementation: Implementation<Storage>,
     constants: Readonly<Record<string, ElementArray | Storage>>,
-    letters: Letters,
+    named: Dims,
     attributes: object,
   ): Body<Storage> {
-    const packed = implementation.prepare?.(constants, letters, attributes);
+    const packed = implementation.prepare?.(constants, named, attributes);
     return {
       run: (call) => implementation.run(call),
       packed,
@@ -152,7 +152,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     name: driver.name,
     report: driver.report,
     get liveBytes() {
-      return ledger.bytes;
+      return tracker.bytes;
     },
 
     supports: (kernel) =>
@@ -188,22 +188,22 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
         });
       }
       checkAttributes(where, row, attributes);
-      const letters = attributeLetters(row, attributes);
+      const named = attributeDims(row, attributes);
       const declared = operandsOf(row, ['constant']);
-      bindOperands(where, declared, constants, attributes, letters);
+      bindOperands(where, declared, constants, attributes, named);
       const elements = constantElements(where, declared, constants, attributes);
       const body =
         implementation === undefined
           ? prepareComposite(composite!.body, constants, attributes)
-          : prepareOwn(implementation, elements, letters, attributes);
-      const ready = new Ready(ledger, name, attributes, letters, body);
+          : prepareOwn(implementation, elements, named, attributes);
+      const ready = new Ready(tracker, name, attributes, named, body);
       return ready as unknown as PreparedKernel<typeof name>;
     },
 
     dispatch(prepared, operands, scalars) {
       const ready = prepared as unknown as Ready<Storage>;
       const { kernel: where, row, names, attributes } = ready;
-      if (ready.ledger !== ledger) {
+      if (ready.tracker !== tracker) {
         throw new SpikeError('INVALID_ARGUMENT', {
           where,
           expected: `a kernel that this backend (${driver.name}) prepared`,
@@ -214,9 +214,9 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       if (ready.disposed) refuseDisposed(where, 'kernel');
       const given = operands as Anything;
       checkScalars(where, row, scalars);
-      const letters = ready.bind(given);
-      const complaint = row.check?.(letters, attributes as never, scalars);
-      if (complaint !== undefined) throw new SpikeError('INVALID_ARGUMENT', { where, ...complaint });
+      const named = ready.bind(given);
+      const violation = row.check?.(named, attributes as never, scalars);
+      if (violation !== undefined) throw new SpikeError('INVALID_ARGUMENT', { where, ...violation });
       const storages: Record<string, Storage> = {};
       for (const name of names) {
         const tensor = given[name];
@@ -225,7 +225,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
       refuseAliases(where, row, names, given);
       if (signal?.aborted) return;
       const { packed } = ready;
-      ready.run({ operands: storages, letters, attributes, scalars, packed, signal }, given);
+      ready.run({ operands: storages, dims: named, attributes, scalars, packed, signal }, given);
     },
 
     abortable(given, body) {
@@ -254,7 +254,7 @@ export function createTableBackend<Storage>(driver: Driver<Storage>): Backend {
     dispose() {
       if (closed) return;
       closed = true;
-      ledger.clear();
+      tracker.clear();
       driver.dispose?.();
     },
     [Symbol.dispose]: () => backend.dispose(),

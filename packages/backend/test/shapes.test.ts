@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attributeLetters, kernels, operandDims, resolveType, type KernelRow } from '../src/index.ts';
+import { attributeDims, kernels, operandDims, resolveType, type KernelRow } from '../src/index.ts';
 import { bindOperands, operandsOf } from '../src/shapes.ts';
 
 const tensor = (...dims: number[]) => ({ type: 'float32', dims });
@@ -9,7 +9,7 @@ const block: KernelRow = kernels.attend_gif_block_f32;
 describe('letters', () => {
   it('come from attributes of their name and from what the row derives', () => {
     const attributes = { H: 4, K: 2, D: 8, bits: 4, range: 'lossless', classes: [1, 2], block: 32 };
-    expect(attributeLetters(block, attributes)).toEqual({ H: 4, K: 2, D: 8, bits: 4, S: 2, block: 32 });
+    expect(attributeDims(block, attributes)).toEqual({ H: 4, K: 2, D: 8, bits: 4, S: 2, block: 32 });
   });
 
   it('come from the first operand that shows them, and hold for the others', () => {

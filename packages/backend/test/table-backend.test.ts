@@ -75,7 +75,7 @@ describe('kernels', () => {
       linear_packed_f32: { ...scale, release: (packed) => released.push(packed) },
     });
     const ready = backend.prepare('linear_packed_f32', { weightBits: 8, C: 1 }, constants);
-    expect([backend.liveBytes, ready.letters]).toEqual([12, { weightBits: 8, C: 1, O: 3 }]);
+    expect([backend.liveBytes, ready.dims]).toEqual([12, { weightBits: 8, C: 1, O: 3 }]);
     ready.dispose();
     ready.dispose();
     expect([backend.liveBytes, released]).toEqual([0, [Float32Array.of(1, 2, 3)]]);
@@ -95,14 +95,14 @@ describe('kernels', () => {
     expect(seen[1]).toBe(constants.weightScale.data);
   });
 
-  it('run with storages, letters, attributes and scalars by name', () => {
+  it('run with storages, dims, attributes and scalars by name', () => {
     const calls: unknown[] = [];
     const { backend } = watchedDriver({ add_f32: { run: (call) => calls.push(call) } });
     const [a, b, y] = [float(1, 2), float(3, 4), float(0, 0)].map((tensor) => backend.upload(tensor));
     backend.dispatch(backend.prepare('add_f32', {}, {}), { a, b, y }, {});
     const operands = { a: Float32Array.of(1, 2), b: Float32Array.of(3, 4), y: Float32Array.of(0, 0) };
     expect(calls).toEqual([
-      { operands, letters: { N: 1, C: 2 }, attributes: {}, scalars: {}, packed: undefined },
+      { operands, dims: { N: 1, C: 2 }, attributes: {}, scalars: {}, packed: undefined },
     ]);
   });
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { composites, createReferenceBackend, kernelNames, kernels, type KernelRow } from '../src/index.ts';
 
-/** Letters that a row derives from attributes, by the attribute. */
+/** Dims that a row derives from attributes, by the attribute. */
 const DERIVED = { classes: ['S'], weightChannels: ['C', 'E', 'W'] };
 const attributesBind = (row: KernelRow): string[] => [
   ...Object.keys(row.attributes),

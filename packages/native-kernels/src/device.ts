@@ -17,11 +17,11 @@ export interface Device<Storage> {
   run(
     kernel: string,
     operands: readonly (Storage | undefined)[],
-    numbers: readonly number[],
+    parameters: readonly number[],
     signal?: AbortSignal,
   ): void;
   /** Bytes of what a packing kernel writes. */
-  packedBytes(kernel: string, numbers: readonly number[]): number;
+  packedBytes(kernel: string, parameters: readonly number[]): number;
   /** Waits for the work queued so far. Errors: what it reported. */
   synchronize(): Promise<void>;
   /** As `synchronize`, and fills `into` with the storage as it is then. */

@@ -7,7 +7,7 @@ import {
   type ElementArray,
   type Implementation,
   type KernelName,
-  type Letters,
+  type Dims,
 } from '@spikellm/backend';
 import type { Device } from './device.ts';
 import { kernelCalls, type AnyKernelCall, type KernelCall, type Packing } from './kernels.ts';
@@ -63,20 +63,20 @@ function implementation<Storage>(
   anyCall: AnyKernelCall,
 ): Implementation<Storage> {
   return {
-    prepare(constants, letters, attributes): Prepared<Storage> {
+    prepare(constants, dims, attributes): Prepared<Storage> {
       const call = typeof anyCall === 'function' ? anyCall(attributes as never) : anyCall;
       const kept =
         call.pack === undefined
           ? keep(device, constants)
-          : pack(device, call.pack, constants, letters, attributes);
+          : pack(device, call.pack, constants, dims, attributes);
       return { ...kept, call };
     },
-    run({ operands, letters, attributes, scalars, packed, signal }) {
+    run({ operands, dims, attributes, scalars, packed, signal }) {
       const { call, storages } = packed as Prepared<Storage>;
       device.run(
         call.native ?? name,
         call.operands.map((operand) => operands[operand] ?? storages[operand]),
-        call.numbers(letters, attributes as never, scalars),
+        call.parameters(dims, attributes as never, scalars),
         signal,
       );
     },
@@ -106,13 +106,13 @@ function keep<Storage>(device: Device<Storage>, constants: Constants<Storage>): 
 
 function pack<Storage>(
   device: Device<Storage>,
-  { kernel, constants: order, numbers: numbersOf }: Packing,
+  { kernel, constants: order, parameters: parametersOf }: Packing,
   constants: Constants<Storage>,
-  letters: Letters,
+  dims: Dims,
   attributes: object,
 ): Kept<Storage> {
-  const numbers = numbersOf(letters, attributes as never);
-  const bytes = device.packedBytes(kernel, numbers);
+  const parameters = parametersOf(dims, attributes as never);
+  const bytes = device.packedBytes(kernel, parameters);
   const storage = device.allocate(bytes, true);
   const lent: Storage[] = [];
   const storages = order.map((constant) => {
@@ -121,7 +121,7 @@ function pack<Storage>(
     lent.push(device.upload(given));
     return lent.at(-1);
   });
-  device.run(kernel, [...storages, storage], numbers);
+  device.run(kernel, [...storages, storage], parameters);
   for (const copy of lent) device.release(copy);
   return { storages: { packed: storage }, own: [storage], bytes };
 }

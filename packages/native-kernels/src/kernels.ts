@@ -1,11 +1,11 @@
-/** How each kernel of the table is called in C++: the order of its operands and numbers, as native/kernels say. */
+/** How each kernel of the table is called in C++: the order of its operands and parameters, as native/kernels say. */
 import {
   activations,
   groupColumns,
   type Activation,
   type GifFormat,
   type KernelName,
-  type Letters,
+  type Dims,
   type WeightChannels,
 } from '@spikellm/backend';
 
@@ -18,22 +18,22 @@ export type Attributes = Gif & {
   readonly block: number;
   readonly of: Activation;
 };
-/** Numbers of a call from its letters, attributes and scalars. */
-export type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
+/** KernelParameters of a call from its dims, attributes and scalars. */
+export type KernelParameters = (dims: Dims, attributes: Attributes, scalars: Dims) => number[];
 
 export interface KernelCall {
   /** Its name in C++, where that is not the name in the table. */
   readonly native?: string;
   /** Operands by name; `packed` is what the packing kernel wrote. Without one, constants are operands as they are. */
   readonly operands: readonly string[];
-  readonly numbers: Numbers;
+  readonly parameters: KernelParameters;
   readonly pack?: Packing;
 }
 /** The kernel that packs the constants, once. It writes its last operand. */
 export interface Packing {
   readonly kernel: string;
   readonly constants: readonly string[];
-  readonly numbers: (letters: Letters, attributes: Attributes) => number[];
+  readonly parameters: (dims: Dims, attributes: Attributes) => number[];
 }
 
 export const gif = ({ bits, range, classes }: Gif): number[] => [
@@ -43,7 +43,7 @@ export const gif = ({ bits, range, classes }: Gif): number[] => [
   ...classes,
 ];
 /** The numbers of every attention kernel, before those of its own. */
-export const heads = ({ N, H, K, D, scale, window, softcap }: Letters, position: number): number[] => [
+export const heads = ({ N, H, K, D, scale, window, softcap }: Dims, position: number): number[] => [
   N,
   H,
   K,
@@ -54,44 +54,44 @@ export const heads = ({ N, H, K, D, scale, window, softcap }: Letters, position:
   softcap,
 ];
 /** Elements of operands that are all of one size. */
-export const elements: Numbers = ({ N, C }) => [N * C];
+export const elements: KernelParameters = ({ N, C }) => [N * C];
 export const activationOf = ({ of }: Attributes): number => activations.indexOf(of);
 /** Elements, then the activation. */
-export const activated: Numbers = ({ N, C }, attributes) => [N * C, activationOf(attributes)];
+export const activated: KernelParameters = ({ N, C }, attributes) => [N * C, activationOf(attributes)];
 /** Elements, then the cap. */
-export const capped: Numbers = ({ N, C, cap }) => [N * C, cap];
-export const rows: Numbers = ({ N, C }) => [N, C];
+export const capped: KernelParameters = ({ N, C, cap }) => [N * C, cap];
+export const rows: KernelParameters = ({ N, C }) => [N, C];
 /** The groups of a token are rows of their own. */
-export const normed: Numbers = ({ N, H, C }, { eps }) => [N * H, C, eps];
+export const normed: KernelParameters = ({ N, H, C }, { eps }) => [N * H, C, eps];
 
 const packedOrder: Packing = {
   kernel: 'pack_order',
   constants: ['steps'],
-  numbers: ({ C }, attributes) => [C, ...gif(attributes)],
+  parameters: ({ C }, attributes) => [C, ...gif(attributes)],
 };
 
-const codesLayout = ({ O, C, S }: Letters, { weightBits }: Attributes): number[] => [O, C, weightBits, S];
+const codesLayout = ({ O, C, S }: Dims, { weightBits }: Attributes): number[] => [O, C, weightBits, S];
 const packedLinearCodes: Packing = {
   kernel: 'pack_linear_codes',
   constants: ['steps', 'weight', 'weightScale', 'weightZero', 'bias'],
-  numbers: (letters, attributes) => [...codesLayout(letters, attributes), ...gif(attributes)],
+  parameters: (dims, attributes) => [...codesLayout(dims, attributes), ...gif(attributes)],
 };
 const packedLinearFloat: Packing = {
   kernel: 'pack_linear_packed',
   constants: ['weight', 'weightScale', 'weightZero', 'bias'],
-  numbers: ({ O, C }, { weightBits }) => [O, C, weightBits],
+  parameters: ({ O, C }, { weightBits }) => [O, C, weightBits],
 };
 
 /** Linears on the codes of one input: their constants by their prefixes, and O of each. */
 const gifLinears = (
   operands: readonly string[],
   prefixes: readonly string[],
-  outputs: (letters: Letters) => number[],
+  outputs: (dims: Dims) => number[],
   more: (attributes: Attributes) => number[] = () => [],
 ): KernelCall => {
-  const linears = (letters: Letters, attributes: Attributes): number[] => {
-    const own = outputs(letters);
-    return [own.length, ...own, letters.C, attributes.weightBits, letters.S, ...gif(attributes)];
+  const linears = (dims: Dims, attributes: Attributes): number[] => {
+    const own = outputs(dims);
+    return [own.length, ...own, dims.C, attributes.weightBits, dims.S, ...gif(attributes)];
   };
   const constantsOf = (prefix: string): string[] =>
     prefix === ''
@@ -99,109 +99,109 @@ const gifLinears = (
       : [`${prefix}Weight`, `${prefix}WeightScale`, `${prefix}WeightZero`, `${prefix}Bias`];
   return {
     operands,
-    numbers: (letters, attributes) => [
-      ...linears(letters, attributes),
-      letters.N,
+    parameters: (dims, attributes) => [
+      ...linears(dims, attributes),
+      dims.N,
       attributes.eps ?? 0,
       ...more(attributes),
     ],
     pack: {
       kernel: 'pack_gif_linears',
       constants: ['steps', ...prefixes.flatMap(constantsOf)],
-      numbers: linears,
+      parameters: linears,
     },
   };
 };
 
 /** Parts, columns of a group, weight classes, the most steps, then how many channels have weights of 1, 2, ... steps. */
-const ternaryChannels = ({ W }: Letters, { weightChannels, weightParts }: Attributes): number[] => {
+const ternaryChannels = ({ W }: Dims, { weightChannels, weightParts }: Attributes): number[] => {
   const counts = Array.from({ length: Math.max(...weightChannels.map((own) => own.length)) }, (_, i) =>
     weightChannels.reduce((sum, own) => sum + (own[i] ?? 0), 0),
   );
   return [weightParts, groupColumns(weightChannels, weightParts), W, counts.length, ...counts];
 };
-const ternaryCodes = (letters: Letters, attributes: Attributes): number[] => [
-  letters.O,
-  letters.S,
-  ...ternaryChannels(letters, attributes),
+const ternaryCodes = (dims: Dims, attributes: Attributes): number[] => [
+  dims.O,
+  dims.S,
+  ...ternaryChannels(dims, attributes),
 ];
 const packedTernaryCodes: Packing = {
   kernel: 'pack_linear_ternary_codes',
   constants: ['steps', 'weightSteps', 'weight', 'weightScale', 'bias'],
-  numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes)],
+  parameters: (dims, attributes) => [...ternaryCodes(dims, attributes), ...gif(attributes)],
 };
 
-const ternaryFloat = (letters: Letters, attributes: Attributes): number[] => [
-  letters.O,
-  ...ternaryChannels(letters, attributes),
+const ternaryFloat = (dims: Dims, attributes: Attributes): number[] => [
+  dims.O,
+  ...ternaryChannels(dims, attributes),
 ];
 const packedTernaryFloat: Packing = {
   kernel: 'pack_linear_ternary',
   constants: ['weightSteps', 'weight', 'weightScale', 'bias'],
-  numbers: ternaryFloat,
+  parameters: ternaryFloat,
 };
 
-const packedClasses = (channels: (letters: Letters) => number): Packing => ({
+const packedClasses = (channels: (dims: Dims) => number): Packing => ({
   kernel: 'pack_classes',
   constants: ['keySteps', 'valueSteps'],
-  numbers: (letters, attributes) => [channels(letters), channels(letters), ...gif(attributes)],
+  parameters: (dims, attributes) => [channels(dims), channels(dims), ...gif(attributes)],
 });
 const cached = ['keyCodes', 'keyScale', 'keyZero', 'valueCodes', 'valueScale', 'valueZero'];
-const spikingAttention: Numbers = (letters, attributes, { position }) => [
-  ...heads(letters, position),
+const spikingAttention: KernelParameters = (dims, attributes, { position }) => [
+  ...heads(dims, position),
   ...gif(attributes),
 ];
 
 const linearPanels: KernelCall = {
   operands: ['x', 'packed', 'y'],
-  numbers: ({ O, C, N }, { weightBits }) => [O, C, weightBits, N],
+  parameters: ({ O, C, N }, { weightBits }) => [O, C, weightBits, N],
   pack: packedLinearFloat,
 };
 /** Bytes are read as they are stored: a head borrows the table that the embedding reads. */
 const linearBytes: KernelCall = {
   native: 'linear_packed_bytes',
   operands: ['x', 'weight', 'weightScale', 'weightZero', 'bias', 'y'],
-  numbers: ({ N, O, C }) => [N, O, C],
+  parameters: ({ N, O, C }) => [N, O, C],
 };
 
 /** A call, or the call for given attributes. */
 export type AnyKernelCall = KernelCall | ((attributes: Attributes) => KernelCall);
 
 export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
-  embedding_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
-  embedding_half_f32: { operands: ['ids', 'table', 'y'], numbers: ({ N, V, C }) => [N, V, C] },
-  add_f32: { operands: ['a', 'b', 'y'], numbers: elements },
-  rmsnorm_f32: { operands: ['x', 'weight', 'y'], numbers: normed },
-  linear_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
-  linear_half_f32: { operands: ['x', 'weight', 'bias', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
-  matmul_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
-  matmul_tn_f32: { operands: ['a', 'b', 'y'], numbers: ({ N, O, C }) => [N, O, C] },
-  scale_f32: { operands: ['x', 'y'], numbers: ({ N, C, factor }) => [N * C, factor] },
-  softcap_f32: { operands: ['x', 'y'], numbers: capped },
-  gated_f32: { operands: ['gate', 'up', 'y'], numbers: activated },
+  embedding_f32: { operands: ['ids', 'table', 'y'], parameters: ({ N, V, C }) => [N, V, C] },
+  embedding_half_f32: { operands: ['ids', 'table', 'y'], parameters: ({ N, V, C }) => [N, V, C] },
+  add_f32: { operands: ['a', 'b', 'y'], parameters: elements },
+  rmsnorm_f32: { operands: ['x', 'weight', 'y'], parameters: normed },
+  linear_f32: { operands: ['x', 'weight', 'bias', 'y'], parameters: ({ N, O, C }) => [N, O, C] },
+  linear_half_f32: { operands: ['x', 'weight', 'bias', 'y'], parameters: ({ N, O, C }) => [N, O, C] },
+  matmul_f32: { operands: ['a', 'b', 'y'], parameters: ({ N, O, C }) => [N, O, C] },
+  matmul_tn_f32: { operands: ['a', 'b', 'y'], parameters: ({ N, O, C }) => [N, O, C] },
+  scale_f32: { operands: ['x', 'y'], parameters: ({ N, C, factor }) => [N * C, factor] },
+  softcap_f32: { operands: ['x', 'y'], parameters: capped },
+  gated_f32: { operands: ['gate', 'up', 'y'], parameters: activated },
   rope_f32: {
     operands: ['x', 'cos', 'sin', 'y'],
-    numbers: ({ N, H, R, D }, _, { position }) => [N, H, R, position, D],
+    parameters: ({ N, H, R, D }, _, { position }) => [N, H, R, position, D],
   },
-  hadamard_f32: { operands: ['x', 'y'], numbers: rows },
+  hadamard_f32: { operands: ['x', 'y'], parameters: rows },
   attend_f32: {
     operands: ['q', 'k', 'v', 'keys', 'values', 'y'],
-    numbers: (letters, _, { position }) => heads(letters, position),
+    parameters: (dims, _, { position }) => heads(dims, position),
   },
-  cross_entropy_f32: { operands: ['logits', 'targets', 'y'], numbers: ({ N, V }) => [N, V] },
+  cross_entropy_f32: { operands: ['logits', 'targets', 'y'], parameters: ({ N, V }) => [N, V] },
   gif_encode_f32: {
     operands: ['x', 'packed', 'codes', 'scale', 'zero'],
-    numbers: ({ N, C }, attributes) => [N, C, ...gif(attributes)],
+    parameters: ({ N, C }, attributes) => [N, C, ...gif(attributes)],
     pack: packedOrder,
   },
   gif_decode_f32: {
     operands: ['codes', 'scale', 'zero', 'packed', 'y'],
-    numbers: ({ N, C }, attributes) => [N, C, ...gif(attributes)],
+    parameters: ({ N, C }, attributes) => [N, C, ...gif(attributes)],
     pack: packedOrder,
   },
   linear_codes_f32: {
     operands: ['codes', 'scale', 'zero', 'packed', 'y'],
-    numbers: (letters, attributes) => [...codesLayout(letters, attributes), ...gif(attributes), letters.N],
+    parameters: (dims, attributes) => [...codesLayout(dims, attributes), ...gif(attributes), dims.N],
     pack: packedLinearCodes,
   },
   linear_gif_f32: gifLinears(['x', 'add', 'packed', 'y'], [''], ({ O }) => [O]),
@@ -219,42 +219,42 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   linear_packed_f32: ({ weightBits }) => (weightBits === 8 ? linearBytes : linearPanels),
   embedding_packed_f32: {
     operands: ['ids', 'weight', 'weightScale', 'weightZero', 'y'],
-    numbers: ({ N, V, C }, { weightBits }) => [N, V, C, weightBits],
+    parameters: ({ N, V, C }, { weightBits }) => [N, V, C, weightBits],
   },
   linear_ternary_codes_f32: {
     operands: ['codes', 'scale', 'zero', 'packed', 'y'],
-    numbers: (letters, attributes) => [...ternaryCodes(letters, attributes), ...gif(attributes), letters.N],
+    parameters: (dims, attributes) => [...ternaryCodes(dims, attributes), ...gif(attributes), dims.N],
     pack: packedTernaryCodes,
   },
   linear_ternary_f32: {
     operands: ['x', 'packed', 'y'],
-    numbers: (letters, attributes) => [...ternaryFloat(letters, attributes), letters.N],
+    parameters: (dims, attributes) => [...ternaryFloat(dims, attributes), dims.N],
     pack: packedTernaryFloat,
   },
   attend_gif_token_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed', ...cached],
-    numbers: spikingAttention,
+    parameters: spikingAttention,
     pack: packedClasses(({ K, D }) => K * D),
   },
   attend_gif_block_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed', ...cached, 'openKeys'],
-    numbers: (letters, attributes, scalars) => [
-      ...spikingAttention(letters, attributes, scalars),
+    parameters: (dims, attributes, scalars) => [
+      ...spikingAttention(dims, attributes, scalars),
       attributes.block,
     ],
     pack: packedClasses(({ K, D }) => K * D),
   },
   attend_gif_published_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed'],
-    numbers: (letters, attributes) => [...heads(letters, 0), ...gif(attributes)],
+    parameters: (dims, attributes) => [...heads(dims, 0), ...gif(attributes)],
     pack: packedClasses(({ H, D }) => H * D),
   },
-  column_absmax_f32: { operands: ['x', 'largest'], numbers: rows },
-  column_dot_f32: { operands: ['a', 'b', 'sum'], numbers: rows },
-  gram_f32: { operands: ['x', 'hessian'], numbers: rows },
-  cholesky_f32: { operands: ['hessian', 'damping', 'factor', 'pivot'], numbers: ({ C }) => [C] },
+  column_absmax_f32: { operands: ['x', 'largest'], parameters: rows },
+  column_dot_f32: { operands: ['a', 'b', 'sum'], parameters: rows },
+  gram_f32: { operands: ['x', 'hessian'], parameters: rows },
+  cholesky_f32: { operands: ['hessian', 'damping', 'factor', 'pivot'], parameters: ({ C }) => [C] },
   kv_saliency_f32: {
     operands: ['q', 'k', 'v', 'keyScore', 'valueScore'],
-    numbers: (letters) => heads(letters, 0),
+    parameters: (dims) => heads(dims, 0),
   },
 };

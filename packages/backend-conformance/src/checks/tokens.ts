@@ -36,7 +36,7 @@ async function sameSingly(backend: Backend, kernel: KernelName, filled: Filled):
 async function runSingly(
   backend: Backend,
   kernel: KernelName,
-  { of, letters, scalars, operands }: Filled,
+  { of, dims: named, scalars, operands }: Filled,
 ): Promise<Results> {
   using runner = createRunner(backend);
   const { row, attributes } = of;
@@ -52,7 +52,7 @@ async function runSingly(
 
   const results: Record<string, ElementArray> = {};
   for (const name of namesOf('output')) results[name] = operands[name].data.slice();
-  for (let n = 0; n < letters.N; n++) {
+  for (let n = 0; n < named.N; n++) {
     const tensors = { ...whole };
     for (const name of namesOf('input', 'output')) {
       if (isPerToken(name)) tensors[name] = runner.upload(tokenOf(operands[name], n));

@@ -29,14 +29,14 @@ export const trainingChecks: Check[] = [
   ),
 ];
 
-async function sameAsSpikes(backend: Backend, { of, letters, operands }: Filled): Promise<void> {
+async function sameAsSpikes(backend: Backend, { of, dims: named, operands }: Filled): Promise<void> {
   using runner = createRunner(backend);
   const constants = { steps: operands.steps };
   const attributes = of.attributes as { bits: number; range: 'lossless'; classes: number[] };
   const x = runner.upload(operands.x);
   const encode = runner.prepare('gif_encode_f32', attributes, constants);
   const decode = runner.prepare('gif_decode_f32', attributes, constants);
-  const row = { ...attributes, H: 1, D: letters.C, block: 1 };
+  const row = { ...attributes, H: 1, D: named.C, block: 1 };
   const roundTrip = runner.prepare('gif_round_trip_f32', row, constants);
   const want = await runner.scope(() =>
     valuesOf(backend, runner.apply(decode, runner.apply(encode, { x })).y),

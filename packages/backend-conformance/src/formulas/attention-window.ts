@@ -1,4 +1,4 @@
-import type { Letters } from '@spikellm/backend';
+import type { Dims } from '@spikellm/backend';
 import { scoreOf } from './attention.ts';
 import { matrix, range, sum, type Formula, type Operands } from './formula.ts';
 
@@ -13,8 +13,8 @@ interface Head {
   readonly slope: (n: number, t: number) => number;
 }
 
-function headOf({ q, k, closed }: Operands, letters: Letters, h: number): Head {
-  const { N, H, K, D, block, scale, window, softcap } = letters;
+function headOf({ q, k, closed }: Operands, dims: Dims, h: number): Head {
+  const { N, H, K, D, block, scale, window, softcap } = dims;
   const query: Head['query'] = (n, d) => (n * H + h) * D + d;
   const cached: Head['cached'] = (t, d) => (t * K + Math.floor(h / (H / K))) * D + d;
   const isClosed: Head['isClosed'] = (n, t) =>
@@ -25,7 +25,7 @@ function headOf({ q, k, closed }: Operands, letters: Letters, h: number): Head {
     softcap > 0 ? scale / Math.cosh((product(n, t) * scale) / softcap) ** 2 : scale;
   const P = range(N).map((n) => {
     const scores = range(n + 1).map((t) =>
-      window > 0 && n - t >= window ? -Infinity : scoreOf(product(n, t), letters),
+      window > 0 && n - t >= window ? -Infinity : scoreOf(product(n, t), dims),
     );
     const largest = Math.max(...scores);
     const weights = scores.map((score) => Math.exp(score - largest));
@@ -35,9 +35,9 @@ function headOf({ q, k, closed }: Operands, letters: Letters, h: number): Head {
   return { query, cached, key, isClosed, P, slope };
 }
 
-const attendWindow: Formula = (operands, letters) => {
-  const { N, H, D } = letters;
-  const heads = range(H).map((h) => headOf(operands, letters, h));
+const attendWindow: Formula = (operands, dims) => {
+  const { N, H, D } = dims;
+  const heads = range(H).map((h) => headOf(operands, dims, h));
   return {
     y: matrix(N, H * D, (n, column) => {
       const { P, cached } = heads[Math.floor(column / D)];
@@ -46,15 +46,15 @@ const attendWindow: Formula = (operands, letters) => {
   };
 };
 
-const attendWindowBackward: Formula = (operands, letters) => {
+const attendWindowBackward: Formula = (operands, dims) => {
   const { q, k, v, dy, dclosed } = operands;
-  const { N, H, D } = letters;
+  const { N, H, D } = dims;
   const dq = Array.from(q, () => 0);
   const dk = Array.from(k, () => 0);
   const dv = Array.from(v, () => 0);
   const ofClosed = Array.from(dclosed ?? k, (before) => (dclosed ? before : 0));
   for (const h of range(H)) {
-    const { query, cached, key, isClosed, P, slope } = headOf(operands, letters, h);
+    const { query, cached, key, isClosed, P, slope } = headOf(operands, dims, h);
     for (const n of range(N)) {
       const dP = P[n].map((_, t) => sum(D, (d) => dy[query(n, d)] * v[cached(t, d)]));
       const mean = sum(n + 1, (t) => P[n][t] * dP[t]);

@@ -1,4 +1,4 @@
-import type { Letters } from '@spikellm/backend';
+import type { Dims } from '@spikellm/backend';
 import { matrix, range, sum, type Formula, type Numbers, type Operands } from './formula.ts';
 import { quantiserOf, type GifAttributes } from './spiking.ts';
 
@@ -10,18 +10,18 @@ interface Seen {
 }
 
 /** The score of a product of query and key. */
-export const scoreOf = (product: number, { scale, softcap }: Letters): number =>
+export const scoreOf = (product: number, { scale, softcap }: Dims): number =>
   softcap > 0 ? softcap * Math.tanh((product * scale) / softcap) : product * scale;
 
 /** Probabilities of query n and head h over the tokens 0 .. position + n; those outside the window have 0. */
-function probabilities({ q, key }: Seen, letters: Letters, n: number, h: number, position: number): number[] {
-  const { D, window } = letters;
+function probabilities({ q, key }: Seen, dims: Dims, n: number, h: number, position: number): number[] {
+  const { D, window } = dims;
   const scores = range(position + n + 1).map((t) =>
     window > 0 && position + n - t >= window
       ? -Infinity
       : scoreOf(
           sum(D, (d) => q(n, h, d) * key(n, t, h, d)),
-          letters,
+          dims,
         ),
   );
   const largest = Math.max(...scores);
@@ -30,9 +30,9 @@ function probabilities({ q, key }: Seen, letters: Letters, n: number, h: number,
   return weights.map((weight) => weight / total);
 }
 
-function attention(seen: Seen, letters: Letters, position: number): number[] {
-  const { N, H, D } = letters;
-  const P = range(N).map((n) => range(H).map((h) => probabilities(seen, letters, n, h, position)));
+function attention(seen: Seen, dims: Dims, position: number): number[] {
+  const { N, H, D } = dims;
+  const P = range(N).map((n) => range(H).map((h) => probabilities(seen, dims, n, h, position)));
   return matrix(N, H * D, (n, column) => {
     const h = Math.floor(column / D);
     return sum(P[n][h].length, (t) => P[n][h][t] * seen.value(t, h, column % D));
@@ -47,15 +47,15 @@ function appended(cache: Numbers, added: Numbers, position: number, width: numbe
 }
 
 /** The key/value head that query head h reads. */
-const headOf = ({ H, K }: Letters, h: number): number => Math.floor(h / (H / K));
+const headOf = ({ H, K }: Dims, h: number): number => Math.floor(h / (H / K));
 
 const plainQueries =
-  (q: Numbers, { H, D }: Letters): Seen['q'] =>
+  (q: Numbers, { H, D }: Dims): Seen['q'] =>
   (n, h, d) =>
     q[(n * H + h) * D + d];
 
 /** Queries through their own codes, one step per token and head. */
-function spikingQueries(q: Numbers, { N, H, D }: Letters, attributes: GifAttributes): Seen['q'] {
+function spikingQueries(q: Numbers, { N, H, D }: Dims, attributes: GifAttributes): Seen['q'] {
   const decoded = range(N * H).map((head) => {
     const group = range(D).map((d) => q[head * D + d]);
     const { code, decode } = quantiserOf(group, 1, attributes);
@@ -64,17 +64,17 @@ function spikingQueries(q: Numbers, { N, H, D }: Letters, attributes: GifAttribu
   return (n, h, d) => decoded[n * H + h][d];
 }
 
-const attend: Formula = ({ q, k, v, keys, values }, letters, _, { position }) => {
-  const { K, D } = letters;
+const attend: Formula = ({ q, k, v, keys, values }, dims, _, { position }) => {
+  const { K, D } = dims;
   const allKeys = appended(keys, k, position, K * D);
   const allValues = appended(values, v, position, K * D);
-  const column = (t: number, h: number, d: number): number => (t * K + headOf(letters, h)) * D + d;
+  const column = (t: number, h: number, d: number): number => (t * K + headOf(dims, h)) * D + d;
   const seen: Seen = {
-    q: plainQueries(q, letters),
+    q: plainQueries(q, dims),
     key: (_n, t, h, d) => allKeys[column(t, h, d)],
     value: (t, h, d) => allValues[column(t, h, d)],
   };
-  return { y: attention(seen, letters, position), keys: allKeys, values: allValues };
+  return { y: attention(seen, dims, position), keys: allKeys, values: allValues };
 };
 
 interface TokenCache {
@@ -87,7 +87,7 @@ interface TokenCache {
 /** A cache with one quantiser per token, head and class, after x was appended. */
 function tokenCache(
   { codes, scale, zero, steps, x }: Operands,
-  { N, K, D, S }: Letters,
+  { N, K, D, S }: Dims,
   attributes: GifAttributes,
   position: number,
 ): TokenCache {
@@ -121,16 +121,16 @@ const cacheOperands = (operands: Operands, prefix: 'key' | 'value'): Operands =>
   x: operands[prefix === 'key' ? 'k' : 'v'],
 });
 
-const attendTokens: Formula = (operands, letters, attributes: GifAttributes, { position }) => {
-  const keys = tokenCache(cacheOperands(operands, 'key'), letters, attributes, position);
-  const values = tokenCache(cacheOperands(operands, 'value'), letters, attributes, position);
+const attendTokens: Formula = (operands, dims, attributes: GifAttributes, { position }) => {
+  const keys = tokenCache(cacheOperands(operands, 'key'), dims, attributes, position);
+  const values = tokenCache(cacheOperands(operands, 'value'), dims, attributes, position);
   const seen: Seen = {
-    q: spikingQueries(operands.q, letters, attributes),
-    key: (_n, t, h, d) => keys.decoded(t, headOf(letters, h), d),
-    value: (t, h, d) => values.decoded(t, headOf(letters, h), d),
+    q: spikingQueries(operands.q, dims, attributes),
+    key: (_n, t, h, d) => keys.decoded(t, headOf(dims, h), d),
+    value: (t, h, d) => values.decoded(t, headOf(dims, h), d),
   };
   return {
-    y: attention(seen, letters, position),
+    y: attention(seen, dims, position),
     keyCodes: keys.codes,
     keyScale: keys.scale,
     keyZero: keys.zero,
@@ -142,11 +142,11 @@ const attendTokens: Formula = (operands, letters, attributes: GifAttributes, { p
 
 const attendBlocks: Formula = (
   operands,
-  letters,
+  dims,
   attributes: GifAttributes & { readonly block: number },
   { position },
 ) => {
-  const { N, K, D } = letters;
+  const { N, K, D } = dims;
   const { block } = attributes;
   const width = K * D;
   const { k, openKeys, keySteps } = operands;
@@ -165,22 +165,22 @@ const attendBlocks: Formula = (
       group.forEach((x, t) => (codes[(b * block + t) * width + channel] = quantiser.code(x)));
     }
   }
-  const values = tokenCache(cacheOperands(operands, 'value'), letters, attributes, position);
+  const values = tokenCache(cacheOperands(operands, 'value'), dims, attributes, position);
   const seen: Seen = {
-    q: spikingQueries(operands.q, letters, attributes),
+    q: spikingQueries(operands.q, dims, attributes),
     key: (n, t, h, d) => {
-      const channel = headOf(letters, h) * D + d;
+      const channel = headOf(dims, h) * D + d;
       const blockOf = Math.floor(t / block);
       const isOpen = blockOf === Math.floor((position + n) / block);
       if (isOpen) return floats[(t - start) * width + channel];
       const at = blockOf * width + channel;
       return (codes[t * width + channel] - zero[at]) * scale[at];
     },
-    value: (t, h, d) => values.decoded(t, headOf(letters, h), d),
+    value: (t, h, d) => values.decoded(t, headOf(dims, h), d),
   };
   const open = position + N - ((position + N) % block);
   return {
-    y: attention(seen, letters, position),
+    y: attention(seen, dims, position),
     openKeys: matrix(block, width, (t, channel) => floats[(open - start + t) * width + channel] ?? 0),
     keyCodes: codes,
     keyScale: scale,
@@ -191,9 +191,9 @@ const attendBlocks: Formula = (
   };
 };
 
-const attendPublished: Formula = ({ q, k, v, keySteps, valueSteps }, letters, attributes: GifAttributes) => {
-  const { N, K, H, D } = letters;
-  const at = (x: Numbers, n: number, h: number, d: number): number => x[(n * K + headOf(letters, h)) * D + d];
+const attendPublished: Formula = ({ q, k, v, keySteps, valueSteps }, dims, attributes: GifAttributes) => {
+  const { N, K, H, D } = dims;
+  const at = (x: Numbers, n: number, h: number, d: number): number => x[(n * K + headOf(dims, h)) * D + d];
   const keyQuantisers = range(H * D).map((column) => {
     const group = range(N).map((n) => at(k, n, Math.floor(column / D), column % D));
     return quantiserOf(group, keySteps[column], attributes);
@@ -209,23 +209,23 @@ const attendPublished: Formula = ({ q, k, v, keySteps, valueSteps }, letters, at
     return decode(code(group[column % D]));
   });
   const seen: Seen = {
-    q: spikingQueries(q, letters, attributes),
+    q: spikingQueries(q, dims, attributes),
     key: (_n, t, h, d) => keys[(t * H + h) * D + d],
     value: (t, h, d) => values[(t * H + h) * D + d],
   };
-  return { y: attention(seen, letters, 0) };
+  return { y: attention(seen, dims, 0) };
 };
 
 /** As printed: A = k o ((q^T q) k^T) and v o ((P^T P) v), each summed over tokens. */
-const kvSaliency: Formula = ({ q, k, v, keyScore, valueScore }, letters) => {
-  const { N, K, H, D } = letters;
-  const at = (x: Numbers, n: number, h: number, d: number): number => x[(n * K + headOf(letters, h)) * D + d];
+const kvSaliency: Formula = ({ q, k, v, keyScore, valueScore }, dims) => {
+  const { N, K, H, D } = dims;
+  const at = (x: Numbers, n: number, h: number, d: number): number => x[(n * K + headOf(dims, h)) * D + d];
   const seen: Seen = {
-    q: plainQueries(q, letters),
+    q: plainQueries(q, dims),
     key: (_n, t, h, d) => at(k, t, h, d),
     value: (t, h, d) => at(v, t, h, d),
   };
-  const P = range(H).map((h) => range(N).map((n) => probabilities(seen, letters, n, h, 0)));
+  const P = range(H).map((h) => range(N).map((n) => probabilities(seen, dims, n, h, 0)));
   return {
     keyScore: matrix(H, D, (h, d) => {
       const gram = range(D).map((e) => sum(N, (n) => seen.q(n, h, d) * seen.q(n, h, e)));

@@ -29,8 +29,8 @@ const linear: Formula = ({ x, weight, bias }, { N, C, O }) => ({
   y: matrix(N, O, (n, o) => sum(C, (c) => x[n * C + c] * weight[o * C + c]) + (bias?.[o] ?? 0)),
 });
 
-const linearHalf: Formula = ({ weight, ...operands }, letters, attributes, scalars) =>
-  linear({ ...operands, weight: Array.from(weight, half) }, letters, attributes, scalars);
+const linearHalf: Formula = ({ weight, ...operands }, dims, attributes, scalars) =>
+  linear({ ...operands, weight: Array.from(weight, half) }, dims, attributes, scalars);
 
 const matmul: Formula = ({ a, b }, { N, C, O }) => ({
   y: matrix(N, C, (n, c) => sum(O, (o) => a[n * O + o] * b[o * C + c])),

@@ -2,7 +2,7 @@
  * What a formula of the kernel table looks like when it is written down element by element, in float64, with no thought
  * of speed. These share no code with the reference backend, so both must be wrong alike for a mistake to pass.
  */
-import type { Letters } from '@spikellm/backend';
+import type { Dims } from '@spikellm/backend';
 
 export type Numbers = ArrayLike<number>;
 export type Operands = Readonly<Record<string, Numbers>>;
@@ -10,9 +10,9 @@ export type Operands = Readonly<Record<string, Numbers>>;
 /** All outputs and states after the call, from the operands before it. */
 export type Formula = (
   operands: Operands,
-  letters: Letters,
+  dims: Dims,
   attributes: never,
-  scalars: Letters,
+  scalars: Dims,
 ) => Readonly<Record<string, Numbers>>;
 
 /** The sum of f(0) .. f(count - 1). */

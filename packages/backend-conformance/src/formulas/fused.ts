@@ -8,18 +8,18 @@ type Attributes = GifAttributes & { readonly weightBits: number; readonly eps: n
 const f32 = Math.fround;
 
 /** The codes of the norm of x. Three results of it are rounded to float32, so that equal bits are encoded. */
-const encodedNorm: Formula = ({ x, norm, ...operands }, letters, attributes: Attributes, scalars) => {
-  const { N, C } = letters;
+const encodedNorm: Formula = ({ x, norm, ...operands }, dims, attributes: Attributes, scalars) => {
+  const { N, C } = dims;
   const meanSquare = range(N).map((n) => sum(C, (c) => x[n * C + c] ** 2) / C);
   const inverse = meanSquare.map((mean) => f32(1 / Math.sqrt(mean + attributes.eps)));
   const y = matrix(N, C, (n, c) => f32(f32(x[n * C + c] * inverse[n]) * norm[c]));
-  return encode({ ...operands, x: y }, letters, attributes as never, scalars);
+  return encode({ ...operands, x: y }, dims, attributes as never, scalars);
 };
 
 /** One of several linears: its constants are named `<prefix>Weight` and so on. */
 const linearOf =
-  (prefix: string, outputs: (letters: Readonly<Record<string, number>>) => number) =>
-  (codes: Operands, ...[operands, letters, attributes, scalars]: Parameters<Formula>) =>
+  (prefix: string, outputs: (dims: Readonly<Record<string, number>>) => number) =>
+  (codes: Operands, ...[operands, dims, attributes, scalars]: Parameters<Formula>) =>
     linearCodes(
       {
         ...codes,
@@ -29,7 +29,7 @@ const linearOf =
         weightZero: operands[`${prefix}WeightZero`],
         ...(operands[`${prefix}Bias`] && { bias: operands[`${prefix}Bias`] }),
       },
-      { ...letters, O: outputs(letters) },
+      { ...dims, O: outputs(dims) },
       attributes,
       scalars,
     ).y;
@@ -38,9 +38,9 @@ const q = linearOf('q', ({ H, D }) => H * D);
 const [k, v] = ['k', 'v'].map((prefix) => linearOf(prefix, ({ K, D }) => K * D));
 const [gate, up] = ['gate', 'up'].map((prefix) => linearOf(prefix, ({ O }) => O));
 
-const linearGif: Formula = (...[operands, letters, attributes, scalars]) => {
-  const codes = encode(operands, letters, attributes, scalars);
-  const { y } = linearCodes({ ...operands, ...codes }, letters, attributes, scalars);
+const linearGif: Formula = (...[operands, dims, attributes, scalars]) => {
+  const codes = encode(operands, dims, attributes, scalars);
+  const { y } = linearCodes({ ...operands, ...codes }, dims, attributes, scalars);
   return { y: Array.from(y, (value, i) => value + (operands.add?.[i] ?? 0)) };
 };
 

@@ -107,9 +107,9 @@ const embeddingPacked: Formula = (operands, { N, C }, { weightBits }: { weightBi
   };
 };
 
-export const linearCodes: Formula = (operands, letters, attributes: LinearAttributes, scalars) => {
-  const x = decode(operands, letters, attributes as never, scalars).y;
-  return linearPacked({ ...operands, x }, letters, attributes as never, scalars);
+export const linearCodes: Formula = (operands, dims, attributes: LinearAttributes, scalars) => {
+  const x = decode(operands, dims, attributes as never, scalars).y;
+  return linearPacked({ ...operands, x }, dims, attributes as never, scalars);
 };
 
 export const spikingFormulas = {

@@ -37,9 +37,9 @@ const linearTernary: Formula = (operands, { N, C, O, W }, attributes: TernaryAtt
   };
 };
 
-const linearTernaryCodes: Formula = (operands, letters, attributes: TernaryAttributes, scalars) => {
-  const x = decode(operands, letters, attributes as never, scalars).y;
-  return linearTernary({ ...operands, x }, letters, attributes as never, scalars);
+const linearTernaryCodes: Formula = (operands, dims, attributes: TernaryAttributes, scalars) => {
+  const x = decode(operands, dims, attributes as never, scalars).y;
+  return linearTernary({ ...operands, x }, dims, attributes as never, scalars);
 };
 
 export const ternaryFormulas = {

@@ -1,5 +1,5 @@
 /** Attention: what a call adds to its caches, then scores and what they weigh, some tokens at a time. */
-import { SpikeError, type Letters } from '@spikellm/backend';
+import { SpikeError, type Dims } from '@spikellm/backend';
 import type { Recorder } from '../recorder.ts';
 import type { Shader } from '../shader.ts';
 import {
@@ -38,7 +38,7 @@ function attend(
   recorder: Recorder,
   q: DeviceBuffer | undefined,
   y: DeviceBuffer | undefined,
-  { N, H, K, D, scale, window, softcap }: Letters,
+  { N, H, K, D, scale, window, softcap }: Dims,
   position: number,
   keys: Step,
   values: Step,
@@ -78,7 +78,7 @@ const codedStep = (
   shader: Shader,
   prefix: 'key' | 'value',
   operands: Buffers,
-  { S }: Letters,
+  { S }: Dims,
   attributes: Attributes,
 ): Step => ({
   shader,
@@ -110,7 +110,7 @@ function appendCoded(
   recorder: Recorder,
   operands: Buffers,
   prefix: 'key' | 'value',
-  { N, K, D, S }: Letters,
+  { N, K, D, S }: Dims,
   attributes: Attributes,
   position: number,
 ): void {
@@ -128,7 +128,7 @@ function appendCoded(
 function roundedQueries(
   recorder: Recorder,
   q: DeviceBuffer | undefined,
-  { N, H, D }: Letters,
+  { N, H, D }: Dims,
   attributes: Attributes,
 ): DeviceBuffer {
   const rounded = recorder.scratch(N * H * D);
@@ -141,9 +141,9 @@ function roundedQueries(
 }
 
 const packClasses =
-  (channels: (letters: Letters) => number): NonNullable<KernelCall['pack']> =>
-  (recorder, { keySteps, valueSteps }, letters, attributes) => {
-    const count = channels(letters);
+  (channels: (dims: Dims) => number): NonNullable<KernelCall['pack']> =>
+  (recorder, { keySteps, valueSteps }, dims, attributes) => {
+    const count = channels(dims);
     const classes = recorder.keep(2 * count);
     recorder.run(classesOfSteps, {
       operands: { keySteps, valueSteps, classes },
@@ -157,7 +157,7 @@ const packClasses =
 function closeAndKeep(
   recorder: Recorder,
   operands: Buffers,
-  { N, K, D }: Letters,
+  { N, K, D }: Dims,
   attributes: Attributes,
   position: number,
 ): { readonly keepOpen: () => void } {
@@ -186,45 +186,45 @@ function closeAndKeep(
 
 export const attentionCalls = {
   attend_f32: {
-    run(recorder, { q, k, v, keys, values, y }, letters, _, { position }) {
-      const { N, K, D, P } = letters;
+    run(recorder, { q, k, v, keys, values, y }, dims, _, { position }) {
+      const { N, K, D, P } = dims;
       append(recorder, k, keys, K * D, { count: N, at: position, size: P });
       append(recorder, v, values, K * D, { count: N, at: position, size: P });
-      attend(recorder, q, y, letters, position, ...floatSteps(keys, values));
+      attend(recorder, q, y, dims, position, ...floatSteps(keys, values));
     },
   },
   attend_gif_token_f32: {
     pack: packClasses(({ K, D }) => K * D),
-    run(recorder, operands, letters, attributes, { position }) {
-      appendCoded(recorder, operands, 'key', letters, attributes, position);
-      appendCoded(recorder, operands, 'value', letters, attributes, position);
-      const q = roundedQueries(recorder, operands.q, letters, attributes);
-      const keys = codedStep(scoresToken, 'key', operands, letters, attributes);
-      const values = codedStep(contextCodes, 'value', operands, letters, attributes);
-      attend(recorder, q, operands.y, letters, position, keys, values);
+    run(recorder, operands, dims, attributes, { position }) {
+      appendCoded(recorder, operands, 'key', dims, attributes, position);
+      appendCoded(recorder, operands, 'value', dims, attributes, position);
+      const q = roundedQueries(recorder, operands.q, dims, attributes);
+      const keys = codedStep(scoresToken, 'key', operands, dims, attributes);
+      const values = codedStep(contextCodes, 'value', operands, dims, attributes);
+      attend(recorder, q, operands.y, dims, position, keys, values);
     },
   },
   attend_gif_block_f32: {
     pack: packClasses(({ K, D }) => K * D),
-    run(recorder, operands, letters, attributes, { position }) {
-      appendCoded(recorder, operands, 'value', letters, attributes, position);
-      const { keepOpen } = closeAndKeep(recorder, operands, letters, attributes, position);
-      const q = roundedQueries(recorder, operands.q, letters, attributes);
+    run(recorder, operands, dims, attributes, { position }) {
+      appendCoded(recorder, operands, 'value', dims, attributes, position);
+      const { keepOpen } = closeAndKeep(recorder, operands, dims, attributes, position);
+      const q = roundedQueries(recorder, operands.q, dims, attributes);
       const { k, openKeys } = operands;
       const keys = {
         shader: scoresBlock,
         operands: { k, openKeys, ...cacheOf(operands, 'key') },
         params: [attributes.block, ...gifParams(attributes)],
       };
-      const values = codedStep(contextCodes, 'value', operands, letters, attributes);
-      attend(recorder, q, operands.y, letters, position, keys, values);
+      const values = codedStep(contextCodes, 'value', operands, dims, attributes);
+      attend(recorder, q, operands.y, dims, position, keys, values);
       keepOpen();
     },
   },
   attend_gif_published_f32: {
     pack: packClasses(({ H, D }) => H * D),
-    run(recorder, { q, k, v, classes, y }, letters, attributes) {
-      const { N, H, K, D } = letters;
+    run(recorder, { q, k, v, classes, y }, dims, attributes) {
+      const { N, H, K, D } = dims;
       const [keys, values] = [recorder.scratch(N * H * D), recorder.scratch(N * H * D)];
       recorder.run(roundKeys, {
         operands: { x: k, classes, rounded: keys },
@@ -236,16 +236,16 @@ export const attentionCalls = {
         params: [D, H, K, D, H * D, ...gifParams(attributes)],
         groups: N * H,
       });
-      const queries = roundedQueries(recorder, q, letters, attributes);
-      attend(recorder, queries, y, { ...letters, K: H }, 0, ...floatSteps(keys, values));
+      const queries = roundedQueries(recorder, q, dims, attributes);
+      attend(recorder, queries, y, { ...dims, K: H }, 0, ...floatSteps(keys, values));
     },
   },
   kv_saliency_f32: {
-    run(recorder, { q, k, v, keyScore, valueScore }, letters) {
-      const { N, H, K, D } = letters;
+    run(recorder, { q, k, v, keyScore, valueScore }, dims) {
+      const { N, H, K, D } = dims;
       recorder.run(keySaliency, { operands: { q, k, score: keyScore }, params: [N, H, K, D], groups: H * D });
       const context = recorder.scratch(N * H * D);
-      attend(recorder, q, context, letters, 0, ...floatSteps(k, v));
+      attend(recorder, q, context, dims, 0, ...floatSteps(k, v));
       recorder.run(columnDot, {
         operands: { a: context, b: context, sum: valueScore },
         params: [H * D, N],

@@ -3,7 +3,7 @@ import {
   codeType,
   type Activation,
   type GifFormat,
-  type Letters,
+  type Dims,
   type WeightChannels,
 } from '@spikellm/backend';
 import type { DeviceBuffer } from '../pool.ts';
@@ -29,32 +29,32 @@ export interface KernelCall {
       keep(words: number): DeviceBuffer;
     },
     constants: Buffers,
-    letters: Letters,
+    dims: Dims,
     attributes: Attributes,
   ) => Record<string, DeviceBuffer>;
   /** Lists the runs of one call. `buffers` are its operands, and what `pack` returned. */
   readonly run: (
     recorder: Recorder,
     buffers: Buffers,
-    letters: Letters,
+    dims: Dims,
     attributes: Attributes,
-    scalars: Letters,
+    scalars: Dims,
   ) => void;
 }
 
-type Numbers = (letters: Letters, attributes: Attributes, scalars: Letters) => number[];
+type Numbers = (dims: Dims, attributes: Attributes, scalars: Dims) => number[];
 
 /** A kernel that is one run of one shader, whose operands have the names of its bindings. */
 export const single = (
   shader: Shader,
-  groups: (letters: Letters) => number,
+  groups: (dims: Dims) => number,
   params: Numbers,
 ): KernelCall => ({
-  run: (recorder, operands, letters, attributes, scalars) =>
+  run: (recorder, operands, dims, attributes, scalars) =>
     recorder.run(shader, {
       operands,
-      params: params(letters, attributes, scalars),
-      groups: groups(letters),
+      params: params(dims, attributes, scalars),
+      groups: groups(dims),
     }),
 });
 
@@ -64,13 +64,13 @@ export const groupsOf = (count: number, { lanes }: Shader): number => Math.ceil(
 /** As `single`, one invocation an element. */
 export const elementwise = (
   shader: Shader,
-  count: (letters: Letters) => number,
+  count: (dims: Dims) => number,
   params: Numbers = () => [],
 ): KernelCall =>
   single(
     shader,
-    (letters) => groupsOf(count(letters), shader),
-    (letters, attributes, scalars) => [count(letters), ...params(letters, attributes, scalars)],
+    (dims) => groupsOf(count(dims), shader),
+    (dims, attributes, scalars) => [count(dims), ...params(dims, attributes, scalars)],
   );
 
 /** A param that the shader reads as a float32. */

@@ -1,5 +1,5 @@
 /** Kernels on float activations. */
-import { activations, type Letters } from '@spikellm/backend';
+import { activations, type Dims } from '@spikellm/backend';
 import { add, embedding, embeddingHalf, gated, rope, scale, softcap } from '../shaders/elementwise.ts';
 import { epsWords } from '../shaders/norm.ts';
 import {
@@ -25,11 +25,11 @@ const tiles = (rows: number, columns: number): number => Math.ceil(rows / 64) * 
 const linear = (
   token: Shader,
   tokens: Shader,
-  own: (letters: Letters, attributes: Attributes, operands: Buffers) => number[],
+  own: (dims: Dims, attributes: Attributes, operands: Buffers) => number[],
 ): KernelCall => ({
-  run(recorder, operands, letters, attributes) {
-    const { N, O, C } = letters;
-    const params = own(letters, attributes, operands);
+  run(recorder, operands, dims, attributes) {
+    const { N, O, C } = dims;
+    const params = own(dims, attributes, operands);
     const few = N <= FEW_TOKENS;
     recorder.run(few ? token : tokens, {
       operands,

@@ -1,5 +1,5 @@
 /** Spiking linear layers: spikes laid out as products read them, then the products. */
-import { activations, type Letters } from '@spikellm/backend';
+import { activations, type Dims } from '@spikellm/backend';
 import type { DeviceBuffer } from '../pool.ts';
 import type { Recorder } from '../recorder.ts';
 import { encodeNormSpikes, encodeSpikes, gifDecode, gifEncode, stageCodes } from '../shaders/encode.ts';
@@ -54,7 +54,7 @@ export const headerWords = (N: number, { G, W }: Arrangement): number => N * (2 
 export function multiply(
   recorder: Recorder,
   operands: Buffers,
-  { N, O }: Letters,
+  { N, O }: Dims,
   { G, W, U }: Arrangement,
   FIELD: number,
   PLANES: number,
@@ -77,7 +77,7 @@ function packLinear(
   segments: DeviceBuffer,
   constants: Buffers,
   prefix: string,
-  { O, C }: Letters,
+  { O, C }: Dims,
   { classes, weightBits }: Attributes,
 ) {
   const named = (name: string): DeviceBuffer | undefined =>
@@ -115,25 +115,25 @@ type Linear = (prefix: string, y: DeviceBuffer | undefined, addend?: DeviceBuffe
 
 /** Linears on the spikes of one input x, after its norm where there is one. */
 const gifLinears = (
-  outputs: (letters: Letters) => Readonly<Record<string, number>>,
+  outputs: (dims: Dims) => Readonly<Record<string, number>>,
   hasNorm: boolean,
   after: (
     recorder: Recorder,
     operands: Buffers,
-    letters: Letters,
+    dims: Dims,
     linear: Linear,
     attributes: Attributes,
   ) => void,
 ): KernelCall => ({
-  pack(recorder, constants, letters, attributes) {
-    const segments = packLayout(recorder, constants.steps, letters.C, attributes);
-    const linears = Object.entries(outputs(letters)).map(([prefix, O]) =>
-      packLinear(recorder, segments, constants, prefix, { ...letters, O }, attributes),
+  pack(recorder, constants, dims, attributes) {
+    const segments = packLayout(recorder, constants.steps, dims.C, attributes);
+    const linears = Object.entries(outputs(dims)).map(([prefix, O]) =>
+      packLinear(recorder, segments, constants, prefix, { ...dims, O }, attributes),
     );
     return Object.assign({ segments }, ...linears) as Record<string, DeviceBuffer>;
   },
-  run(recorder, operands, letters, attributes) {
-    const { N, C } = letters;
+  run(recorder, operands, dims, attributes) {
+    const { N, C } = dims;
     const arrangement = spikesAlone(C, attributes);
     const { G, U } = arrangement;
     const planes = planesOf(attributes);
@@ -145,7 +145,7 @@ const gifLinears = (
       params: [C, G, 1, U, ...(hasNorm ? epsWords(attributes.eps) : []), ...gifParams(attributes)],
       groups: N,
     });
-    const sizes = outputs(letters);
+    const sizes = outputs(dims);
     const linear: Linear = (prefix, y, addend) =>
       multiply(
         recorder,
@@ -163,7 +163,7 @@ const gifLinears = (
         fieldOf(attributes.weightBits),
         planes,
       );
-    after(recorder, operands, letters, linear, attributes);
+    after(recorder, operands, dims, linear, attributes);
   },
 });
 
@@ -193,22 +193,22 @@ export const spikingCalls = {
       }),
   },
   linear_codes_f32: {
-    pack(recorder, constants, letters, attributes) {
-      const segments = packLayout(recorder, constants.steps, letters.C, attributes);
+    pack(recorder, constants, dims, attributes) {
+      const segments = packLayout(recorder, constants.steps, dims.C, attributes);
       const { Weights: weights, Rows: rows } = packLinear(
         recorder,
         segments,
         constants,
         '',
-        letters,
+        dims,
         attributes,
       );
       return { segments, weights, rows };
     },
-    run(recorder, operands, letters, attributes) {
-      const arrangement = spikesAlone(letters.C, attributes);
-      const staged = stage(recorder, operands, letters, arrangement, attributes);
-      multiply(recorder, staged, letters, arrangement, fieldOf(attributes.weightBits), planesOf(attributes));
+    run(recorder, operands, dims, attributes) {
+      const arrangement = spikesAlone(dims.C, attributes);
+      const staged = stage(recorder, operands, dims, arrangement, attributes);
+      multiply(recorder, staged, dims, arrangement, fieldOf(attributes.weightBits), planesOf(attributes));
     },
   },
   linear_gif_f32: gifLinears(
@@ -246,7 +246,7 @@ export const spikingCalls = {
 export function stage(
   recorder: Recorder,
   { codes, scale, zero, segments, ...rest }: Buffers,
-  { N }: Letters,
+  { N }: Dims,
   arrangement: Arrangement,
   attributes: Attributes,
   isGathered = true,

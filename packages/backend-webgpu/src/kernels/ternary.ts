@@ -3,7 +3,7 @@ import {
   groupColumns,
   weightClasses,
   weightsOfRow,
-  type Letters,
+  type Dims,
   type WeightChannels,
 } from '@spikellm/backend';
 import { classMask } from '../shaders/gif.ts';
@@ -21,7 +21,7 @@ const fieldOf = ({ weightChannels }: Attributes) =>
   weightChannels.every((counts) => counts.length === 1) ? { field: 2, offset: 1 } : { field: 4, offset: 7 };
 
 /** Units of a class that S classes of spikes cut are its full ones and a part of one in each. */
-function arrangementOf({ C, W }: Letters, { weightChannels }: Attributes, S: number): Arrangement {
+function arrangementOf({ C, W }: Dims, { weightChannels }: Attributes, S: number): Arrangement {
   const U = weightClasses(weightChannels).reduce(
     (sum, { steps, group }) => sum + Math.floor(weightChannels[group][steps - 1] / 32) + S,
     0,
@@ -32,12 +32,12 @@ function arrangementOf({ C, W }: Letters, { weightChannels }: Attributes, S: num
 function pack(
   recorder: Parameters<NonNullable<KernelCall['pack']>>[0],
   { steps, weightSteps, weight, weightScale, bias }: Buffers,
-  letters: Letters,
+  dims: Dims,
   attributes: Attributes,
   S: number,
 ) {
-  const { O, C, E, W } = letters;
-  const { G, U } = arrangementOf(letters, attributes, S);
+  const { O, C, E, W } = dims;
+  const { G, U } = arrangementOf(dims, attributes, S);
   const { field, offset } = fieldOf(attributes);
   const { weightChannels, weightParts } = attributes;
   const V = weightsOfRow(weightChannels);
@@ -82,20 +82,20 @@ function pack(
 
 export const ternaryCalls = {
   linear_ternary_codes_f32: {
-    pack: (recorder, constants, letters, attributes) =>
-      pack(recorder, constants, letters, attributes, letters.S),
-    run(recorder, operands, letters, attributes) {
-      const arrangement = arrangementOf(letters, attributes, letters.S);
-      const staged = stage(recorder, operands, letters, arrangement, attributes, false);
+    pack: (recorder, constants, dims, attributes) =>
+      pack(recorder, constants, dims, attributes, dims.S),
+    run(recorder, operands, dims, attributes) {
+      const arrangement = arrangementOf(dims, attributes, dims.S);
+      const staged = stage(recorder, operands, dims, arrangement, attributes, false);
       const { field } = fieldOf(attributes);
-      multiply(recorder, staged, letters, arrangement, field, planesOf(attributes));
+      multiply(recorder, staged, dims, arrangement, field, planesOf(attributes));
     },
   },
   linear_ternary_f32: {
-    pack: (recorder, constants, letters, attributes) => pack(recorder, constants, letters, attributes, 1),
-    run(recorder, operands, letters, attributes) {
-      const { N, O, C } = letters;
-      const { G, W, U } = arrangementOf(letters, attributes, 1);
+    pack: (recorder, constants, dims, attributes) => pack(recorder, constants, dims, attributes, 1),
+    run(recorder, operands, dims, attributes) {
+      const { N, O, C } = dims;
+      const { G, W, U } = arrangementOf(dims, attributes, 1);
       const { field, offset } = fieldOf(attributes);
       recorder.run(linearTernary, {
         operands,

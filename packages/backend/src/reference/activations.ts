@@ -1,5 +1,5 @@
 /** Activations of the reference backend, alone and as gates. */
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import type { Activation } from '../table/domains.ts';
 import type { F32 } from './kernel.ts';
 
@@ -62,19 +62,19 @@ const CURVES: Readonly<Record<Activation, Curve>> = {
 };
 
 /** y = a(x). */
-export function activate({ x, y }: { x: F32; y: F32 }, _: Letters, { of }: Of): void {
+export function activate({ x, y }: { x: F32; y: F32 }, _: Dims, { of }: Of): void {
   const { value } = CURVES[of];
   for (let i = 0; i < x.length; i++) y[i] = value(x[i]);
 }
 
 /** Gradient of `activate`. */
-export function activateBackward({ x, dy, dx }: { x: F32; dy: F32; dx: F32 }, _: Letters, { of }: Of): void {
+export function activateBackward({ x, dy, dx }: { x: F32; dy: F32; dx: F32 }, _: Dims, { of }: Of): void {
   const { gradient } = CURVES[of];
   for (let i = 0; i < x.length; i++) dx[i] = gradient(x[i], dy[i]);
 }
 
 /** y = a(gate) up. */
-export function gated({ gate, up, y }: { gate: F32; up: F32; y: F32 }, _: Letters, { of }: Of): void {
+export function gated({ gate, up, y }: { gate: F32; up: F32; y: F32 }, _: Dims, { of }: Of): void {
   const { value } = CURVES[of];
   for (let i = 0; i < y.length; i++) y[i] = value(gate[i]) * up[i];
 }
@@ -82,7 +82,7 @@ export function gated({ gate, up, y }: { gate: F32; up: F32; y: F32 }, _: Letter
 /** Gradients of `gated`. */
 export function gatedBackward(
   { gate, up, dy, dgate, dup }: Record<'gate' | 'up' | 'dy' | 'dgate' | 'dup', F32>,
-  _: Letters,
+  _: Dims,
   { of }: Of,
 ): void {
   const { value, gradient } = CURVES[of];
@@ -93,20 +93,20 @@ export function gatedBackward(
 }
 
 /** y = x factor. */
-export function scale({ x, y }: { x: F32; y: F32 }, _: Letters, { factor }: { factor: number }): void {
+export function scale({ x, y }: { x: F32; y: F32 }, _: Dims, { factor }: { factor: number }): void {
   const rounded = Math.fround(factor);
   for (let i = 0; i < x.length; i++) y[i] = x[i] * rounded;
 }
 
 /** y = cap tanh(x / cap). */
-export function softcap({ x, y }: { x: F32; y: F32 }, _: Letters, { cap }: { cap: number }): void {
+export function softcap({ x, y }: { x: F32; y: F32 }, _: Dims, { cap }: { cap: number }): void {
   for (let i = 0; i < x.length; i++) y[i] = cap * Math.tanh(x[i] / cap);
 }
 
 /** Gradient of `softcap`. */
 export function softcapBackward(
   { x, dy, dx }: { x: F32; dy: F32; dx: F32 },
-  _: Letters,
+  _: Dims,
   { cap }: { cap: number },
 ): void {
   for (let i = 0; i < x.length; i++) dx[i] = dy[i] * (1 - Math.tanh(x[i] / cap) ** 2);

@@ -1,6 +1,6 @@
 /** Attention over spiking keys and values; what differs between the forms is how a key gets its threshold. */
 import { maxCode } from '../codes.ts';
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import {
   attendToken,
   decodeToken,
@@ -29,12 +29,12 @@ interface CodedKeys {
 /** attend_gif_token_f32: thresholds per token and head for keys and values. */
 export function attendTokens(
   operands: Attention & CodedKeys & CodedValues,
-  letters: Letters,
+  dims: Dims,
   attributes: GifAttributes,
-  { position }: Letters,
+  { position }: Dims,
 ): void {
   const { k, v, y } = operands;
-  const { N, H, K, D } = letters;
+  const { N, H, K, D } = dims;
   const width = K * D;
   const keyCache = {
     codes: operands.keyCodes,
@@ -46,15 +46,15 @@ export function attendTokens(
   const keys = new Float32Array((position + N) * width);
   const values = new Float32Array((position + N) * width);
   for (let t = 0; t < position; t++) {
-    decodeToken(keyCache, t, keys, letters, attributes.classes);
-    decodeToken(valueCache, t, values, letters, attributes.classes);
+    decodeToken(keyCache, t, keys, dims, attributes.classes);
+    decodeToken(valueCache, t, values, dims, attributes.classes);
   }
-  const q = roundTripQueries(operands.q, letters, attributes);
+  const q = roundTripQueries(operands.q, dims, attributes);
   for (let n = 0; n < N; n++) {
     const t = position + n;
-    encodeToken(k, n * width, keyCache, t, keys, letters, attributes);
-    encodeToken(v, n * width, valueCache, t, values, letters, attributes);
-    attendToken(q, y, n * H * D, keys, values, t + 1, width, letters, groupedColumn(H, K, D));
+    encodeToken(k, n * width, keyCache, t, keys, dims, attributes);
+    encodeToken(v, n * width, valueCache, t, values, dims, attributes);
+    attendToken(q, y, n * H * D, keys, values, t + 1, width, dims, groupedColumn(H, K, D));
   }
 }
 
@@ -68,12 +68,12 @@ const valuesOf = ({ valueCodes, valueScale, valueZero, valueSteps }: CodedValues
 /** attend_gif_block_f32: key thresholds per channel over closed blocks, the open block in float. */
 export function attendBlock(
   operands: Attention & CodedKeys & CodedValues & { readonly openKeys: F32 },
-  letters: Letters,
+  dims: Dims,
   attributes: GifAttributes & { readonly block: number },
-  { position }: Letters,
+  { position }: Dims,
 ): void {
   const { k, v, y, openKeys } = operands;
-  const { N, H, K, D } = letters;
+  const { N, H, K, D } = dims;
   const { block, classes } = attributes;
   const width = K * D;
   const valueCache = valuesOf(operands);
@@ -82,16 +82,16 @@ export function attendBlock(
   const open = position % block;
   for (let b = 0; b < Math.floor(position / block); b++) decodeBlock(operands, b, keys, width, block);
   keys.set(openKeys.subarray(0, open * width), (position - open) * width);
-  for (let t = 0; t < position; t++) decodeToken(valueCache, t, values, letters, classes);
+  for (let t = 0; t < position; t++) decodeToken(valueCache, t, values, dims, classes);
 
-  const q = roundTripQueries(operands.q, letters, attributes);
+  const q = roundTripQueries(operands.q, dims, attributes);
   for (let n = 0; n < N; n++) {
     const t = position + n;
     const key = k.subarray(n * width, (n + 1) * width);
     keys.set(key, t * width);
     openKeys.set(key, (t % block) * width);
-    encodeToken(v, n * width, valueCache, t, values, letters, attributes);
-    attendToken(q, y, n * H * D, keys, values, t + 1, width, letters, groupedColumn(H, K, D));
+    encodeToken(v, n * width, valueCache, t, values, dims, attributes);
+    attendToken(q, y, n * H * D, keys, values, t + 1, width, dims, groupedColumn(H, K, D));
     if (t % block === block - 1) {
       const closed = Math.floor(t / block);
       encodeBlock(openKeys, operands, closed, width, attributes);
@@ -139,10 +139,10 @@ function decodeBlock(
 /** attend_gif_published_f32: key thresholds per channel over all tokens of the call, steps per query head. */
 export function attendPublished(
   { q, k, v, keySteps, valueSteps, y }: Attention & { keySteps: Uint8Array; valueSteps: Uint8Array },
-  letters: Letters,
+  dims: Dims,
   attributes: GifAttributes,
 ): void {
-  const { N, H, K, D } = letters;
+  const { N, H, K, D } = dims;
   const width = H * D;
   const columnOf = groupedColumn(H, K, D);
   const keys = new Float32Array(N * width);
@@ -170,8 +170,8 @@ export function attendPublished(
       }
     }
   }
-  const rounded = roundTripQueries(q, letters, attributes);
+  const rounded = roundTripQueries(q, dims, attributes);
   for (let n = 0; n < N; n++) {
-    attendToken(rounded, y, n * width, keys, values, n + 1, width, letters, (h) => h * D);
+    attendToken(rounded, y, n * width, keys, values, n + 1, width, dims, (h) => h * D);
   }
 }

@@ -1,5 +1,5 @@
 /** Attention over one window without a cache, and its gradient. The reference backend keeps one row of probabilities. */
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { capped, firstSeen, groupedColumn } from './attention.ts';
 import type { F32 } from './kernel.ts';
 
@@ -22,7 +22,7 @@ interface Seen {
 
 function probabilities(
   { q, k, closed = k }: Window,
-  { K, D, block, scale, window, softcap }: Letters,
+  { K, D, block, scale, window, softcap }: Dims,
   query: number,
   column: number,
   n: number,
@@ -48,14 +48,14 @@ function probabilities(
 }
 
 /** y = causal attention of the window. */
-export function attendWindow(operands: Window & { y: F32 }, letters: Letters): void {
+export function attendWindow(operands: Window & { y: F32 }, dims: Dims): void {
   const { v, y } = operands;
-  const { N, H, K, D } = letters;
+  const { N, H, K, D } = dims;
   const columnOf = groupedColumn(H, K, D);
   for (let n = 0; n < N; n++) {
     for (let h = 0; h < H; h++) {
       const query = (n * H + h) * D;
-      const { first, weights } = probabilities(operands, letters, query, columnOf(h), n);
+      const { first, weights } = probabilities(operands, dims, query, columnOf(h), n);
       for (let d = 0; d < D; d++) {
         let sum = 0;
         for (let t = first; t <= n; t++) sum += weights[t] * v[t * K * D + columnOf(h) + d];
@@ -68,10 +68,10 @@ export function attendWindow(operands: Window & { y: F32 }, letters: Letters): v
 /** Gradients of `attendWindow`. */
 export function attendWindowBackward(
   operands: Window & Record<'dy' | 'dq' | 'dk' | 'dv', F32> & { dclosed?: F32 },
-  letters: Letters,
+  dims: Dims,
 ): void {
   const { q, k, v, dy, dq, dk, dv, dclosed } = operands;
-  const { N, H, K, D } = letters;
+  const { N, H, K, D } = dims;
   const columnOf = groupedColumn(H, K, D);
   const keySums = new Float64Array(k.length);
   const closedSums = operands.closed ? new Float64Array(k.length) : keySums;
@@ -79,7 +79,7 @@ export function attendWindowBackward(
   for (let n = 0; n < N; n++) {
     for (let h = 0; h < H; h++) {
       const query = (n * H + h) * D;
-      const { first, weights, slopes, keyOf } = probabilities(operands, letters, query, columnOf(h), n);
+      const { first, weights, slopes, keyOf } = probabilities(operands, dims, query, columnOf(h), n);
       const dWeights = new Float64Array(n + 1);
       let mean = 0;
       for (let t = first; t <= n; t++) {

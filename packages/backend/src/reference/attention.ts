@@ -3,7 +3,7 @@
  * there; so a prompt in one call and the same prompt in single steps are one computation.
  */
 import { maxCode, type GifFormat } from '../codes.ts';
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { extent, gifCode, gifParameters } from './gif.ts';
 import type { Codes, F32, I32 } from './kernel.ts';
 
@@ -36,16 +36,16 @@ export function attendToken(
   values: F32,
   count: number,
   width: number,
-  letters: Letters,
+  dims: Dims,
   columnOf: (h: number) => number,
 ): void {
-  const { H, D, window } = letters;
+  const { H, D, window } = dims;
   const weights = new Float64Array(count);
   const first = firstSeen(count - 1, window);
   for (let h = 0; h < H; h++) {
     const column = columnOf(h);
     const head = at + h * D;
-    softmaxScores(q, head, keys, weights, width, column, letters);
+    softmaxScores(q, head, keys, weights, width, column, dims);
     for (let d = 0; d < D; d++) {
       let sum = 0;
       for (let t = first, j = t * width + column + d; t < count; t++, j += width)
@@ -63,7 +63,7 @@ export function softmaxScores(
   weights: Float64Array,
   width: number,
   column: number,
-  { D, scale, window, softcap }: Letters,
+  { D, scale, window, softcap }: Dims,
 ): void {
   const first = firstSeen(weights.length - 1, window);
   let largest = -Infinity;
@@ -81,17 +81,17 @@ export function softmaxScores(
 /** attend_f32: keys and values in float. */
 export function attend(
   { q, k, v, keys, values, y }: Attention & { keys: F32; values: F32 },
-  letters: Letters,
+  dims: Dims,
   _: unknown,
-  { position }: Letters,
+  { position }: Dims,
 ): void {
-  const { N, H, K, D } = letters;
+  const { N, H, K, D } = dims;
   const width = K * D;
   keys.set(k, position * width);
   values.set(v, position * width);
   const columnOf = groupedColumn(H, K, D);
   for (let n = 0; n < N; n++) {
-    attendToken(q, y, n * H * D, keys, values, position + n + 1, width, letters, columnOf);
+    attendToken(q, y, n * H * D, keys, values, position + n + 1, width, dims, columnOf);
   }
 }
 
@@ -115,7 +115,7 @@ export function encodeToken(
   { codes, scale, zero, steps }: TokenCodes,
   token: number,
   decoded: F32,
-  { K, D }: Letters,
+  { K, D }: Dims,
   attributes: GifAttributes,
 ): void {
   const { classes } = attributes;
@@ -136,7 +136,7 @@ export function decodeToken(
   { codes, scale, zero, steps }: TokenCodes,
   token: number,
   decoded: F32,
-  { K, D }: Letters,
+  { K, D }: Dims,
   classes: readonly number[],
 ): void {
   for (let d = 0; d < K * D; d++) {
@@ -147,7 +147,7 @@ export function decodeToken(
 }
 
 /** Queries as their own spikes would decode: one step per token and head. */
-export function roundTripQueries(q: F32, { N, H, D }: Letters, attributes: GifAttributes): F32 {
+export function roundTripQueries(q: F32, { N, H, D }: Dims, attributes: GifAttributes): F32 {
   const rounded = new Float32Array(q.length);
   const scale = new Float32Array(1);
   const zero = new Int32Array(1);

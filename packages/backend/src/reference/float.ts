@@ -1,5 +1,5 @@
 /** Float kernels of the reference backend: sums in float64, results in float32. */
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { SpikeError } from '../errors.ts';
 import { widenFloat16 } from '../float16.ts';
 import type { F32, I32 } from './kernel.ts';
@@ -11,7 +11,7 @@ interface Rows {
 }
 
 /** y[n] = table[ids[n]]. Errors: INVALID_ARGUMENT for an id outside the table. */
-export function embedding({ ids, table, y }: { ids: I32; table: F32; y: F32 }, { V, C }: Letters): void {
+export function embedding({ ids, table, y }: { ids: I32; table: F32; y: F32 }, { V, C }: Dims): void {
   ids.forEach((id, n) => {
     checkId('embedding_f32', id, V);
     y.set(table.subarray(id * C, (id + 1) * C), n * C);
@@ -21,7 +21,7 @@ export function embedding({ ids, table, y }: { ids: I32; table: F32; y: F32 }, {
 /** embedding_half_f32: the row, widened. */
 export function embeddingHalf(
   { ids, table, y }: { ids: I32; table: Uint16Array; y: F32 },
-  { V, C }: Letters,
+  { V, C }: Dims,
 ): void {
   ids.forEach((id, n) => {
     checkId('embedding_half_f32', id, V);
@@ -46,7 +46,7 @@ export function add({ a, b, y }: { a: F32; b: F32; y: F32 }): void {
 /** y = x / sqrt(mean x^2 + eps) * weight, C channels at a time, each of the three results rounded to float32. */
 export function rmsnorm(
   { x, weight, y }: Rows & { weight: F32 },
-  { N, H, C }: Letters,
+  { N, H, C }: Dims,
   { eps }: { eps: number },
 ): void {
   for (let n = 0; n < N * H; n++) {
@@ -58,10 +58,7 @@ export function rmsnorm(
 }
 
 /** y = x W^T + bias. */
-export function linear(
-  { x, weight, bias, y }: Rows & { weight: F32; bias?: F32 },
-  { N, O, C }: Letters,
-): void {
+export function linear({ x, weight, bias, y }: Rows & { weight: F32; bias?: F32 }, { N, O, C }: Dims): void {
   matmulTransposed(x, weight, y, N, O, C);
   if (bias) addBias(y, bias);
 }
@@ -69,9 +66,9 @@ export function linear(
 /** linear_half_f32: as `linear`, the weights widened. */
 export function linearHalf(
   { weight, ...operands }: Rows & { weight: Uint16Array; bias?: F32 },
-  letters: Letters,
+  dims: Dims,
 ): void {
-  linear({ ...operands, weight: widenFloat16(weight) }, letters);
+  linear({ ...operands, weight: widenFloat16(weight) }, dims);
 }
 
 /** Adds bias[o] to each row of y. */
@@ -80,21 +77,21 @@ export function addBias(y: F32, bias: F32): void {
 }
 
 /** y = a b. */
-export function matmul({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Letters): void {
+export function matmul({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Dims): void {
   matmulTransposed(a, transposed(b, O, C), y, N, C, O);
 }
 
 /** y = a^T b. */
-export function matmulTn({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Letters): void {
+export function matmulTn({ a, b, y }: { a: F32; b: F32; y: F32 }, { N, O, C }: Dims): void {
   matmulTransposed(transposed(a, N, C), transposed(b, N, O), y, C, O, N);
 }
 
 /** Rotates the halves of the first 2R channels of each head by the angle of its position. */
 export function rope(
   { x, cos, sin, y }: Rows & { cos: F32; sin: F32 },
-  { N, H, D, R }: Letters,
+  { N, H, D, R }: Dims,
   _: unknown,
-  { position }: Letters,
+  { position }: Dims,
 ): void {
   for (let n = 0; n < N; n++) {
     for (let h = 0; h < H; h++) {
@@ -116,7 +113,7 @@ export function rope(
 /** y[n] = log sum exp logits[n] - logits[n, target]. Errors: INVALID_ARGUMENT for a target outside the vocabulary. */
 export function crossEntropy(
   { logits, targets, y }: { logits: F32; targets: I32; y: F32 },
-  { N, V }: Letters,
+  { N, V }: Dims,
 ): void {
   for (let n = 0; n < N; n++) {
     checkId('cross_entropy_f32', targets[n], V);

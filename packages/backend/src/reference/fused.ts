@@ -1,6 +1,6 @@
 /** Spiking linear layers of the reference backend together with what stands before and after them. */
 import type { ElementArray } from '../elements.ts';
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import type { Implementation } from '../driver.ts';
 import type { Activation } from '../table/domains.ts';
 import { weightOf } from '../table/fused.ts';
@@ -28,49 +28,44 @@ interface PackedGroup {
 }
 
 const implementation = (
-  linearsOf: (constants: Constants, letters: Letters) => readonly [constants: Constants, O: number][],
-  run: (operands: Floats, packed: PackedGroup, letters: Letters, attributes: Normed) => void,
+  linearsOf: (constants: Constants, dims: Dims) => readonly [constants: Constants, O: number][],
+  run: (operands: Floats, packed: PackedGroup, dims: Dims, attributes: Normed) => void,
   where: string,
 ): Implementation<ElementArray, PackedGroup> => ({
-  prepare: (constants, letters, attributes) => ({
+  prepare: (constants, dims, attributes) => ({
     steps: (constants.steps as Uint8Array).slice(),
-    linears: linearsOf(constants, letters).map(([own, O]) =>
-      packLinear(own, { ...letters, O }, attributes as LinearAttributes, where),
+    linears: linearsOf(constants, dims).map(([own, O]) =>
+      packLinear(own, { ...dims, O }, attributes as LinearAttributes, where),
     ),
   }),
   packedBytes: ({ steps, linears }) => linears.reduce((sum, one) => sum + bytesOf(one), steps.byteLength),
-  run: ({ operands, letters, attributes, packed }) =>
-    run(operands as Floats, packed, letters, attributes as Normed),
+  run: ({ operands, dims, attributes, packed }) =>
+    run(operands as Floats, packed, dims, attributes as Normed),
 });
 
-function encoded(x: F32, steps: Uint8Array, letters: Letters, attributes: LinearAttributes): Coded {
-  const { N, C, S } = letters;
+function encoded(x: F32, steps: Uint8Array, dims: Dims, attributes: LinearAttributes): Coded {
+  const { N, C, S } = dims;
   const coded = {
     codes: new Uint16Array(N * C),
     scale: new Float32Array(N * S),
     zero: new Int32Array(N * S),
     steps,
   };
-  encode({ x, ...coded }, letters, attributes);
+  encode({ x, ...coded }, dims, attributes);
   return coded;
 }
 
-function encodedNorm(
-  { x, norm }: Floats,
-  { steps }: PackedGroup,
-  letters: Letters,
-  attributes: Normed,
-): Coded {
+function encodedNorm({ x, norm }: Floats, { steps }: PackedGroup, dims: Dims, attributes: Normed): Coded {
   const y = new Float32Array(x.length);
-  rmsnorm({ x, weight: norm, y }, { N: letters.N, H: 1, C: letters.C }, attributes);
-  return encoded(y, steps, letters, attributes);
+  rmsnorm({ x, weight: norm, y }, { N: dims.N, H: 1, C: dims.C }, attributes);
+  return encoded(y, steps, dims, attributes);
 }
 
 /** linear_gif_f32: encode, linear_codes_f32, add. */
 export const linearGif = implementation(
   (constants, { O }) => [[constants, O]],
-  ({ x, add: a, y }, { steps, linears: [linear] }, letters, attributes) => {
-    runLinear({ ...encoded(x, steps, letters, attributes), y }, letters, linear);
+  ({ x, add: a, y }, { steps, linears: [linear] }, dims, attributes) => {
+    runLinear({ ...encoded(x, steps, dims, attributes), y }, dims, linear);
     if (a) add({ a, b: y, y });
   },
   'linear_gif_f32',
@@ -83,13 +78,13 @@ export const qkvGif = implementation(
     [weightOf(constants, 'k'), K * D],
     [weightOf(constants, 'v'), K * D],
   ],
-  (operands, packed, letters, attributes) => {
-    const coded = encodedNorm(operands, packed, letters, attributes);
-    const { H, K, D } = letters;
+  (operands, packed, dims, attributes) => {
+    const coded = encodedNorm(operands, packed, dims, attributes);
+    const { H, K, D } = dims;
     const [q, k, v] = packed.linears;
-    runLinear({ ...coded, y: operands.q }, { ...letters, O: H * D }, q);
-    runLinear({ ...coded, y: operands.k }, { ...letters, O: K * D }, k);
-    runLinear({ ...coded, y: operands.v }, { ...letters, O: K * D }, v);
+    runLinear({ ...coded, y: operands.q }, { ...dims, O: H * D }, q);
+    runLinear({ ...coded, y: operands.k }, { ...dims, O: K * D }, k);
+    runLinear({ ...coded, y: operands.v }, { ...dims, O: K * D }, v);
   },
   'qkv_gif_f32',
 );
@@ -100,14 +95,14 @@ export const gateUpGif = implementation(
     [weightOf(constants, 'gate'), O],
     [weightOf(constants, 'up'), O],
   ],
-  (operands, packed, letters, attributes) => {
-    const coded = encodedNorm(operands, packed, letters, attributes);
+  (operands, packed, dims, attributes) => {
+    const coded = encodedNorm(operands, packed, dims, attributes);
     const [gate, up] = packed.linears.map((linear) => {
       const y = new Float32Array(operands.y.length);
-      runLinear({ ...coded, y }, letters, linear);
+      runLinear({ ...coded, y }, dims, linear);
       return y;
     });
-    gated({ gate, up, y: operands.y }, letters, attributes);
+    gated({ gate, up, y: operands.y }, dims, attributes);
   },
   'gate_up_gif_f32',
 );

@@ -1,4 +1,4 @@
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import type { F32 } from './kernel.ts';
 
 /** The largest power of two that divides a size. */
@@ -8,7 +8,7 @@ export const powerOfTwoIn = (size: number): number => size & -size;
  * y[n] = x[n] T, T = H (x) M: H the Walsh-Hadamard matrix of the power of two in C, M the Hartley matrix of the odd rest
  * m, cas(2 pi i j / m) with cas = cos + sin; all divided by sqrt(C).
  */
-export function hadamard({ x, y }: { x: F32; y: F32 }, { N, C }: Letters): void {
+export function hadamard({ x, y }: { x: F32; y: F32 }, { N, C }: Dims): void {
   const powers = powerOfTwoIn(C);
   const m = C / powers;
   const cas = Float64Array.from({ length: m }, (_, i) => {

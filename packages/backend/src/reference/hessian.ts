@@ -1,10 +1,10 @@
 /** Gram matrices and their Cholesky factors on the reference backend, in float64 and rounded once. */
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import type { F32, I32 } from './kernel.ts';
 import { matmulTransposed, transposed } from './matmul.ts';
 
 /** hessian[c,d] += sum_n x[n,c] x[n,d]. */
-export function gram({ x, hessian }: { x: F32; hessian: F32 }, { N, C }: Letters): void {
+export function gram({ x, hessian }: { x: F32; hessian: F32 }, { N, C }: Dims): void {
   const columns = transposed(x, N, C);
   const sums = new Float64Array(C * C);
   matmulTransposed(columns, columns, sums, C, C, N);
@@ -17,7 +17,7 @@ const SMALLEST_PIVOT = 1e-7;
 /** factor factor^T = hessian + diag(damping), upper triangular. */
 export function cholesky(
   { hessian, damping, factor, pivot }: { hessian: F32; damping: F32; factor: F32; pivot: I32 },
-  { C }: Letters,
+  { C }: Dims,
 ): void {
   // Row i of the factor from its diagonal on: what is left of the matrix less the columns that are done.
   const rows = Float64Array.from(hessian);

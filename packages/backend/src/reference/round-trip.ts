@@ -1,6 +1,6 @@
 /** Rounding in training: what spikes or weight codes carry of a tensor, and the straight-through gradients. */
 import { maxCode, type GifFormat } from '../codes.ts';
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { clamp, rint } from '../rounding.ts';
 import { gifParameters } from './gif.ts';
 import type { F32 } from './kernel.ts';
@@ -52,7 +52,7 @@ class Ends {
 type GroupAttributes = GifFormat & { readonly classes: readonly number[]; readonly block: number };
 
 /** Calls `visit` with the places of each group: `block` tokens of the D channels of one head. */
-function eachGroup({ N, H, D, block }: Letters, visit: (places: number[]) => void): void {
+function eachGroup({ N, H, D, block }: Dims, visit: (places: number[]) => void): void {
   for (let from = 0; from < N; from += block) {
     for (let h = 0; h < H; h++) {
       const places: number[] = [];
@@ -81,10 +81,10 @@ function gifGrids(attributes: GroupAttributes, { min, max }: Ends): Grid[] {
 /** y = (code - zero) scale, by groups. */
 export function gifRoundTrip(
   { x, steps, y }: { x: F32; steps: Uint8Array; y: F32 },
-  letters: Letters,
+  dims: Dims,
   attributes: GroupAttributes,
 ): void {
-  eachGroup(letters, (places) => {
+  eachGroup(dims, (places) => {
     const ends = endsOf(x, places);
     const grids = gifGrids(attributes, ends);
     for (const i of places) {
@@ -96,10 +96,10 @@ export function gifRoundTrip(
 /** dx of `gifRoundTrip`. */
 export function gifRoundTripBackward(
   { x, steps, dy, dx }: { x: F32; steps: Uint8Array; dy: F32; dx: F32 },
-  letters: Letters,
+  dims: Dims,
   attributes: GroupAttributes,
 ): void {
-  eachGroup(letters, (places) => {
+  eachGroup(dims, (places) => {
     const ends = endsOf(x, places);
     const grids = gifGrids(attributes, ends);
     let toMax = 0;
@@ -153,7 +153,7 @@ function weightGrid({ upper, lower }: Weights, o: number, { min, max }: Ends, we
 /** Weights scaled, clipped and rounded, row by row. */
 export function weightRoundTrip(
   operands: Weights & { y: F32 },
-  { O, C }: Letters,
+  { O, C }: Dims,
   { weightBits }: { weightBits: number },
 ): void {
   for (let o = 0; o < O; o++) {
@@ -171,7 +171,7 @@ export function weightRoundTripBackward(
   operands: Weights & { dy: F32 } & Partial<
       Record<'dweight' | 'dcolumns' | 'drows' | 'dupper' | 'dlower', F32>
     >,
-  { O, C }: Letters,
+  { O, C }: Dims,
   { weightBits }: { weightBits: number },
 ): void {
   const { weight, columns, rows, upper, lower, dy, dweight, dcolumns, drows, dupper, dlower } = operands;

@@ -1,7 +1,7 @@
 /** Spiking linear layers of the reference backend. */
 import { classCounts, gatherOrder, maxCode, packedBytes, unpackCodes } from '../codes.ts';
 import type { ElementArray } from '../elements.ts';
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import type { Implementation } from '../driver.ts';
 import type { GifAttributes } from './attention.ts';
 import { addBias, checkId } from './float.ts';
@@ -27,7 +27,7 @@ function gatheredClasses(steps: Uint8Array, classes: readonly number[], where: s
 /** gif_encode_f32. */
 export function encode(
   { x, codes, scale, zero, steps }: Coded & { x: F32 },
-  { N, C, S }: Letters,
+  { N, C, S }: Dims,
   attributes: GifAttributes,
 ): void {
   const { classes } = attributes;
@@ -47,7 +47,7 @@ export function encode(
 /** gif_decode_f32. */
 export function decode(
   { codes, scale, zero, steps, y }: Coded & { y: F32 },
-  { N, C, S }: Letters,
+  { N, C, S }: Dims,
   { classes }: GifAttributes,
 ): void {
   const order = gatherOrder(steps);
@@ -74,7 +74,7 @@ export type LinearAttributes = GifAttributes & { readonly weightBits: number };
 
 export function packLinear(
   constants: Readonly<Record<string, ElementArray>>,
-  { O, C }: Letters,
+  { O, C }: Dims,
   { weightBits, classes }: LinearAttributes,
   where: string,
 ): PackedLinear {
@@ -101,15 +101,15 @@ export const bytesOf = ({ weight, weightScale, bias, sums }: PackedLinear): numb
 
 /** linear_codes_f32: whole numbers are summed in float64, exact below 2^53. */
 export const linearCodes: Implementation<ElementArray, PackedLinear> = {
-  prepare: (constants, letters, attributes) =>
-    packLinear(constants, letters, attributes as LinearAttributes, 'linear_codes_f32'),
+  prepare: (constants, dims, attributes) =>
+    packLinear(constants, dims, attributes as LinearAttributes, 'linear_codes_f32'),
   packedBytes: bytesOf,
-  run: ({ operands, letters, packed }) => runLinear(operands as never, letters, packed),
+  run: ({ operands, dims, packed }) => runLinear(operands as never, dims, packed),
 };
 
 export function runLinear(
   { codes, scale, zero, y }: Coded & { y: F32 },
-  { N, O, C, S }: Letters,
+  { N, O, C, S }: Dims,
   packed: PackedLinear,
 ): void {
   const { weight, weightScale, counts, sums, bias } = packed;
@@ -137,7 +137,7 @@ interface PackedRows {
 /** embedding_packed_f32. Errors: INVALID_ARGUMENT for an id outside the table. */
 export function embeddingPacked(
   { ids, weight, weightScale, weightZero, y }: PackedRows & { ids: I32; y: F32 },
-  { V, C }: Letters,
+  { V, C }: Dims,
   { weightBits }: { weightBits: number },
 ): void {
   const bytes = packedBytes(C, weightBits);
@@ -150,15 +150,10 @@ export function embeddingPacked(
 
 /** linear_packed_f32: float activations. */
 export const linearPacked: Implementation<ElementArray, PackedLinear> = {
-  prepare: (constants, letters, attributes) =>
-    packLinear(
-      constants,
-      letters,
-      { ...(attributes as LinearAttributes), classes: [1] },
-      'linear_packed_f32',
-    ),
+  prepare: (constants, dims, attributes) =>
+    packLinear(constants, dims, { ...(attributes as LinearAttributes), classes: [1] }, 'linear_packed_f32'),
   packedBytes: bytesOf,
-  run: ({ operands, letters: { N, O, C }, packed: { weight, weightScale, bias } }) => {
+  run: ({ operands, dims: { N, O, C }, packed: { weight, weightScale, bias } }) => {
     const y = operands.y as F32;
     matmulTransposed(operands.x as F32, weight, y, N, O, C);
     for (let i = 0; i < y.length; i++) y[i] *= weightScale[i % O];

@@ -1,16 +1,16 @@
 /** Running statistics of the reference backend. Sums of one call are taken in float64, the state is float32. */
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { firstSeen, groupedColumn, softmaxScores } from './attention.ts';
 import type { F32 } from './kernel.ts';
 import { matmulTransposed, transposed } from './matmul.ts';
 
 /** largest[c] = max(largest[c], max_n |x[n,c]|). */
-export function columnAbsmax({ x, largest }: { x: F32; largest: F32 }, { C }: Letters): void {
+export function columnAbsmax({ x, largest }: { x: F32; largest: F32 }, { C }: Dims): void {
   for (let i = 0; i < x.length; i++) largest[i % C] = Math.max(largest[i % C], Math.abs(x[i]));
 }
 
 /** sum[c] += sum_n a[n,c] b[n,c]. */
-export function columnDot({ a, b, sum }: { a: F32; b: F32; sum: F32 }, { N, C }: Letters): void {
+export function columnDot({ a, b, sum }: { a: F32; b: F32; sum: F32 }, { N, C }: Dims): void {
   for (let c = 0; c < C; c++) {
     let dot = 0;
     for (let n = 0, i = c; n < N; n++, i += C) dot += a[i] * b[i];
@@ -19,24 +19,21 @@ export function columnDot({ a, b, sum }: { a: F32; b: F32; sum: F32 }, { N, C }:
 }
 
 /** score[c] += sum_n x[n,c] ((x W^T) W)[n,c]. */
-export function channelSaliency(
-  { x, weight, score }: { x: F32; weight: F32; score: F32 },
-  letters: Letters,
-): void {
-  const { N, O, C } = letters;
+export function channelSaliency({ x, weight, score }: { x: F32; weight: F32; score: F32 }, dims: Dims): void {
+  const { N, O, C } = dims;
   const y = new Float32Array(N * O);
   const b = new Float32Array(N * C);
   matmulTransposed(x, weight, y, N, O, C);
   matmulTransposed(y, transposed(weight, O, C), b, N, C, O);
-  columnDot({ a: x, b, sum: score }, letters);
+  columnDot({ a: x, b, sum: score }, dims);
 }
 
 /** keyScore and valueScore of each query head. */
 export function kvSaliency(
   { q, k, v, keyScore, valueScore }: Record<'q' | 'k' | 'v' | 'keyScore' | 'valueScore', F32>,
-  letters: Letters,
+  dims: Dims,
 ): void {
-  const { N, H, K, D, window } = letters;
+  const { N, H, K, D, window } = dims;
   const columnOf = groupedColumn(H, K, D);
   for (let h = 0; h < H; h++) {
     const column = columnOf(h);
@@ -52,7 +49,7 @@ export function kvSaliency(
     for (let n = 0; n < N; n++) {
       const first = firstSeen(n, window);
       const weights = new Float64Array(n + 1);
-      softmaxScores(q, (n * H + h) * D, k, weights, K * D, column, letters);
+      softmaxScores(q, (n * H + h) * D, k, weights, K * D, column, dims);
       for (let d = 0; d < D; d++) {
         let context = 0;
         for (let t = first, j = t * K * D + column + d; t <= n; t++, j += K * D) context += weights[t] * v[j];

@@ -2,7 +2,7 @@
 import { classCounts, gatherOrder, unpackCodes } from '../codes.ts';
 import type { Implementation } from '../driver.ts';
 import type { ElementArray } from '../elements.ts';
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { checkWeightSteps, classOfWeights, tritChannels, type WeightChannels } from '../ternary.ts';
 import type { Codes, F32, I32 } from './kernel.ts';
 
@@ -101,13 +101,13 @@ export const linearTernary: Implementation<ElementArray, Spikes> = {
     return packSpikes(constants, O, W, (channel) => ({ input: channel % C, list: classes[channel] }));
   },
   packedBytes: bytesOf,
-  run: ({ operands, letters, packed }) => addFloats(operands as never, letters, packed),
+  run: ({ operands, dims, packed }) => addFloats(operands as never, dims, packed),
 };
 
 /** For each token one addition a spike; for each output and class one product, which is added to the output. */
 export function addFloats(
   { x, y }: { x: F32; y: F32 },
-  { N, C, O, W }: Letters,
+  { N, C, O, W }: Dims,
   packed: Spikes,
   arithmetic = FLOAT64,
 ): void {
@@ -140,13 +140,13 @@ export const linearTernaryCodes: Implementation<ElementArray, Spikes> = {
     }));
   },
   packedBytes: bytesOf,
-  run: ({ operands, letters, packed }) => addCodes(operands as never, letters, packed),
+  run: ({ operands, dims, packed }) => addCodes(operands as never, dims, packed),
 };
 
 /** Whole numbers are summed in float64, exact below 2^53. */
 function addCodes(
   { codes, scale, zero, y }: { codes: Codes; scale: F32; zero: I32; y: F32 },
-  { N, C, O, S, W }: Letters,
+  { N, C, O, S, W }: Dims,
   packed: Spikes,
 ): void {
   for (let n = 0; n < N; n++) {

@@ -1,5 +1,5 @@
 /** Training kernels of the reference backend: sums in float64, results in float32. */
-import type { Letters } from '../kernel.ts';
+import type { Dims } from '../kernel.ts';
 import { checkId } from './float.ts';
 import type { F32, I32 } from './kernel.ts';
 
@@ -18,7 +18,7 @@ interface NormGradient {
 /** Gradients of x / sqrt(mean x^2 + eps) * weight. */
 export function rmsnormBackward(
   { x, weight, dy, dx, dweight }: NormGradient,
-  { N, H, C }: Letters,
+  { N, H, C }: Dims,
   { eps }: Eps,
 ): void {
   const sums = new Float64Array(C);
@@ -51,7 +51,7 @@ function moments(x: F32, at: number, C: number, eps: number): [mean: number, r: 
 /** y = (x - mean) / sqrt(variance + eps) * weight + bias, a row at a time. */
 export function layernorm(
   { x, weight, bias, y }: { x: F32; weight: F32; bias?: F32; y: F32 },
-  { N, C }: Letters,
+  { N, C }: Dims,
   { eps }: Eps,
 ): void {
   for (let n = 0; n < N; n++) {
@@ -65,7 +65,7 @@ export function layernorm(
 /** Gradients of `layernorm`. */
 export function layernormBackward(
   { x, weight, dy, dx, dweight, dbias }: NormGradient,
-  { N, C }: Letters,
+  { N, C }: Dims,
   { eps }: Eps,
 ): void {
   const weightSums = new Float64Array(C);
@@ -96,7 +96,7 @@ function addTo(sum: F32 | undefined, added: Float64Array): void {
 }
 
 /** y[n] = mean_c (x - target)^2. */
-export function squaredError({ x, target, y }: { x: F32; target: F32; y: F32 }, { N, C }: Letters): void {
+export function squaredError({ x, target, y }: { x: F32; target: F32; y: F32 }, { N, C }: Dims): void {
   for (let n = 0; n < N; n++) {
     let sum = 0;
     for (let i = n * C; i < (n + 1) * C; i++) sum += (x[i] - target[i]) ** 2;
@@ -107,7 +107,7 @@ export function squaredError({ x, target, y }: { x: F32; target: F32; y: F32 }, 
 /** dx = 2 dy[n] (x - target) / C. */
 export function squaredErrorBackward(
   { x, target, dy, dx }: { x: F32; target: F32; dy: F32; dx: F32 },
-  { C }: Letters,
+  { C }: Dims,
 ): void {
   for (let i = 0; i < x.length; i++) dx[i] = (2 * dy[Math.floor(i / C)] * (x[i] - target[i])) / C;
 }
@@ -115,7 +115,7 @@ export function squaredErrorBackward(
 /** dlogits = dy[n] (softmax - one at the target). Errors: INVALID_ARGUMENT for a target outside the vocabulary. */
 export function crossEntropyBackward(
   { logits, targets, dy, dlogits }: { logits: F32; targets: I32; dy: F32; dlogits: F32 },
-  { N, V }: Letters,
+  { N, V }: Dims,
 ): void {
   for (let n = 0; n < N; n++) {
     checkId('cross_entropy_backward_f32', targets[n], V);
@@ -133,13 +133,13 @@ export function crossEntropyBackward(
 /** dtable[ids[n]] += dy[n]. Errors: INVALID_ARGUMENT for an id outside the table. */
 export function embeddingBackward(
   { ids, dy, dtable }: { ids: I32; dy: F32; dtable: F32 },
-  { V, C }: Letters,
+  { V, C }: Dims,
 ): void {
   scatter('embedding_backward_f32', ids, dy, dtable, V, C);
 }
 
 /** dx[ids[n]] += dy[n]. Errors: INVALID_ARGUMENT for an id outside x. */
-export function gatherBackward({ ids, dy, dx }: { ids: I32; dy: F32; dx: F32 }, { V }: Letters): void {
+export function gatherBackward({ ids, dy, dx }: { ids: I32; dy: F32; dx: F32 }, { V }: Dims): void {
   scatter('gather_backward_f32', ids, dy, dx, V, 1);
 }
 
@@ -153,7 +153,7 @@ function scatter(where: string, ids: I32, from: F32, to: F32, V: number, C: numb
 }
 
 /** sum[c] += sum_n x[n,c]. */
-export function columnSum({ x, sum }: { x: F32; sum: F32 }, { C }: Letters): void {
+export function columnSum({ x, sum }: { x: F32; sum: F32 }, { C }: Dims): void {
   const sums = new Float64Array(C);
   for (let i = 0; i < x.length; i++) sums[i % C] += x[i];
   addTo(sum, sums);
@@ -185,7 +185,7 @@ export function divideBackward({
 }
 
 /** y[n] = x[ids[n]]. Errors: INVALID_ARGUMENT for an id outside x. */
-export function gather({ ids, x, y }: { ids: I32; x: F32; y: F32 }, { V }: Letters): void {
+export function gather({ ids, x, y }: { ids: I32; x: F32; y: F32 }, { V }: Dims): void {
   ids.forEach((id, n) => {
     checkId('gather_f32', id, V);
     y[n] = x[id];

@@ -1,8 +1,8 @@
-import { input, kernel, optional, output, state, type Complaint, type Letters } from '../kernel.ts';
+import { input, kernel, optional, output, state, type Violation, type Dims } from '../kernel.ts';
 import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
 import { bound, count, notNegative, positive } from './domains.ts';
 
-/** The letters and the check that every attention kernel shares. */
+/** The dims and the check that every attention kernel shares. */
 export const heads = { H: count, K: count, D: count };
 /**
  * What every attention kernel takes: scores are q . key scale, with 1 / sqrt(D) for the usual scale. With a `window` w > 0
@@ -10,16 +10,16 @@ export const heads = { H: count, K: count, D: count };
  * c tanh(s / c) before the softmax.
  */
 export const attention = { ...heads, scale: positive, window: bound, softcap: notNegative };
-export const checkHeads = ({ H, K }: Letters): Complaint | undefined =>
+export const checkHeads = ({ H, K }: Dims): Violation | undefined =>
   H % K === 0
     ? undefined
     : { expected: 'query heads H to be a multiple of key/value heads K', received: `${H} and ${K}` };
-const checkRoom = ({ N, P }: Letters, { position }: Letters, what: string): Complaint | undefined =>
+const checkRoom = ({ N, P }: Dims, { position }: Dims, what: string): Violation | undefined =>
   position + N <= P
     ? undefined
     : { expected: `position + N to be at most the ${P} ${what}`, received: `${position} + ${N}` };
-export const checkCached = (letters: Letters, _: never, scalars: Letters): Complaint | undefined =>
-  checkHeads(letters) ?? checkRoom(letters, scalars, 'positions of the cache');
+export const checkCached = (dims: Dims, _: never, scalars: Dims): Violation | undefined =>
+  checkHeads(dims) ?? checkRoom(dims, scalars, 'positions of the cache');
 
 /** Kernels on float32 activations: what a decoder computes where nothing spikes. */
 export const floatKernels = {
@@ -137,10 +137,10 @@ the pair of channel i < R is i + R; the other D - 2R channels are copied`,
     scalars: ['position'],
     // Two products that may cancel.
     tolerance: { ...F32_ELEMENT, ofLargest: 4e-7 },
-    check: (letters: Letters, _: never, scalars: Letters) =>
-      2 * letters.R <= letters.D
-        ? checkRoom(letters, scalars, 'rows of the tables')
-        : { expected: `tables of at most D/2 = ${letters.D / 2} columns`, received: `${letters.R}` },
+    check: (dims: Dims, _: never, scalars: Dims) =>
+      2 * dims.R <= dims.D
+        ? checkRoom(dims, scalars, 'rows of the tables')
+        : { expected: `tables of at most D/2 = ${dims.D / 2} columns`, received: `${dims.R}` },
   }),
   hadamard_f32: kernel({
     formula: `y[n,c] = 1 / sqrt(C) sum over c' of (-1)^(bits that a and a' share) cas(2 pi i i' / m) x[n,c'], where m is the odd

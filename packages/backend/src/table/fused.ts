@@ -1,9 +1,9 @@
 import { packedBytes } from '../codes.ts';
-import { constant, input, kernel, optional, output, type Letters, type Operand } from '../kernel.ts';
+import { constant, input, kernel, optional, output, type Dims, type Operand } from '../kernel.ts';
 import { INTEGER_SUM } from '../tolerance.ts';
 import { activation, positive, weightBits } from './domains.ts';
 import { heads } from './float.ts';
-import { classLetters, gif, packedWeight, stepsOf, type Classes } from './spiking.ts';
+import { classDims, gif, packedWeight, stepsOf, type Classes } from './spiking.ts';
 
 type WithWeightBits = { readonly weightBits: number };
 type PackedWeight<Prefix extends string> = Readonly<
@@ -16,7 +16,7 @@ const packedWeightOf = <Prefix extends string>(prefix: Prefix, outputs: string):
   ({
     [`${prefix}Weight`]: constant('uint8', [
       outputs,
-      ({ C, weightBits: bits }: Letters) => packedBytes(C, bits),
+      ({ C, weightBits: bits }: Dims) => packedBytes(C, bits),
     ]),
     [`${prefix}WeightScale`]: constant('float32', [outputs]),
     [`${prefix}WeightZero`]: constant('int32', [outputs]),
@@ -33,7 +33,7 @@ export const weightOf = <T>(constants: Readonly<Record<string, T>>, prefix: stri
 });
 
 const normed = { x: input('float32', ['N', 'C']), norm: input('float32', ['C']), steps: stepsOf('C') };
-const letters = (attributes: Classes & WithWeightBits): Letters => classLetters(attributes);
+const dims = (attributes: Classes & WithWeightBits): Dims => classDims(attributes);
 
 /** Composites of spiking linear layers and what stands before and after them, so that a token takes few kernels. */
 export const fusedKernels = {
@@ -50,7 +50,7 @@ export const fusedKernels = {
     attributes: { ...gif, weightBits },
     scalars: [],
     tolerance: INTEGER_SUM,
-    letters,
+    dims,
   }),
   qkv_gif_f32: kernel({
     formula:
@@ -68,7 +68,7 @@ export const fusedKernels = {
     attributes: { ...heads, ...gif, weightBits, eps: positive },
     scalars: [],
     tolerance: INTEGER_SUM,
-    letters,
+    dims,
   }),
   gate_up_gif_f32: kernel({
     formula:
@@ -84,6 +84,6 @@ export const fusedKernels = {
     scalars: [],
     // A rounding of the gate goes through exp and meets that of up.
     tolerance: { absolute: 1e-7, relative: 4e-6, ofLargest: 2e-6 },
-    letters,
+    dims,
   }),
 } as const;

@@ -1,5 +1,5 @@
 import { classCounts, codeType, packedBytes, type GifFormat } from '../codes.ts';
-import { constant, input, kernel, optional, output, state, type Letters, type Operand } from '../kernel.ts';
+import { constant, input, kernel, optional, output, state, type Dims, type Operand } from '../kernel.ts';
 import { EXACT, F32_SUM, INTEGER_SUM } from '../tolerance.ts';
 import { count, gifRange, spikeBits, stepClasses, weightBits } from './domains.ts';
 import { attention, checkCached, checkHeads } from './float.ts';
@@ -10,7 +10,7 @@ type WithWeightBits = { readonly weightBits: number };
 
 export const gif = { bits: spikeBits, range: gifRange, classes: stepClasses };
 export const codes = (attributes: GifFormat & Classes): ReturnType<typeof codeType> => codeType(attributes);
-export const classLetters = ({ classes }: Classes): Letters => ({ S: classes.length });
+export const classDims = ({ classes }: Classes): Dims => ({ S: classes.length });
 
 /** Steps of each channel, among the classes. */
 export const stepsOf = (channels: string): Operand<'constant', false> => ({
@@ -20,7 +20,7 @@ export const stepsOf = (channels: string): Operand<'constant', false> => ({
 
 /** Packed rows of C weights: codes as in `packCodes`, w[o,c] = (code[o,c] - weightZero[o]) weightScale[o]. */
 const packedRows = (rows: string) => ({
-  weight: constant('uint8', [rows, ({ C, weightBits: bits }: Letters) => packedBytes(C, bits)]),
+  weight: constant('uint8', [rows, ({ C, weightBits: bits }: Dims) => packedBytes(C, bits)]),
   weightScale: constant('float32', [rows]),
   weightZero: constant('int32', [rows]),
 });
@@ -60,7 +60,7 @@ A constant row c of the lossless range: S(T) = |c| / T (1 / T for c = 0), code =
     attributes: gif,
     scalars: [],
     tolerance: EXACT,
-    letters: classLetters,
+    dims: classDims,
   }),
   gif_decode_f32: kernel({
     formula: 'y[n,c] = (code[n,c] - zero[n,s]) scale[n,s], s the class of channel c; back in channel order',
@@ -75,7 +75,7 @@ A constant row c of the lossless range: S(T) = |c| / T (1 / T for c = 0), code =
     attributes: gif,
     scalars: [],
     tolerance: { absolute: 0, relative: 2e-7, ofLargest: 0 },
-    letters: classLetters,
+    dims: classDims,
   }),
   linear_codes_f32: kernel({
     formula: `I[n,s,o] = sum over channels c of class s of (code[n,c] - zero[n,s]) (w[o,c] - weightZero[o]), an exact integer;
@@ -92,7 +92,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
     attributes: { ...gif, weightBits },
     scalars: [],
     tolerance: INTEGER_SUM,
-    letters: (attributes: Classes & WithWeightBits) => classLetters(attributes),
+    dims: (attributes: Classes & WithWeightBits) => classDims(attributes),
   }),
   linear_packed_f32: kernel({
     formula: 'y[n,o] = weightScale[o] sum_c x[n,c] (w[o,c] - weightZero[o]) + bias[o]',
@@ -128,7 +128,7 @@ y[n,o] = weightScale[o] sum_s scale[n,s] I[n,s,o] + bias[o]`,
     attributes: { ...attention, ...gif },
     scalars: ['position'],
     tolerance: F32_SUM,
-    letters: classLetters,
+    dims: classDims,
     check: checkCached,
   }),
   attend_gif_block_f32: kernel({
@@ -141,14 +141,14 @@ append k to the open block in float; attend to closed blocks decoded and to the 
       keySteps: stepsOf('K*D'),
       openKeys: state('float32', ['block', 'K*D']),
       keyCodes: state(codes, ['P', 'K*D']),
-      keyScale: state('float32', [({ P, block }: Letters) => Math.ceil(P / block), 'K*D']),
-      keyZero: state('int32', [({ P, block }: Letters) => Math.ceil(P / block), 'K*D']),
+      keyScale: state('float32', [({ P, block }: Dims) => Math.ceil(P / block), 'K*D']),
+      keyZero: state('int32', [({ P, block }: Dims) => Math.ceil(P / block), 'K*D']),
       ...cachedValues,
     },
     attributes: { ...attention, ...gif, block: count },
     scalars: ['position'],
     tolerance: F32_SUM,
-    letters: (attributes: Classes & WithBlock) => classLetters(attributes),
+    dims: (attributes: Classes & WithBlock) => classDims(attributes),
     check: checkCached,
   }),
   attend_gif_published_f32: kernel({
@@ -163,7 +163,7 @@ append k to the open block in float; attend to closed blocks decoded and to the 
     attributes: { ...attention, ...gif },
     scalars: [],
     tolerance: F32_SUM,
-    letters: classLetters,
-    check: (letters: Letters) => checkHeads(letters),
+    dims: classDims,
+    check: (dims: Dims) => checkHeads(dims),
   }),
 } as const;

@@ -1,4 +1,4 @@
-import { input, kernel, state, type Letters } from '../kernel.ts';
+import { input, kernel, state, type Dims } from '../kernel.ts';
 import { EXACT, F32_SUM } from '../tolerance.ts';
 import { attention, checkHeads } from './float.ts';
 
@@ -51,6 +51,6 @@ keyScore[h,d] += sum_n k[n,d] ((q^T q) k^T)[d,n];  valueScore[h,d] += sum_n v[n,
     attributes: attention,
     scalars: [],
     tolerance: F32_SUM,
-    check: (letters: Letters) => checkHeads(letters),
+    check: (dims: Dims) => checkHeads(dims),
   }),
 } as const;

@@ -1,5 +1,5 @@
 import { SpikeError } from '../errors.ts';
-import { constant, input, kernel, optional, output, type Letters } from '../kernel.ts';
+import { constant, input, kernel, optional, output, type Dims } from '../kernel.ts';
 import {
   checkTrits,
   checkWeightSteps,
@@ -10,12 +10,12 @@ import {
 } from '../ternary.ts';
 import { F32_SUM, INTEGER_SUM } from '../tolerance.ts';
 import { count, weightChannels } from './domains.ts';
-import { classLetters, codes, gif, stepsOf, type Classes } from './spiking.ts';
+import { classDims, codes, gif, stepsOf, type Classes } from './spiking.ts';
 
 type TernaryAttributes = { readonly weightChannels: WeightChannels; readonly weightParts: number };
 
 /** P: parts of a weight; W: weight classes, the pairs of steps and a group that occur; E: bytes of a row of trits. */
-function weightLetters({ weightChannels: channels, weightParts }: TernaryAttributes): Letters {
+function weightLetters({ weightChannels: channels, weightParts }: TernaryAttributes): Dims {
   if (channels.some((counts) => weightsOfRow([counts]) % weightParts !== 0)) {
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'weightChannels',
@@ -74,8 +74,8 @@ y[n,o] = sum_w weightScale[o,w] sum_s scale[n,s] I[n,s,w,o] + bias[o]`,
     attributes: { ...gif, ...weightLayout },
     scalars: [],
     tolerance: INTEGER_SUM,
-    letters: (attributes: Classes & TernaryAttributes) => ({
-      ...classLetters(attributes),
+    dims: (attributes: Classes & TernaryAttributes) => ({
+      ...classDims(attributes),
       ...weightLetters(attributes),
     }),
   }),
@@ -87,6 +87,6 @@ x[n,c] k[p,o,c] is x added for each spike +1 and subtracted for each spike -1`,
     attributes: weightLayout,
     scalars: [],
     tolerance: F32_SUM,
-    letters: weightLetters,
+    dims: weightLetters,
   }),
 } as const;

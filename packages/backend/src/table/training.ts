@@ -1,8 +1,8 @@
-import { input, kernel, optional, output, state, type Letters } from '../kernel.ts';
+import { input, kernel, optional, output, state, type Dims } from '../kernel.ts';
 import { EXACT, F32_ELEMENT, F32_SUM } from '../tolerance.ts';
 import { count, positive, trainedBits } from './domains.ts';
 import { attention, checkHeads } from './float.ts';
-import { classLetters, gif, stepsOf, type Classes } from './spiking.ts';
+import { classDims, gif, stepsOf, type Classes } from './spiking.ts';
 
 /** Softmax times a difference of two sums: what cancels in it follows the size of the terms. */
 const ATTENTION_GRADIENT = { absolute: 1e-7, relative: 2e-6, ofLargest: 2e-5 };
@@ -85,7 +85,7 @@ key[t] = closed[t] where floor(t / block) < floor(n / block), else k[t]; query h
     attributes: { ...attention, block: count },
     scalars: [],
     tolerance: F32_SUM,
-    check: (letters: Letters) => checkHeads(letters),
+    check: (dims: Dims) => checkHeads(dims),
   }),
   attend_window_backward_f32: kernel({
     formula: `P the probabilities of attend_window_f32, dP[n,t] = dy[n] . v[t], dS = P (dP - sum_t P dP) (1 - (s / softcap)^2) scale with s the score after cap, without its factor for softcap 0:
@@ -102,7 +102,7 @@ dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[
     attributes: { ...attention, block: count },
     scalars: [],
     tolerance: ATTENTION_GRADIENT,
-    check: (letters: Letters) => checkHeads(letters),
+    check: (dims: Dims) => checkHeads(dims),
   }),
   gif_round_trip_f32: kernel({
     formula: `groups of D channels and \`block\` tokens, the last block of the tokens that are left: each channel through gif_encode_f32 and back, over the range of its group: y = (code - zero) scale`,
@@ -112,7 +112,7 @@ dq[n] = sum_t dS[n,t] key[t]; dv[t] = sum_n P[n,t] dy[n]; dk[t] = sum dS[n,t] q[
     attributes: { ...gif, H: count, D: count, block: count },
     scalars: [],
     tolerance: { absolute: 0, relative: 2e-7, ofLargest: 0 },
-    letters: (attributes: Classes) => classLetters(attributes),
+    dims: (attributes: Classes) => classDims(attributes),
   }),
   gif_round_trip_backward_f32: kernel({
     formula: `straight-through, u = x / S, in = 0 <= rint(u) + zero <= maxCode: dx = dy in, and through the scales of the group,
@@ -127,7 +127,7 @@ the largest x of the group share sum_T dS(T) / maxCode(T) equally, the smallest 
     attributes: { ...gif, H: count, D: count, block: count },
     scalars: [],
     tolerance: F32_SUM,
-    letters: (attributes: Classes) => classLetters(attributes),
+    dims: (attributes: Classes) => classDims(attributes),
   }),
   weight_round_trip_f32: kernel({
     formula: `w = weight columns[c] rows[o]; per row max = sigmoid(upper) max_c w, min = sigmoid(lower) min_c w, unclipped where absent, Q = 2^weightBits - 1:
