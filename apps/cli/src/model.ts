@@ -1,4 +1,6 @@
-import type { Backend } from '@spikellm/backend';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SpikeError, type Backend } from '@spikellm/backend';
 import { openModelFolder, resolveModel, type ModelFolder } from '@spikellm/checkpoint';
 import { loadDecoder, type Decoder, type LoadOptions } from '@spikellm/graph';
 import { showProgress } from './progress.ts';
@@ -30,4 +32,31 @@ export async function openDecoder(
     signal: session.signal,
     onProgress: (done, total) => progress.update('load', done, total),
   });
+}
+
+/** The config.json of a folder, or at a path of its own. Errors: MISSING, CORRUPT_FILE. */
+export async function readConfig(name: string): Promise<Record<string, unknown>> {
+  const folder = await stat(name).then(
+    (found) => found.isDirectory(),
+    () => undefined,
+  );
+  const path = folder === true ? join(name, 'config.json') : name;
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new SpikeError('MISSING', {
+      where: name,
+      expected: 'a config.json, or a folder that has one',
+      received: 'neither',
+      cause,
+    });
+  });
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new SpikeError('CORRUPT_FILE', {
+      where: path,
+      expected: 'JSON',
+      received: (cause as Error).message,
+      cause,
+    });
+  }
 }

@@ -68,11 +68,11 @@ export function oneOf(values: readonly string[], planned: readonly string[] = []
   return { expected, planned, parse: (text) => (values.includes(text) ? text : undefined) };
 }
 
-/** What every command takes. */
-export function withVerbose(command: Command, example: string): Command {
+/** What every command takes, and what its help shows. */
+export function withVerbose(command: Command, ...examples: readonly string[]): Command {
   return command
     .option('--verbose', 'show where an error comes from')
-    .addHelpText('after', `\nExample:\n  $ spikellm ${example}`);
+    .addHelpText('after', `\nExample:${examples.map((example) => `\n  $ spikellm ${example}`).join('')}`);
 }
 
 /** What every command that computes takes. */

@@ -40,9 +40,9 @@ function fieldOption({ field, pipeline }: Owned): Option {
   const what = pipeline === undefined ? description : `${pipeline}: ${description}`;
   if (typeof value === 'boolean') return new Option(flag, what);
   const option = new Option(flag, `${what}: ${expected}`).argParser((text) =>
-    validate(schema, field.parse(text), (wrong) => ({
+    validate(schema, field.parse(text), () => ({
       where: flagName(flag),
-      expected: wrong.expected,
+      expected,
       received: text === '' ? 'nothing' : text,
     })),
   );

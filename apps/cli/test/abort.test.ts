@@ -13,7 +13,7 @@ import {
   globalWeights,
   layerWeights,
   loadDecoder,
-  parseDecoderConfig,
+  parseModel,
   type Decoder,
 } from '@spikellm/graph';
 import { expect, it } from 'vitest';
@@ -36,9 +36,9 @@ function syntheticModel(hidden: number, layers: number, context: number) {
     max_position_embeddings: context,
     tie_word_embeddings: true,
   };
-  const decoder = parseDecoderConfig(config);
-  const entries = Array.from({ length: layers }, (_, index) => layerWeights(decoder, index)).flat();
-  const shapes = new Map([...globalWeights(decoder), ...entries].map(({ name, shape }) => [name, shape]));
+  const model = parseModel(config);
+  const entries = [...globalWeights(model), ...model.layers.flatMap(layerWeights)];
+  const shapes = new Map(entries.map(({ name, shape }) => [name, shape]));
   const tensors = {
     names: () => shapes.keys(),
     info: (name: string) => (shapes.has(name) ? { dtype: 'float32', shape: shapes.get(name)! } : undefined),

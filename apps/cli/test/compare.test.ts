@@ -98,7 +98,7 @@ test('every row that runs when it is named, and the rotated ones, on a tiny mode
     expect(ternary.averageSteps).toBeNull();
     expect(row(`pb-llm-${{ 2.4: 80, 1.7: 90, 1.35: 95 }[steps]}`).averageWeightSteps).toBeCloseTo(steps, 6);
   }
-  expect(row('ternary')).toMatchObject({ settings: { pipeline: 'gptq', gptq: { weights: 'ternary' } } });
+  expect(row('ternary')).toMatchObject({ settings: { pipeline: 'gptq', options: { weights: 'ternary' } } });
   expect(row('ternary').averageSteps).toBeGreaterThan(1);
   for (const name of ['rtn', 'gptq', 'gptq-fisher']) {
     const rotated = row(`${name}-rotated`);
@@ -158,6 +158,7 @@ async function comparison() {
       model,
       fingerprint: await fingerprintModel(session, model),
       settings: DEFAULT_SETTINGS,
+      ownOptions: () => ({}),
       backend: createReferenceBackend(),
       calibration: [ids.slice(0, 16)],
       evaluation: ids.slice(16, 32),
@@ -178,7 +179,7 @@ test('a method that fails is a row with its error, is not kept, and leaves nothi
   await runMethods(session, shared, [BROKEN, ...parseMethods('rtn')], cache, (row) => rows.push(row));
   expect(rows[0]).toMatchObject({
     method: 'broken',
-    error: 'weightBits: expected a whole number from 2 to 8, received 99.',
+    error: 'weightBits: expected a whole number from 2 to 8, or 16 for float, received 99.',
   });
   expect(rows[1]).toMatchObject({ method: 'rtn', error: null });
   expect(readdirSync(folder.path)).toHaveLength(1);

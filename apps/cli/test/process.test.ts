@@ -55,8 +55,8 @@ test('Ctrl-C keeps a quantisation, and --resume ends it as if nothing had happen
     return ['quantize', MODEL, '--out', join(folder.path, out), ...options];
   };
   const { child, ended } = start(BIN, argv('stopped'));
-  const note = join(folder.path, 'stopped.partial', '.resume', 'note-statistics-0.json');
-  while (!existsSync(note) && child.exitCode === null) await sleep(10);
+  const shard = join(folder.path, 'stopped.partial', 'model-00001-of-00006.safetensors');
+  while (!existsSync(shard) && child.exitCode === null) await sleep(10);
   child.kill('SIGINT');
   const stopped = await ended;
   expect(stopped.code).toBe(130);

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createReferenceBackend } from '@spikellm/backend';
 import { writeSafetensors } from '@spikellm/checkpoint';
-import { createRandom, globalWeights, layerWeights, parseDecoderConfig } from '@spikellm/graph';
+import { createRandom, globalWeights, layerWeights, parseModel } from '@spikellm/graph';
 import { MODEL } from './run.ts';
 
 /** A model of one layer and random weights, with the tokenizer of the bundled one: slow methods take moments on it. */
@@ -22,8 +22,8 @@ export async function writeTinyModel(folder: string): Promise<string> {
     copyFileSync(join(MODEL, file), join(folder, file));
   using backend = createReferenceBackend();
   const random = createRandom(3);
-  const config = parseDecoderConfig(json);
-  const tensors = [...globalWeights(config), ...layerWeights(config, 0)].map(async ({ name, shape }) => {
+  const model = parseModel(json);
+  const tensors = [...globalWeights(model), ...layerWeights(model.layers[0])].map(async ({ name, shape }) => {
     const size = shape.reduce((product, dim) => product * dim, 1);
     const data = Float32Array.from({ length: size }, () => (shape.length === 1 ? 1 : random.real() - 0.5));
     return [name, await backend.read(backend.upload({ type: 'float32', data, dims: shape }))] as const;

@@ -94,7 +94,7 @@ const TERNARY: TernarySettings = { kind: 'ternary', steps: [1] };
 const spikingJson = (weights: WeightKind, steps: number, salient: number): SpikingConfig => ({
   quant_method: 'spikellm',
   format_version: 1,
-  pipeline: 'rtn',
+  pipeline: 'none',
   weights: weights === 'ternary' ? TERNARY : { bits: WEIGHT_BITS, symmetric: false },
   embeddings: { bits: TABLE_BITS },
   activations: {

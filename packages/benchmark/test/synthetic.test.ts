@@ -1,5 +1,5 @@
 import { createReferenceBackend } from '@spikellm/backend';
-import { loadDecoder, parseDecoderConfig } from '@spikellm/graph';
+import { loadDecoder, parseModel } from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
 import { SHAPES, syntheticModel, type WeightKind } from '../src/index.ts';
 import { randomBytes, repeated } from '../src/random.ts';
@@ -48,7 +48,7 @@ describe('syntheticModel', () => {
 
   it.each(['1.1b', '7b'] as const)('%s has the weights of its name', (shape) => {
     const { bytes, bytesPerToken, config } = syntheticModel({ shape });
-    const { layers, vocabularySize, hiddenSize } = parseDecoderConfig(config);
+    const { layers, vocabularySize, hiddenSize } = parseModel(config).config;
     expect(layers).toBe(shape === '7b' ? 32 : 22);
     const tables = 2 * vocabularySize * hiddenSize;
     const parameters = { '1.1b': 1.1e9, '7b': 6.74e9 }[shape];

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { describeModel } from '../src/index.ts';
-import { hostTensor } from '@spikellm/graph';
-import { indexOf, loadToy, spiking, toyConfig, toyTensors } from './toy.ts';
+import { memorySource, randomTensors, TINY_CONFIGS } from '@spikellm/fixtures';
+import { globalWeights, hostTensor, layerWeights, parseModel } from '@spikellm/graph';
+import { loadToy, spiking, toyConfig, toyTensors } from './toy.ts';
 
 const describeToy = (config?: ReturnType<typeof spiking>) =>
-  describeModel(toyConfig(config), indexOf(toyTensors(config)));
+  describeModel(toyConfig(config), memorySource(toyTensors(config)));
 
 describe('a spiking model', () => {
   const config = spiking({});
@@ -35,7 +36,7 @@ describe('a spiking model', () => {
   test('bytes add up to the file, and a tensor that is not read is seen', async () => {
     const tensors = toyTensors(config);
     tensors.set('rotary.inv_freq', hostTensor('float32', new Float32Array(5)));
-    const { bytes } = await describeModel(toyConfig(config), indexOf(tensors));
+    const { bytes } = await describeModel(toyConfig(config), memorySource(tensors));
     expect(bytes).toMatchObject({
       other: 20,
       norms: 5 * 16 * 4,
@@ -77,19 +78,21 @@ test('packed embeddings count their codes, scales and zero points', async () => 
     tensors.set(`${prefix}.weight_scale`, hostTensor('float32', new Float32Array(40).fill(1)));
     tensors.set(`${prefix}.weight_zero`, { type: 'int16', data: new Int16Array(40), dims: [40] });
   }
-  const { bytes, embeddingBits } = await describeModel(toyConfig(config), indexOf(tensors));
+  const { bytes, embeddingBits } = await describeModel(toyConfig(config), memorySource(tensors));
   expect(bytes.embeddings).toBe(2 * 40 * (16 + 4 + 2));
   expect(embeddingBits).toBe(8 + (8 * 6) / 16);
   expect((await describeToy()).embeddingBits).toBe(32);
   tensors.delete('lm_head.weight_zero');
-  await expect(describeModel(toyConfig(config), indexOf(tensors))).rejects.toThrow('lm_head.weight_zero');
+  await expect(describeModel(toyConfig(config), memorySource(tensors))).rejects.toThrow(
+    'lm_head.weight_zero',
+  );
 });
 
 test('uniform steps give the published means', async () => {
   const config = spiking({ activations: { bits: 3 } });
   const tensors = toyTensors(config);
   for (const [name, { data }] of tensors) if (name.endsWith('salient_steps')) (data as Uint8Array).fill(2);
-  const { total } = await describeModel(toyConfig(config), indexOf(tensors));
+  const { total } = await describeModel(toyConfig(config), memorySource(tensors));
   const [n, T, p] = [3, 2, total.salientChannels / total.inputChannels];
   expect(total.transmittedBits).toBeCloseTo(n * (1 - p + p * T), 12);
   expect(total.informationBits).toBeCloseTo(n + p * Math.log2(T), 12);
@@ -119,6 +122,22 @@ test('a float model', async () => {
   });
 });
 
+test.each(Object.values(TINY_CONFIGS))(
+  'a float model of family $model_type reads all of its tensors',
+  async (config) => {
+    const model = parseModel(config);
+    const weights = [...globalWeights(model), ...model.layers.flatMap(layerWeights)];
+    const { bytes, total } = await describeModel(config, memorySource(randomTensors(weights)));
+    const sizeOf = (role: string): number =>
+      weights
+        .filter((weight) => weight.role === role)
+        .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b), 0);
+    expect(bytes).toMatchObject({ linears: sizeOf('linear'), biases: sizeOf('bias'), other: 0 });
+    expect(bytes).toMatchObject({ norms: sizeOf('norm'), embeddings: sizeOf('table') });
+    expect(total.bitsPerWeight).toBe(32);
+  },
+);
+
 describe('the KV cache', () => {
   test.each(['token', 'block', 'float'] as const)(
     '%s: stored bits are those of a real cache',
@@ -128,7 +147,7 @@ describe('the KV cache', () => {
       using decoder = await loadToy(toyTensors(config), config);
       const { liveBytes } = decoder.backend;
       using cache = decoder.createCache(decoderConfig.contextLength);
-      const { cos, sin } = cache.rope;
+      const { cos, sin } = cache.angles.rope;
       const tables = 4 * (cos.dims[0] * cos.dims[1] + sin.dims[0] * sin.dims[1]);
       const bytes = decoder.backend.liveBytes - liveBytes - tables;
       const { layers, contextLength, kvHeads, headSize } = decoderConfig;
@@ -156,7 +175,9 @@ test('a model that contradicts its config is refused', async () => {
   const tensors = toyTensors();
   const name = 'model.layers.1.mlp.up_proj.weight';
   tensors.set(name, hostTensor('float32', new Float32Array(16), [16]));
-  await expect(describeModel(toyConfig(), indexOf(tensors))).rejects.toThrow(`${name}: expected [24, 16]`);
+  await expect(describeModel(toyConfig(), memorySource(tensors))).rejects.toThrow(
+    `${name}: expected [24, 16]`,
+  );
   tensors.delete(name);
-  await expect(describeModel(toyConfig(), indexOf(tensors))).rejects.toThrow(`expected tensor ${name}`);
+  await expect(describeModel(toyConfig(), memorySource(tensors))).rejects.toThrow(`expected tensor ${name}`);
 });

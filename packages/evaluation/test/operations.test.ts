@@ -6,14 +6,13 @@ import {
   type DeviceTensor,
   type HostTensor,
 } from '@spikellm/backend';
+import { memorySource } from '@spikellm/fixtures';
 import {
   hostTensor,
-  layerLinears,
   stepClasses,
-  ternaryNames,
   type Decoder,
   type SpikingConfig,
-  type TernaryFormat,
+  type TernarySettings,
 } from '@spikellm/graph';
 import {
   countOperations,
@@ -22,7 +21,7 @@ import {
   type BinaryWeights,
   type EnergyTable,
 } from '../src/index.ts';
-import { indexOf, loadToy, someIds, someSteps, spiking, toyConfig, toyTensors } from './toy.ts';
+import { loadToy, someIds, someSteps, spiking, toyConfig, toyTensors } from './toy.ts';
 
 const WINDOW = 8;
 
@@ -32,7 +31,7 @@ async function countToy(config?: SpikingConfig, energy?: EnergyTable, standsFor?
   const live = decoder.backend.liveBytes;
   const report = await countOperations(decoder, someIds(20), {
     config: toyConfig(config),
-    tensors: indexOf(tensors),
+    tensors: memorySource(tensors),
     window: WINDOW,
     energy,
     standsFor,
@@ -54,10 +53,10 @@ async function downCodes(decoder: Decoder, config: SpikingConfig): Promise<numbe
   for (const window of [ids.slice(0, WINDOW), ids.slice(WINDOW, 2 * WINDOW)]) {
     using cache = decoder.createCache(WINDOW);
     const seen: DeviceTensor[] = [];
-    const linearInput = (layer: number, group: string, x: DeviceTensor): void => {
+    const input = (layer: number, group: string, x: DeviceTensor): void => {
       if (layer === 1 && group === 'down') seen.push(runner.apply(encode, { x }).codes);
     };
-    decoder.forward(window, cache, { logits: 'last', taps: { linearInput } }).dispose();
+    decoder.forward(window, cache, { logits: 'last', observers: { input } }).dispose();
     const codes = (await decoder.backend.read(seen[0])).data as Uint8Array;
     for (let n = 0; n < WINDOW; n++) {
       const row = Array.from({ length: 24 }, () => 0);
@@ -74,14 +73,13 @@ const trainOf = (code: number, T: number, most: number): number[] =>
 
 /** T of each weight of down_proj of the toy, [16, 24]. */
 function weightSteps(tensors: ReadonlyMap<string, HostTensor>, prefix: string): number[] {
-  const ofChannels = tensors.get(ternaryNames(prefix).steps)?.data as Uint8Array | undefined;
+  const ofChannels = tensors.get(`${prefix}.weight_steps`)?.data as Uint8Array | undefined;
   return Array.from({ length: 16 * 24 }, (_, i) => ofChannels?.[i % 24] ?? (i % 5 === 0 ? 3 : 1));
 }
 /** k of each of those weights, read trit by trit where they have steps of their own. */
 function weightCounts(tensors: ReadonlyMap<string, HostTensor>, prefix: string): ArrayLike<number> {
-  const names = ternaryNames(prefix);
-  const trits = tensors.get(names.trits)!.data as Uint8Array;
-  const ofChannels = tensors.get(names.steps)?.data as Uint8Array | undefined;
+  const trits = tensors.get(`${prefix}.weight_trits`)!.data as Uint8Array;
+  const ofChannels = tensors.get(`${prefix}.weight_steps`)?.data as Uint8Array | undefined;
   if (ofChannels) return unpackTrits(trits, 16, ofChannels);
   const k = Array<number>(16 * 24).fill(0);
   let at = 0;
@@ -103,14 +101,14 @@ describe('counts equal those of all products of a real text, one by one', () => 
       codes: undefined,
       trits: { kind: 'ternary', steps: [1, 3] },
       elements: { kind: 'ternary', steps: [1, 3], unit: 'element' },
-    }[kind] as TernaryFormat | undefined;
+    }[kind] as TernarySettings | undefined;
     const config = spiking({ ...(weights && { weights }), activations: { bits: 2 } });
     const tensors = toyTensors(config);
     using decoder = await loadToy(tensors, config);
     const report = await countToy(config);
     const down = report.linears.find(({ layer, name }) => layer === 1 && name === 'mlp.down_proj')!;
 
-    const { prefix } = layerLinears(decoder.config, 1).find(({ name }) => name === 'mlp.down_proj')!;
+    const prefix = 'model.layers.1.mlp.down_proj';
     const steps = weights && weightSteps(tensors, prefix);
     const k = weights && weightCounts(tensors, prefix);
     const codes = await downCodes(decoder, config);
@@ -148,7 +146,9 @@ describe('counts equal those of all products of a real text, one by one', () => 
     });
     expect(report.tokens).toBe(2 * WINDOW);
 
-    const spikes = await tokenSpikes(decoder, someIds(20).slice(0, WINDOW), { tensors: indexOf(tensors) });
+    const spikes = await tokenSpikes(decoder, someIds(20).slice(0, WINDOW), {
+      tensors: memorySource(tensors),
+    });
     const last = spikes.find(({ layer, group }) => layer === 1 && group === 'down')!;
     expect(last.codes).toEqual(codes[WINDOW - 1]);
   });
@@ -244,6 +244,6 @@ test('the default table has the published figures of a multiply-accumulate and o
 test('a text shorter than a window is refused before anything is run', async () => {
   const tensors = toyTensors();
   using decoder = await loadToy(tensors);
-  const options = { config: toyConfig(), tensors: indexOf(tensors), window: 16 };
+  const options = { config: toyConfig(), tensors: memorySource(tensors), window: 16 };
   await expect(countOperations(decoder, someIds(5), options)).rejects.toThrow('at least 16 tokens');
 });

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { HEAD } from '@spikellm/graph';
 import { perplexity } from '../src/index.ts';
-import { floatConfig, loadToy, someIds, spiking, toyTensors } from './toy.ts';
+import { floatConfig, HEAD, loadToy, someIds, spiking, toyTensors } from './toy.ts';
 
 test('a model that knows nothing is as perplexed as its vocabulary is large', async () => {
   const tensors = toyTensors();

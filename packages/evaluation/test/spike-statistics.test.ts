@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { createRunner, gatherOrder, maxCode, type DeviceTensor } from '@spikellm/backend';
-import { hostTensor, layerLinears, salientNames, stepClasses } from '@spikellm/graph';
+import { memorySource } from '@spikellm/fixtures';
+import { hostTensor, salientNames, stepClasses } from '@spikellm/graph';
 import { spikeStatistics } from '../src/index.ts';
-import { indexOf, loadToy, someIds, someSteps, spiking, toyTensors } from './toy.ts';
+import { loadToy, someIds, someSteps, spiking, toyTensors } from './toy.ts';
 
 /** Trains of the codes, spike by spike: each step emits as much as it can. */
 function trains(code: number, steps: number, most: number): number[] {
@@ -22,7 +23,7 @@ test.each(['lossless', 'published'] as const)(
     using decoder = await loadToy(tensors, config);
     const ids = someIds(20);
     const result = await spikeStatistics(decoder, ids, {
-      tensors: indexOf(tensors),
+      tensors: memorySource(tensors),
       window: 8,
       maxWindows: 2,
     });
@@ -40,12 +41,12 @@ test.each(['lossless', 'published'] as const)(
     );
     for (const window of [ids.slice(0, 8), ids.slice(8, 16)]) {
       cache.reset();
-      const linearInput = (layer: number, group: string, x: DeviceTensor): void => {
+      const input = (layer: number, group: string, x: DeviceTensor): void => {
         if (group !== 'down') return;
         const found = inputs.get(`${layer}`) ?? [];
         inputs.set(`${layer}`, [...found, runner.apply(encode, { x }).codes]);
       };
-      decoder.forward(window, cache, { logits: 'last', taps: { linearInput } }).dispose();
+      decoder.forward(window, cache, { logits: 'last', observers: { input } }).dispose();
     }
     const order = gatherOrder(steps);
     for (const [layer, tapped] of inputs) {
@@ -67,12 +68,14 @@ test.each(['lossless', 'published'] as const)(
 test('linears with the same salient channels are one input, others are their own', async () => {
   const config = spiking({});
   const tensors = toyTensors(config);
-  const [query] = layerLinears((await loadToy(tensors, config)).config, 0);
-  const { channels, steps } = salientNames(query.prefix);
+  const { channels, steps } = salientNames('model.layers.0.self_attn.q_proj');
   tensors.delete(channels);
   tensors.delete(steps);
   using decoder = await loadToy(tensors, config);
-  const { inputs } = await spikeStatistics(decoder, someIds(8), { tensors: indexOf(tensors), window: 8 });
+  const { inputs } = await spikeStatistics(decoder, someIds(8), {
+    tensors: memorySource(tensors),
+    window: 8,
+  });
   const groups = inputs.map(({ layer, linears }) => `${layer} ${linears.join(' ')}`);
   expect(groups).toContain('0 self_attn.q_proj');
   expect(groups).toContain('0 self_attn.k_proj self_attn.v_proj');
@@ -86,10 +89,10 @@ test('the total is the mean over all activations', async () => {
   const tensors = toyTensors(config);
   using decoder = await loadToy(tensors, config);
   const { inputs, ...total } = await spikeStatistics(decoder, someIds(8), {
-    tensors: indexOf(tensors),
+    tensors: memorySource(tensors),
     window: 8,
   });
-  const width = { qkv: 16, o: 16, gate_up: 16, down: 24 };
+  const width: Readonly<Record<string, number>> = { qkv: 16, o: 16, gate_up: 16, down: 24 };
   const codes = inputs.reduce((sum, { averageCode, group }) => sum + averageCode * width[group], 0);
   expect(total.averageCode).toBeCloseTo(codes / (2 * (3 * 16 + 24)), 12);
 });
@@ -99,12 +102,12 @@ test('leaves nothing on the device and refuses a float decoder', async () => {
   const tensors = toyTensors(config);
   using decoder = await loadToy(tensors, config);
   const before = decoder.backend.liveBytes;
-  await spikeStatistics(decoder, someIds(16), { tensors: indexOf(tensors), window: 8 });
+  await spikeStatistics(decoder, someIds(16), { tensors: memorySource(tensors), window: 8 });
   expect(decoder.backend.liveBytes).toBe(before);
 
   const float = toyTensors();
   using plain = await loadToy(float);
-  await expect(spikeStatistics(plain, someIds(8), { tensors: indexOf(float), window: 8 })).rejects.toThrow(
-    'expected a decoder whose activations spike',
-  );
+  await expect(
+    spikeStatistics(plain, someIds(8), { tensors: memorySource(float), window: 8 }),
+  ).rejects.toThrow('expected a decoder whose activations spike');
 });

@@ -54,7 +54,7 @@ export function attentionOf(graph: Graph): AttentionNode {
   return attention;
 }
 
-/** Short names of the linears in a row: single letters as they are, others with `_` between them. */
+/** Short names of the linears in a row: single dims as they are, others with `_` between them. */
 function siteName(readers: readonly LinearNode[]): string {
   const names = readers.map(({ name }) => name.replace(/^.*\./, '').replace(/_proj$/, ''));
   return names.join(names.every((name) => name.length === 1) ? '' : '_');

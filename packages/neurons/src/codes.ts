@@ -9,14 +9,13 @@
  * x is rounded once, in `encode`; the neuron only spends the code. All arithmetic is float32, so that codes are
  * bit-equal on every backend.
  */
-import { maxCode, SpikeError, type GifRange } from '@spikellm/backend';
+import { clamp, maxCode, MOST_SPIKE_BITS, rint, SpikeError, type GifRange } from '@spikellm/backend';
 import { checkFinite, checkWhole } from './check.ts';
-import { clamp, rint } from '@spikellm/backend';
 
 const f32 = Math.fround;
 
 export interface GifOptions {
-  /** n: a step emits 0..2^n - 1, n from 1 to 14. */
+  /** n: a step emits 0..2^n - 1, n from 1 to 12. */
   readonly bits: number;
   /** T: steps of the spike train, 1 to 256 and 1 by default; a power of two for the published range. */
   readonly steps?: number;
@@ -53,7 +52,7 @@ export interface GifParameters {
  */
 export function gifParameters(min: number, max: number, options: GifOptions): GifParameters {
   const { bits, steps = 1, range = 'lossless' } = options;
-  checkWhole('gifParameters', 'bits', bits, 1, 14);
+  checkWhole('gifParameters', 'bits', bits, 1, MOST_SPIKE_BITS);
   checkWhole('gifParameters', 'steps', steps, 1, 256);
   if (range !== 'lossless' && range !== 'published') {
     const expected = "range to be 'lossless' or 'published'";
@@ -95,9 +94,11 @@ export function encode(x: number, { scale, zeroPoint, maxCode: largest }: GifPar
   return clamp(rint(f32(f32(x) / scale)) + zeroPoint, 0, largest);
 }
 
-/** x' = (k - z) S, a float32. */
-export const decode = (code: number, { scale, zeroPoint }: GifParameters): number =>
-  f32((code - zeroPoint) * scale);
+/** x' = (k - z) S, a float32. Errors: INVALID_ARGUMENT for a code outside 0..maxCode. */
+export function decode(code: number, { scale, zeroPoint, maxCode: largest }: GifParameters): number {
+  checkWhole('decode', 'code', code, 0, largest);
+  return f32((code - zeroPoint) * scale);
+}
 
 /**
  * The spikes of a GIF neuron of `levels` levels that is charged once with `code`: [steps], each 0..levels. It fires

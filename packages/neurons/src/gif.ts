@@ -16,7 +16,14 @@
  * as much as it can, s[t] = min(v, L), until the code is spent. A spike of n bits has L = 2^n - 1.
  */
 import { checkWhole } from './check.ts';
-import { checkedNeuron, halfLevel, stateAt, type Neuron, type NeuronStep } from './neuron.ts';
+import {
+  checkedNeuron,
+  halfLevel,
+  stateAt,
+  type Neuron,
+  type NeuronKind,
+  type NeuronStep,
+} from './neuron.ts';
 import { sequence, type NeuronSequence } from './sequence.ts';
 
 export interface GifNeuron extends Neuron {
@@ -43,3 +50,11 @@ export const gifStep: NeuronStep<GifNeuron> = (input, { membrane }, { threshold,
 
 /** {@link gifStep} over a train of inputs, from half a level unless a state is given. */
 export const gifSequence: NeuronSequence<GifNeuron> = sequence(gifStep, halfLevel);
+
+export const generalizedIntegrateAndFire: NeuronKind<GifNeuron> = {
+  name: 'GIF',
+  step: gifStep,
+  initial: halfLevel,
+  count: 'constant x, from theta / 2: `clip(floor(T x / theta + 1/2), 0, T L)`',
+  example: gifNeuron({ levels: 15 }),
+};

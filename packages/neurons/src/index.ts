@@ -8,7 +8,16 @@ export { lifNeuron, lifSequence, lifStep, type LifNeuron } from './leaky.ts';
 export { gifNeuron, gifSequence, gifStep, type GifNeuron } from './gif.ts';
 export { ternaryNeuron, ternarySequence, ternaryStep, type TernaryNeuron } from './ternary.ts';
 export { hardReset, softReset, type Reset } from './reset.ts';
-export { atRest, halfLevel, stateAt, type Neuron, type NeuronState, type NeuronStep } from './neuron.ts';
+export {
+  atRest,
+  halfLevel,
+  stateAt,
+  type Neuron,
+  type NeuronKind,
+  type NeuronState,
+  type NeuronStep,
+} from './neuron.ts';
+export { NEURONS } from './registry.ts';
 export { sequence, type NeuronSequence, type Trace } from './sequence.ts';
 export {
   count,

@@ -9,7 +9,14 @@
  *
  *     sum of s[t] = clip(floor(T x / theta + 1/2), 0, T)
  */
-import { checkedNeuron, halfLevel, stateAt, type Neuron, type NeuronStep } from './neuron.ts';
+import {
+  checkedNeuron,
+  halfLevel,
+  stateAt,
+  type Neuron,
+  type NeuronKind,
+  type NeuronStep,
+} from './neuron.ts';
 import { sequence, type NeuronSequence } from './sequence.ts';
 
 export type IfNeuron = Neuron;
@@ -30,3 +37,11 @@ export const ifStep: NeuronStep<IfNeuron> = (input, { membrane }, { threshold, r
 
 /** {@link ifStep} over a train of inputs, from half a threshold unless a state is given. */
 export const ifSequence: NeuronSequence<IfNeuron> = sequence(ifStep, halfLevel);
+
+export const integrateAndFire: NeuronKind = {
+  name: 'IF',
+  step: ifStep,
+  initial: halfLevel,
+  count: 'constant x, from theta / 2: `clip(floor(T x / theta + 1/2), 0, T)`',
+  example: ifNeuron(),
+};

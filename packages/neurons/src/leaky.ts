@@ -9,7 +9,7 @@
  * SpikeLLM does not use it. With lambda = 1 it is the IF neuron.
  */
 import { SpikeError } from '@spikellm/backend';
-import { atRest, checkedNeuron, stateAt, type Neuron, type NeuronStep } from './neuron.ts';
+import { atRest, checkedNeuron, stateAt, type Neuron, type NeuronKind, type NeuronStep } from './neuron.ts';
 import { sequence, type NeuronSequence } from './sequence.ts';
 
 export interface LifNeuron extends Neuron {
@@ -38,3 +38,11 @@ export const lifStep: NeuronStep<LifNeuron> = (input, { membrane }, { threshold,
 
 /** {@link lifStep} over a train of inputs, from rest unless a state is given. */
 export const lifSequence: NeuronSequence<LifNeuron> = sequence(lifStep, atRest);
+
+export const leakyIntegrateAndFire: NeuronKind<LifNeuron> = {
+  name: 'leaky IF',
+  step: lifStep,
+  initial: atRest,
+  count: 'depends on when the input came',
+  example: lifNeuron({ decay: 0.9 }),
+};

@@ -1,7 +1,10 @@
 import { checkPositive } from './check.ts';
 import { softReset, type Reset } from './reset.ts';
 
-/** The state of one neuron between two steps. A frozen record. */
+/**
+ * The state of one neuron between two steps. A frozen record. A neuron may have more in it than a membrane, such as a
+ * current or a threshold that adapts.
+ */
 export interface NeuronState {
   /** v: the charge held, in the unit of the input. */
   readonly membrane: number;
@@ -16,15 +19,28 @@ export interface Neuron {
 }
 
 /**
- * One step of one neuron: charge the membrane, fire, reset. A pure function.
+ * One step of one neuron: charge the state, fire, reset. A pure function.
  *
  * @returns the spikes fired, a whole number, and the next state
  */
-export type NeuronStep<N extends Neuron> = (
+export type NeuronStep<N extends Neuron, S extends NeuronState = NeuronState> = (
   input: number,
-  state: NeuronState,
+  state: S,
   neuron: N,
-) => readonly [spikes: number, state: NeuronState];
+) => readonly [spikes: number, state: S];
+
+/** A neuron as a value: what is listed in `NEURONS`. */
+export interface NeuronKind<N extends Neuron = Neuron, S extends NeuronState = NeuronState> {
+  /** In tables. */
+  readonly name: string;
+  step(input: number, state: S, neuron: N): readonly [spikes: number, state: S];
+  /** The state before the first step. */
+  initial(neuron: N): S;
+  /** What the sum of its spikes over T steps says of its input. */
+  readonly count: string;
+  /** One with usual parameters. */
+  readonly example: N;
+}
 
 /** A state that holds the charge `membrane`. */
 export const stateAt = (membrane: number): NeuronState => Object.freeze({ membrane });

@@ -2,24 +2,26 @@ import { checkFinite } from './check.ts';
 import type { Neuron, NeuronState, NeuronStep } from './neuron.ts';
 
 /** What a neuron did over T steps. */
-export interface Trace {
+export interface Trace<S extends NeuronState = NeuronState> {
   /** Spikes fired at each step: [T]. */
   readonly spikes: readonly number[];
   /** Membrane after each step's reset, in the unit of the input: [T]. */
   readonly membranes: readonly number[];
+  /** State after each step's reset: [T]. */
+  readonly states: readonly S[];
   /** The state after the last step, from which another sequence may go on. */
-  readonly state: NeuronState;
+  readonly state: S;
 }
 
 /**
  * Runs one neuron over `inputs` [T], one input a step, from `state`.
- * Errors: NOT_FINITE (an input or the membrane of `state`).
+ * Errors: NOT_FINITE (an input or a number of `state`).
  */
-export type NeuronSequence<N extends Neuron> = (
+export type NeuronSequence<N extends Neuron, S extends NeuronState = NeuronState> = (
   inputs: ArrayLike<number>,
   neuron: N,
-  state?: NeuronState,
-) => Trace;
+  state?: S,
+) => Trace<S>;
 
 /**
  * The sequence form of a step function.
@@ -30,17 +32,22 @@ export type NeuronSequence<N extends Neuron> = (
  * fromRest([0.5, 0.5], ifNeuron()).spikes; // [0, 1]
  */
 export const sequence =
-  <N extends Neuron>(step: NeuronStep<N>, initial: (neuron: N) => NeuronState): NeuronSequence<N> =>
+  <N extends Neuron, S extends NeuronState>(
+    step: NeuronStep<N, S>,
+    initial: (neuron: N) => S,
+  ): NeuronSequence<N, S> =>
   (inputs, neuron, state = initial(neuron)) => {
-    checkFinite('sequence', 'the membrane', state.membrane);
+    for (const [name, value] of Object.entries(state)) {
+      if (typeof value === 'number') checkFinite('sequence', `the ${name}`, value);
+    }
     const spikes: number[] = [];
-    const membranes: number[] = [];
+    const states: S[] = [];
     for (let t = 0; t < inputs.length; t++) {
       checkFinite('sequence', `input ${t}`, inputs[t]);
       const [fired, next] = step(inputs[t], state, neuron);
       spikes.push(fired);
-      membranes.push(next.membrane);
+      states.push(next);
       state = next;
     }
-    return { spikes, membranes, state };
+    return { spikes, membranes: states.map(({ membrane }) => membrane), states, state };
   };

@@ -1,4 +1,4 @@
-import { SpikeError } from '@spikellm/backend';
+import { MOST_SPIKE_BITS, SpikeError } from '@spikellm/backend';
 import { checkWhole } from './check.ts';
 import { unpack, type SpikeTrain } from './spike-train.ts';
 
@@ -38,7 +38,7 @@ export function firingStatistics(train: SpikeTrain): FiringStatistics {
 }
 
 export interface StepAllocation {
-  /** n: bits of one spike. */
+  /** n: bits of one spike, 1 to 12. */
   readonly bits: number;
   /** T: steps of a salient channel; the others have one. */
   readonly steps: number;
@@ -60,7 +60,7 @@ export interface BitsPerActivation {
  * bitsPerActivation({ bits: 4, steps: 2, salient: 0.1 }); // { transmitted: 4.4, information: 4.1 }
  */
 export function bitsPerActivation({ bits, steps, salient }: StepAllocation): BitsPerActivation {
-  checkWhole('bitsPerActivation', 'bits', bits, 1, 14);
+  checkWhole('bitsPerActivation', 'bits', bits, 1, MOST_SPIKE_BITS);
   checkWhole('bitsPerActivation', 'steps', steps, 1, 256);
   if (!(salient >= 0 && salient <= 1)) {
     const expected = 'salient to be a fraction from 0 to 1';

@@ -12,7 +12,7 @@
  *
  *     sum of s[t] = clip(floor(w / theta + 1/2), -T, T)
  */
-import { checkedNeuron, atRest, stateAt, type Neuron, type NeuronStep } from './neuron.ts';
+import { checkedNeuron, atRest, stateAt, type Neuron, type NeuronKind, type NeuronStep } from './neuron.ts';
 import { sequence, type NeuronSequence } from './sequence.ts';
 
 export type TernaryNeuron = Neuron;
@@ -33,3 +33,11 @@ export const ternaryStep: NeuronStep<TernaryNeuron> = (input, { membrane }, { th
 
 /** {@link ternaryStep} over a train of inputs, from rest unless a state is given. */
 export const ternarySequence: NeuronSequence<TernaryNeuron> = sequence(ternaryStep, atRest);
+
+export const ternaryIntegrateAndFire: NeuronKind = {
+  name: 'ternary GIF',
+  step: ternaryStep,
+  initial: atRest,
+  count: 'charged once with w, from rest: `clip(floor(w / theta + 1/2), -T, T)`',
+  example: ternaryNeuron(),
+};

@@ -1,6 +1,7 @@
 import type { GifRange } from '@spikellm/backend';
 import { describe, expect, it } from 'vitest';
 import {
+  bitsPerActivation,
   count,
   decode,
   decodeTernary,
@@ -216,7 +217,15 @@ describe('bad arguments', () => {
   it.each([
     [
       () => gifParameters(0, 1, { bits: 0 }),
-      'gifParameters: expected bits to be a whole number from 1 to 14, received 0.',
+      'gifParameters: expected bits to be a whole number from 1 to 12, received 0.',
+    ],
+    [
+      () => gifParameters(0, 1, { bits: 13 }),
+      'gifParameters: expected bits to be a whole number from 1 to 12, received 13.',
+    ],
+    [
+      () => bitsPerActivation({ bits: 13, steps: 2, salient: 0.1 }),
+      'bitsPerActivation: expected bits to be a whole number from 1 to 12, received 13.',
     ],
     [
       () => gifParameters(0, 1, { bits: 4, steps: 1.5 }),
@@ -245,6 +254,14 @@ describe('bad arguments', () => {
     [
       () => encode(NaN, gifParameters(0, 1, { bits: 4 })),
       'encode: expected x to be a finite number, received NaN.',
+    ],
+    [
+      () => decode(16, gifParameters(0, 1, { bits: 4 })),
+      'decode: expected code to be a whole number from 0 to 15, received 16.',
+    ],
+    [
+      () => decode(-1, gifParameters(0, 1, { bits: 4 })),
+      'decode: expected code to be a whole number from 0 to 15, received -1.',
     ],
     [
       () => unroll(-1, 2, 15),

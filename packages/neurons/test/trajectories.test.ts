@@ -18,6 +18,9 @@ import {
   ternaryNeuron,
   ternarySequence,
   ternaryStep,
+  type Neuron,
+  type NeuronState,
+  type NeuronStep,
 } from '../src/index.ts';
 
 describe('trajectories that can be followed by hand', () => {
@@ -143,7 +146,30 @@ describe('neurons and states', () => {
 
   it('a step and an initial state make a sequence', () => {
     expect(sequence(ifStep, atRest)([0.5, 0.5], ifNeuron()).spikes).toEqual([0, 1]);
-    expect(ifSequence([], ifNeuron())).toEqual({ spikes: [], membranes: [], state: { membrane: 0.5 } });
+    const nothing = { spikes: [], membranes: [], states: [] };
+    expect(ifSequence([], ifNeuron())).toEqual({ ...nothing, state: { membrane: 0.5 } });
+  });
+
+  it('a state may have more than a membrane: a threshold that rises with each spike, by hand', () => {
+    interface Adaptive extends NeuronState {
+      readonly adapted: number;
+    }
+    const step: NeuronStep<Neuron, Adaptive> = (input, { membrane, adapted }, { threshold, reset }) => {
+      const [charged, limit] = [membrane + input, threshold + adapted];
+      const spikes = charged >= limit ? 1 : 0;
+      return [spikes, { membrane: reset(charged, spikes, limit), adapted: adapted / 2 + spikes }];
+    };
+    const adaptive = sequence(step, (): Adaptive => ({ membrane: 0, adapted: 0 }));
+    const { spikes, membranes, states, state } = adaptive([1, 1, 1, 1], ifNeuron());
+    // limits:              1  2  1.5  1.75
+    // charged:             1  1  2    1.5
+    expect(spikes).toEqual([1, 0, 1, 0]);
+    expect(membranes).toEqual([0, 1, 0.5, 1.5]);
+    expect(states.map(({ adapted }) => adapted)).toEqual([1, 0.5, 1.25, 0.625]);
+    expect(state).toBe(states[3]);
+    expect(() => adaptive([1], ifNeuron(), { membrane: 0, adapted: NaN })).toThrow(
+      'sequence: expected the adapted to be a finite number, received NaN.',
+    );
   });
 
   it('refuse what they cannot be', () => {

@@ -1,6 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { SpikeError } from '@spikellm/backend';
 import {
   checkSettings,
   estimateRun,
@@ -14,6 +11,7 @@ import {
 import { parseModel, type DecoderConfig } from '@spikellm/graph';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { bytes, table } from '../format.ts';
+import { readConfig } from '../model.ts';
 import { note, print, printJson, type Session } from '../session.ts';
 
 export interface DryRunOptions extends BackendOptions {
@@ -55,12 +53,12 @@ export async function dryRun(
   const processBytes = process.memoryUsage.rss();
   const rates = await measureRates(backend, graph, settings, length, session.signal);
   const storedBytes = ['float16', 'bfloat16'].includes(String(json.torch_dtype ?? json.dtype)) ? 2 : 4;
-  const all = PIPELINES.map((each): Sized => {
-    const pipeline = each.name;
+  const all = PIPELINES.map((one): Sized => {
+    const pipeline = one.name;
     const own = pipeline === settings.pipeline ? settings : { ...settings, pipeline, options: {} };
     const sizing = { graph, settings: own, samples, length, memory, storedBytes };
     const { parts, ...estimate } = estimateRun(sizing, rates);
-    const units = graph.layers.map((layer) => each.work?.units(layer, samples, ownSettings(own)) ?? 0);
+    const units = graph.layers.map((layer) => one.work?.units(layer, samples, ownSettings(own)) ?? 0);
     const passes = Math.max(
       samples * graph.layers.length,
       units.reduce((sum, count) => sum + count, 0),
@@ -141,31 +139,4 @@ function duration(seconds: number): string {
   if (seconds < 100) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   const minutes = seconds / 60;
   return minutes < 100 ? `${minutes.toFixed(0)} min` : `${(minutes / 60).toFixed(1)} h`;
-}
-
-/** Errors: MISSING, CORRUPT_FILE. */
-async function readConfig(name: string): Promise<Record<string, unknown>> {
-  const folder = await stat(name).then(
-    (found) => found.isDirectory(),
-    () => undefined,
-  );
-  const path = folder === true ? join(name, 'config.json') : name;
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new SpikeError('MISSING', {
-      where: name,
-      expected: 'a config.json, or a folder that has one',
-      received: 'neither',
-      cause,
-    });
-  });
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new SpikeError('CORRUPT_FILE', {
-      where: path,
-      expected: 'JSON',
-      received: (cause as Error).message,
-      cause,
-    });
-  }
 }

@@ -1,20 +1,61 @@
+import { stat } from 'node:fs/promises';
 import { describeModel, type LinearReport, type ModelReport } from '@spikellm/evaluation';
-import { weightFormat } from '@spikellm/graph';
+import { parseModel, parseSpikingConfig, weightFormat } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { bytes, table } from '../format.ts';
-import { MODEL_ARGUMENT, openModel } from '../model.ts';
-import { withVerbose } from '../options.ts';
+import { graphMermaid, graphText } from '../graph-pictures.ts';
+import { MODEL_ARGUMENT, openModel, readConfig } from '../model.ts';
+import { oneOf, option, withVerbose } from '../options.ts';
 import { print, printJson, type Session } from '../session.ts';
+
+interface InspectOptions {
+  readonly graph?: Picture;
+  readonly json?: boolean;
+}
+
+type Picture = 'text' | 'mermaid';
 
 export function addInspect(program: Command, session: Session): void {
   const command = program
     .command('inspect')
     .description('Show the layers of a model: true bits, salient channels, spike steps, bytes.')
     .argument('<model>', MODEL_ARGUMENT)
+    .addOption(
+      option(
+        '--graph [picture]',
+        'print what the model computes; a config.json is enough',
+        oneOf(['text', 'mermaid']),
+      )
+        .preset('text')
+        .conflicts('json'),
+    )
     .option('--json', 'print one JSON document');
-  withVerbose(command, 'inspect ./tales-spiking').action((model: string, { json }: { json?: boolean }) =>
-    inspect(session, model, json ?? false),
+  withVerbose(command, 'inspect ./tales-spiking', 'inspect ./tales --graph mermaid').action(
+    (model: string, { graph, json = false }: InspectOptions) =>
+      graph === undefined ? inspect(session, model, json) : showGraph(session, model, graph),
   );
+}
+
+async function showGraph(session: Session, name: string, picture: Picture): Promise<void> {
+  const config = await configOf(session, name);
+  const model = parseModel(config);
+  if (picture === 'mermaid') {
+    print(session, graphMermaid(model));
+    return;
+  }
+  print(
+    session,
+    `${name}: ${title({ config: model.config, spiking: parseSpikingConfig(config) ?? null })}\n`,
+  );
+  print(session, graphText(model));
+}
+
+/** From a file alone where there is one. */
+async function configOf(session: Session, name: string): Promise<Readonly<Record<string, unknown>>> {
+  const found = await stat(name).catch(() => undefined);
+  if (found !== undefined) return readConfig(name);
+  await using model = await openModel(session, name);
+  return model.config;
 }
 
 async function inspect(session: Session, name: string, json: boolean): Promise<void> {
@@ -38,12 +79,14 @@ async function inspect(session: Session, name: string, json: boolean): Promise<v
   for (const line of summary(report)) print(session, line);
 }
 
-function title({ config, spiking }: ModelReport): string {
+function title({ config, spiking }: Pick<ModelReport, 'config' | 'spiking'>): string {
   const { family, layers, hiddenSize, heads, kvHeads, vocabularySize, contextLength } = config;
   const shape = `${family}, ${layers} layers of ${hiddenSize}, ${heads} heads (${kvHeads} of keys and values), vocabulary ${vocabularySize}, context ${contextLength}`;
   if (spiking === null) return `${shape}; float`;
   const { activations, pipeline } = spiking;
-  return `${shape}; spiking ${weightFormat(spiking).title}A${activations.bits}, ${pipeline}, ${activations.range} range`;
+  const weights = weightFormat(spiking).title;
+  const widths = `${weights}${weights.startsWith('W') ? '' : ', '}A${activations.bits}`;
+  return `${shape}; spiking ${widths}, ${pipeline}, ${activations.range} range`;
 }
 
 function layerRow(name: string, linears: readonly LinearReport[]): string[] {

@@ -48,7 +48,7 @@ export function drawSaliency(title: string, rows: readonly SaliencyRow[], width:
     marginBottom: 44,
     x: { label: 'channels of the input, first to last', domain: [0, 1], ticks: 5, tickFormat: '%' },
     y: { label: 'layer', padding: 0, tickFormat: (layer: number) => tickOf(layer, row) },
-    fy: { label: null, domain: Object.values(GROUPS), padding: 0.1 },
+    fy: { label: null, domain: [...new Set(cells.map(({ group }) => group))], padding: 0.1 },
     marks: [
       Plot.barX(cells, {
         x1: 'from',
