@@ -8,7 +8,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes, SHAPES } from '@spikellm/benchmark';
 import { writeSafetensors } from '@spikellm/checkpoint';
-import { globalWeights, layerWeights, parseDecoderConfig } from '@spikellm/graph';
+import { FAMILIES, globalWeights, layerWeights, parseModel } from '@spikellm/graph';
 import { Tensor } from 'onnxruntime-common';
 
 const [folder, shape, layers, tokenizer] = process.argv.slice(2);
@@ -20,14 +20,14 @@ if (tokenizer === undefined) {
 }
 const json = {
   architectures: ['LlamaForCausalLM'],
-  model_type: 'llama',
+  model_type: FAMILIES[0].modelType,
   ...SHAPES[shape],
   num_hidden_layers: Number(layers),
   max_position_embeddings: 2048,
   rms_norm_eps: 1e-5,
   torch_dtype: 'float16',
 };
-const config = parseDecoderConfig(json);
+const model = parseModel(json);
 
 /** Half-precision numbers of both signs between 2^-6 and 2^-5, the deviation of weights of a few thousand inputs. */
 function halves(size, seed) {
@@ -39,10 +39,7 @@ const ONE = 15 << 10;
 
 await mkdir(folder, { recursive: true });
 const weightMap = {};
-const shards = [
-  globalWeights(config),
-  ...Array.from({ length: config.layers }, (_, i) => layerWeights(config, i)),
-];
+const shards = [globalWeights(model), ...model.layers.map(layerWeights)];
 for (const [index, entries] of shards.entries()) {
   const name = `model-${String(index + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`;
   const tensors = entries.map((entry, i) => {

@@ -10,23 +10,34 @@ import { SHAPES, spreadOf } from '@spikellm/benchmark';
 import {
   createStream,
   DEFAULT_SETTINGS,
-  DEFAULT_TRAINING,
+  defaultsOf,
   initialParameters,
   trainLayer,
+  TRAINING_FIELDS,
   uniformSteps,
 } from '@spikellm/calibration';
-import { createRandom, hostTensor, layerLinears, parseDecoderConfig } from '@spikellm/graph';
+import {
+  createRandom,
+  FAMILIES,
+  floatWeight,
+  hostTensor,
+  inputSites,
+  linearRows,
+  nodesOf,
+  parseModel,
+} from '@spikellm/graph';
 
 const [shape = '1.1b', tokens = '256', rounds = '5'] = process.argv.slice(2);
 const length = Number(tokens);
-const config = parseDecoderConfig({
-  model_type: 'llama',
+const graph = parseModel({
+  model_type: FAMILIES[0].modelType,
   ...SHAPES[shape],
   max_position_embeddings: 2048,
   rms_norm_eps: 1e-5,
 });
-const { hiddenSize } = config;
-const linears = layerLinears(config, 0);
+const { hiddenSize } = graph.config;
+const [layer] = graph.layers;
+const linears = nodesOf(layer, 'linear').map((node) => ({ node, ...linearRows(layer.prefix, node) }));
 const random = createRandom(0);
 const block = Float32Array.from({ length: 65_537 }, () => 2 * random.real() - 1);
 /** Numbers that repeat after a length that is no row's. */
@@ -35,18 +46,14 @@ const floats = (size, scale) =>
 const matrix = (rows, columns, scale) =>
   hostTensor('float32', floats(rows * columns, scale), [rows, columns]);
 
+const ones = hostTensor('float32', new Float32Array(hiddenSize).fill(1));
+const matrices = linears.map(({ outputs, inputs }) => matrix(outputs, inputs, Math.sqrt(3 / inputs)));
 const weights = {
-  inputNorm: hostTensor('float32', new Float32Array(hiddenSize).fill(1)),
-  mlpNorm: hostTensor('float32', new Float32Array(hiddenSize).fill(1)),
-  linears: linears.map((entry) => ({
-    entry,
-    weight: matrix(entry.outputs, entry.inputs, Math.sqrt(3 / entry.inputs)),
-    bias: undefined,
-  })),
-  kvSteps: undefined,
+  norms: new Map(nodesOf(layer, 'norm').map((node) => [node.name, { node, weight: ones }])),
+  linears: new Map(linears.map(({ node }, i) => [node.name, { node, weight: floatWeight(matrices[i]) }])),
 };
 const backend = createCpuBackend();
-const settings = { ...DEFAULT_SETTINGS, pipeline: 'omniquant' };
+const training = { ...defaultsOf(TRAINING_FIELDS), epochs: 1 };
 
 /** Seconds of every step of one training but the first, which allocates and packs. */
 async function timeSteps(count) {
@@ -65,18 +72,19 @@ async function timeSteps(count) {
     return made;
   };
   const [inputs, targets] = [await stream('inputs'), await stream('targets')];
-  const groups = Object.fromEntries(
-    linears.map(({ group, inputs: C }) => [group, new Float64Array(C).fill(1)]),
+  const absmax = Object.fromEntries(
+    inputSites(layer).map(({ name, channels }) => [name, new Float64Array(channels).fill(1)]),
   );
   const times = [];
   await trainLayer({
     backend,
-    config,
+    graph,
+    layer,
     weights,
-    steps: uniformSteps(config, settings, 1),
-    settings,
-    training: { ...DEFAULT_TRAINING, epochs: 1 },
-    parameters: initialParameters(weights, config, groups, DEFAULT_TRAINING),
+    steps: uniformSteps(layer, DEFAULT_SETTINGS, 1),
+    settings: DEFAULT_SETTINGS,
+    training,
+    parameters: initialParameters(weights, layer, absmax, training),
     length,
     windows,
     inputs,
@@ -95,7 +103,7 @@ async function timeProducts(count) {
   const operands = linears.map(({ inputs, outputs }, i) => ({
     x: runner.upload(matrix(length, inputs, 1)),
     dy: runner.upload(matrix(length, outputs, 1)),
-    weight: runner.upload(weights.linears[i].weight),
+    weight: runner.upload(matrices[i]),
     y: runner.upload(matrix(length, outputs, 0)),
     dx: runner.upload(matrix(length, inputs, 0)),
     dweight: runner.upload(matrix(outputs, inputs, 0)),

@@ -6,7 +6,7 @@
  */
 import { createRunner } from '@spikellm/backend';
 import { createCpuBackend, measureLimits } from '@spikellm/backend-cpu';
-import { DEFAULT_GPTQ, factorHessian, integerMethod, ternaryMethod } from '@spikellm/calibration';
+import { defaultsOf, factorHessian, GPTQ_FIELDS, integerMethod, ternaryMethod } from '@spikellm/calibration';
 
 const [O = 4096, C = 11008, N = 2048, threads = 2] = process.argv.slice(2).map(Number);
 
@@ -54,7 +54,7 @@ const hessian = await timed('factor, in float64', C ** 3 / 3, () =>
 );
 await timed('sweep, 4 bits', O * C * C, () => integerMethod(4)(backend, weights, hessian));
 console.log(`| together | ${total.toFixed(1)} | | |`);
-const settings = { ...DEFAULT_GPTQ, weights: 'ternary' };
+const settings = { ...defaultsOf(GPTQ_FIELDS), weights: 'ternary' };
 await timed('sweep, ternary', O * C * C, () => ternaryMethod(settings)(backend, weights, hessian));
 runner.dispose();
 backend.dispose();

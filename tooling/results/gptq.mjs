@@ -8,10 +8,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_GPTQ } from '@spikellm/calibration';
 import { mean, MODELS, openMeasurements, spread } from './measure.mjs';
 
-const gptq = (changes = {}) => ({ pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, ...changes } });
+const gptq = (options = {}) => ({ pipeline: 'gptq', options });
 const ternary = (changes) => ({ ...gptq({ weights: 'ternary', ...changes }), activationBits: 16 });
 const pbLlm = (lowFraction, form) => ({ baseline: { name: 'pb-llm', lowFraction, mean: form } });
 const elements = (salientWeights, changes) =>

@@ -8,9 +8,15 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_TRAINING } from '@spikellm/calibration';
 import { MODELS, openMeasurements, spread } from './measure.mjs';
 
+const [shared, kept, only, epochs = '20'] = process.argv.slice(2);
+if (kept === undefined) {
+  console.error(
+    'usage: node tooling/results/omniquant.mjs <shared folder> <folder of measurements> [model] [epochs]',
+  );
+  process.exit(1);
+}
 const SEEDS = [0, 1, 2];
 
 /** Bits and key quantisers, and the smaller of the two shares of salient channels that they are measured with. */
@@ -21,7 +27,8 @@ const FORMATS = {
   W3A3: { weightBits: 3, activationBits: 3, key: 'block', salient: 0.1 },
   'W2A8 (5 %)': { weightBits: 2, activationBits: 8, key: 'block', salient: 0.05 },
 };
-const spiking = (settings) => ({ pipeline: 'omniquant', steps: 2, ...settings });
+const training = { epochs: Number(epochs) };
+const spiking = (settings) => ({ pipeline: 'omniquant', options: training, steps: 2, ...settings });
 const METHODS = {
   'round-to-nearest': { pipeline: 'rtn', steps: 1 },
   SmoothQuant: { pipeline: 'smoothquant', steps: 1 },
@@ -51,15 +58,6 @@ const MEASURED = {
   tales: { all: ['W4A4, --kv block'], first: ['W2A8 (5 %)'] },
 };
 
-const [shared, kept, only, epochs = '20'] = process.argv.slice(2);
-if (kept === undefined) {
-  console.error(
-    'usage: node tooling/results/omniquant.mjs <shared folder> <folder of measurements> [model] [epochs]',
-  );
-  process.exit(1);
-}
-const training = { ...DEFAULT_TRAINING, epochs: Number(epochs) };
-
 /** The measurement that was kept, or a new one, which is kept. */
 async function keep(what, measure) {
   const name = createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16);
@@ -87,7 +85,7 @@ async function measureModel(model) {
     for (const [method, settings] of Object.entries(methods)) {
       const results = [];
       for (const seed of SEEDS) {
-        const whole = { ...FORMATS[format], ...settings, seed, training };
+        const whole = { ...FORMATS[format], ...settings, seed };
         const label = `${format}, ${method}, seed ${seed}`;
         results.push(
           await keep({ model, label, settings: whole }, () =>

@@ -6,7 +6,7 @@
  *   node tooling/results/saliency.mjs <shared folder> [model] [seeds]
  */
 import { collectStatistics } from '@spikellm/calibration';
-import { parseDecoderConfig } from '@spikellm/graph';
+import { parseModel } from '@spikellm/graph';
 import { MODELS, openMeasurements, spread } from './measure.mjs';
 
 /** What spikes, and the quota whose extra operations every metric spends. */
@@ -40,14 +40,14 @@ async function measureModel(name) {
   console.log(`| what spikes | T = 1 | ${Object.keys(METRICS).join(' | ')} |`);
   console.log(`|---|---|${'---|'.repeat(Object.keys(METRICS).length)}`);
   const seeds = Array.from({ length: Number(seedCount) }, (_, seed) => seed);
-  const config = parseDecoderConfig(model.config);
+  const graph = parseModel(model.config);
   const draws = [];
   for (const seed of seeds) {
     const windows = draw(seed);
     draws.push({
       seed,
       windows,
-      statistics: await collectStatistics({ config, tensors: model.tensors, backend, windows }),
+      statistics: await collectStatistics({ graph, tensors: model.tensors, backend, windows }),
     });
   }
   for (const [label, quota] of Object.entries(QUOTAS)) {

@@ -75,7 +75,9 @@ for (const [name, options] of Object.entries(RUNS)) {
     const perplexity = quantize(here, after, options);
     const wrong = differences(before, after);
     failed += wrong.length > 0 ? 1 : 0;
-    console.log(`${name}: perplexity ${perplexity}, ${wrong.length === 0 ? 'same bytes' : `differs in ${wrong.join(', ')}`}`);
+    console.log(
+      `${name}: perplexity ${perplexity}, ${wrong.length === 0 ? 'same bytes' : `differs in ${wrong.join(', ')}`}`,
+    );
   } catch (error) {
     failed += 1;
     console.log(`${name}: ${error.message}`);

@@ -14,4 +14,5 @@ process.stdout.on('error', (error) => {
   process.exit(0);
 });
 
-process.exitCode = cli === undefined ? 1 : await cli.main(process.argv.slice(2));
+process.exitCode =
+  cli === undefined ? 1 : await cli.main(process.argv.slice(2), process, cli.interruptSignal());

@@ -3,4 +3,5 @@
  *
  * @module
  */
+export { interruptSignal } from './interrupts.ts';
 export { main } from './main.ts';

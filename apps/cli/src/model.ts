@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SpikeError, type Backend } from '@spikellm/backend';
-import { openModelFolder, resolveModel, type ModelFolder } from '@spikellm/checkpoint';
+import { openModelFolder, readJsonFile, resolveModel, type ModelFolder } from '@spikellm/checkpoint';
 import { loadDecoder, type Decoder, type LoadOptions } from '@spikellm/graph';
 import { showProgress } from './progress.ts';
 import type { Session } from './session.ts';
@@ -40,8 +40,8 @@ export async function readConfig(name: string): Promise<Record<string, unknown>>
     (found) => found.isDirectory(),
     () => undefined,
   );
-  const path = folder === true ? join(name, 'config.json') : name;
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  return readJsonFile(folder === true ? join(name, 'config.json') : name).catch((cause: unknown) => {
+    if (!(cause instanceof SpikeError && cause.code === 'MISSING')) throw cause;
     throw new SpikeError('MISSING', {
       where: name,
       expected: 'a config.json, or a folder that has one',
@@ -49,14 +49,4 @@ export async function readConfig(name: string): Promise<Record<string, unknown>>
       cause,
     });
   });
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new SpikeError('CORRUPT_FILE', {
-      where: path,
-      expected: 'JSON',
-      received: (cause as Error).message,
-      cause,
-    });
-  }
 }

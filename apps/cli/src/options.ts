@@ -80,5 +80,5 @@ export function withBackend(command: Command): Command {
   const names = BACKENDS.map(({ name }) => name);
   return command
     .addOption(option('--backend <name>', 'what computes', oneOf(['auto', ...names])).default('auto'))
-    .addOption(option('--threads <n>', 'threads of a backend that has them', wholeAbove(0)));
+    .addOption(option('--threads <n>', 'threads of a backend that has them', wholeBetween(1, 1024)));
 }

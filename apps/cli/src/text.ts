@@ -1,5 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { SpikeError } from '@spikellm/backend';
+
+/** Bytes of a text at most. */
+const MAX_BYTES = 250_000_000;
 
 /**
  * Reads a UTF-8 text file. Line ends become line feeds, as Python's text files read, so that perplexities compare.
@@ -8,9 +11,7 @@ import { SpikeError } from '@spikellm/backend';
  * @param where - the option that names it
  */
 export async function readText(path: string, where = '--text'): Promise<string> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw unreadable(where, path, error);
-  });
+  const bytes = await readBytes(where, path);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -31,6 +32,28 @@ export async function readText(path: string, where = '--text'): Promise<string> 
     });
   }
   return text.replaceAll(/\r\n?/g, '\n');
+}
+
+/** By and by, since a pipe or device has no size and may have no end. */
+async function readBytes(where: string, path: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of createReadStream(path)) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      if (size > MAX_BYTES) break;
+    }
+  } catch (error) {
+    throw unreadable(where, path, error as NodeJS.ErrnoException);
+  }
+  if (size <= MAX_BYTES) return Buffer.concat(chunks);
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where,
+    expected: `a text of at most ${MAX_BYTES} bytes`,
+    received: `${path}, which has more`,
+    remedy: 'take a part of it',
+  });
 }
 
 const REASONS: Readonly<Record<string, string>> = {

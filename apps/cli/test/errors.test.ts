@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MODEL, run, scratch, TEXT } from './run.ts';
@@ -61,10 +61,10 @@ test.each([
   ['--memory much', '--memory: expected a size like 500MB or 2GiB, received much.'],
   ['--memory -1GB', '--memory: expected a size like 500MB or 2GiB, received -1GB.'],
   ['--samples 0', '--samples: expected a whole number above 0, received 0.'],
-  ['--seqlen 1', '--seqlen: expected a whole number above 1, received 1.'],
+  ['--seqlen 1', '--seqlen: expected a whole number from 2 to 1048576, received 1.'],
   ['--seed -1', '--seed: expected a whole number from 0 to 2^32 - 1, received -1.'],
   ['--eval-windows 0', '--eval-windows: expected a whole number above 0, received 0.'],
-  ['--threads 0', '--threads: expected a whole number above 0, received 0.'],
+  ['--threads 0', '--threads: expected a whole number from 1 to 1024, received 0.'],
   ['--backend tpu', '--backend: expected auto, cpu, wasm, reference or webgpu, received tpu.'],
 ])('quantize %s is refused and nothing is written', async (option, sentence) => {
   using folder = scratch();
@@ -143,4 +143,54 @@ test('an output folder that exists is left alone', async () => {
   const { code, stderr } = await run('quantize', MODEL, '--out', out, '--samples', '1', '--seqlen', '8');
   expect(code).toBe(1);
   expect(stderr).toContain(`${out}: expected a path that is free`);
+});
+
+test.skipIf(process.platform !== 'linux')('a text without an end is refused', async () => {
+  expect(await run('eval', MODEL, '--text', '/dev/zero')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      '--text: expected a text of at most 250000000 bytes, received /dev/zero, which has more; take a part of it.\n',
+  });
+});
+
+test.skipIf(process.platform !== 'linux')('a folder that cannot be made is refused', async () => {
+  const argv = ['quantize', MODEL, '--out', '/proc/x', '--samples', '1', '--backend', 'reference'];
+  const { code, stderr } = await run(...argv);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /\/proc\/x\.partial: expected a folder that can be made, received \/proc, in which none can/,
+  );
+});
+
+test.for([
+  ['--samples', '1000000000', /samples: expected at most \d+ windows of 256 from a text of \d+ tokens/],
+  ['--seqlen', '1000000000', /--seqlen: expected a whole number from 2 to 1048576/],
+  ['--threads', '1000000', /--threads: expected a whole number from 1 to 1024/],
+] as const)('%s of %s is refused before anything is as large', async ([flag, value, sentence]) => {
+  const { code, stderr } = await run('quantize', MODEL, '--out', 'never-written', flag, value);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(sentence);
+});
+
+test('a config of a size that no model has is refused, with and without its tensors', async () => {
+  using folder = scratch();
+  cpSync(MODEL, folder.path, { recursive: true });
+  const config = JSON.parse(readFileSync(join(folder.path, 'config.json'), 'utf8'));
+  folder.file('config.json', JSON.stringify({ ...config, hidden_size: 2 ** 32, head_dim: 64 }));
+  for (const argv of [
+    ['inspect', folder.path],
+    ['quantize', folder.path, '--dry-run'],
+  ]) {
+    const { code, stderr } = await run(...argv);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'config.json: expected hidden_size to be at most 262144, received 4294967296.\n',
+    });
+  }
+});
+
+test('an argument with control characters is escaped', async () => {
+  const { stderr } = await run('inspect', 'a\u001b[31m\nb');
+  expect(stderr).toMatch(/^a\\u001b\[31m\\nb: expected a model folder/);
 });

@@ -8,8 +8,14 @@ import { MODEL, run, scratch, type Outcome } from './run.ts';
 
 const BIN = fileURLToPath(new URL('../bin/spikellm.js', import.meta.url));
 
-function start(bin: string, argv: readonly string[]): { child: ChildProcess; ended: Promise<Outcome> } {
-  const child = spawn(process.execPath, [bin, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  bin: string,
+  argv: readonly string[],
+  nodeOptions: readonly string[] = [],
+): { child: ChildProcess; ended: Promise<Outcome> } {
+  const child = spawn(process.execPath, [...nodeOptions, bin, ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));
@@ -77,3 +83,30 @@ test('Ctrl-C keeps a quantisation, and --resume ends it as if nothing had happen
     expect(a.equals(b), file).toBe(true);
   }
 });
+
+/** A module that does something on the main thread a second after the command began. */
+const later = (body: string): string[] => [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(
+    `import { isMainThread } from 'node:worker_threads';
+    if (isMainThread) setTimeout(() => { process.stderr.write('now'); ${body} }, 1000);`,
+  )}`,
+];
+
+test.for([
+  ['is blocked for ever', 'for (;;);'],
+  ['is stuck in a regular expression', "/(a|aa)+$/.test('a'.repeat(80) + '!');"],
+  ['waits for what never comes', 'setInterval(() => {}, 1000); process.exit = () => {};'],
+])('one Ctrl-C ends a process that %s', async ([, body]) => {
+  const argv = ['generate', MODEL, '--prompt', 'Once', '--max-tokens', '400', '--backend', 'reference'];
+  const { child, ended } = start(BIN, argv, later(body));
+  while (!(await nextChunk(child)).includes('now'));
+  const began = performance.now();
+  child.kill('SIGINT');
+  await ended;
+  expect(child.signalCode ?? child.exitCode).toBe('SIGINT'); // 130 in a shell
+  expect(performance.now() - began).toBeLessThan(20_000);
+});
+
+const nextChunk = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve) => child.stderr!.once('data', (chunk) => resolve(String(chunk))));

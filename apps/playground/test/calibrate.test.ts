@@ -9,7 +9,7 @@ import { DEFAULT_SETTINGS, quantize, sampleWindows, type QuantizeSettings } from
 import { createMemoryFiles, openModelFolder, type ModelFolder } from '@spikellm/checkpoint';
 import { model as bundled, texts } from '@spikellm/demo-model';
 import { perplexity } from '@spikellm/evaluation';
-import { layerLinears, loadDecoder, parseDecoderConfig, readSteps } from '@spikellm/graph';
+import { linearRows, loadDecoder, nodesOf, parseModel, readSteps } from '@spikellm/graph';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { overflow, seriousViolations } from './accessibility.ts';
@@ -66,9 +66,10 @@ async function quantised(
 }
 
 /** Steps of all linears. */
-async function stepsOf({ config: json, tensors }: ModelFolder): Promise<number[][]> {
-  const config = parseDecoderConfig(json);
-  const linears = Array.from({ length: config.layers }, (_, layer) => layerLinears(config, layer)).flat();
+async function stepsOf({ config, tensors }: ModelFolder): Promise<number[][]> {
+  const linears = parseModel(config).layers.flatMap((layer) =>
+    nodesOf(layer, 'linear').map((node) => linearRows(layer.prefix, node)),
+  );
   return Promise.all(
     linears.map(async ({ prefix, inputs }) => Array.from(await readSteps(tensors, prefix, inputs))),
   );
@@ -302,7 +303,7 @@ describe.skipIf(noChromium)('calibrate', () => {
     await page.getByText('spiking: model').waitFor();
     await page.getByRole('button', { name: 'Measure the opened checkpoint' }).click();
     await measured(page);
-    expect(await page.locator('tr[data-model=rtn] th').textContent()).toContain('W3A4, T = 1');
+    expect(await page.locator('tr[data-model=rounded] th').textContent()).toContain('W3A4, T = 1');
     expect(opened.faults).toEqual([]);
   });
 

@@ -76,7 +76,13 @@ export function createLayer(
   const ones = upload(new Float32Array(C).fill(1), C);
 
   /** Steps of the salient channels: 2^addbit in linears; always two in the KV cache, as published. */
-  const rounding = (name: string, steps: number, groups: number, size: number, block: number): SpikeRounding => {
+  const rounding = (
+    name: string,
+    steps: number,
+    groups: number,
+    size: number,
+    block: number,
+  ): SpikeRounding => {
     const salient = golden.salient[name] ?? Array.from({ length: C }, () => 0);
     const classes = addbit === 0 ? [1] : [1, steps];
     const format = { bits: golden.activation_bits, range: 'published' as const, classes };

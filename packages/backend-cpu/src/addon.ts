@@ -19,7 +19,12 @@ export interface Addon {
   /** Kernels are known by their place in this list. */
   kernels(): string[];
   /** `operands` and `numbers` are where `run` finds its arguments; they must live as long as the session. */
-  open(instructionSet: InstructionSet, threads: number, operands: Int32Array, parameters: Float64Array): Session;
+  open(
+    instructionSet: InstructionSet,
+    threads: number,
+    operands: Int32Array,
+    parameters: Float64Array,
+  ): Session;
   /** Zero-filled memory; 0 where there is none. What stays, such as packed weights, lies side by side on large pages. */
   allocate(session: Session, bytes: number, lasting: boolean): Storage | 0;
   release(session: Session, storage: Storage): void;

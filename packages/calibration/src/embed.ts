@@ -20,6 +20,10 @@ export async function embedWindows(
   arena.free();
   for (const [window, tokens] of windows.entries()) {
     using ids = backend.upload(hostTensor('int32', Int32Array.from(tokens)));
-    for (const stream of streams) await stream.set(window, runner.scope(() => embed(ids)));
+    for (const stream of streams)
+      await stream.set(
+        window,
+        runner.scope(() => embed(ids)),
+      );
   }
 }

@@ -1,5 +1,11 @@
 import type { HostTensor } from '@spikellm/backend';
-import { attentionOf, cachePrefixes, salientTensors, type LayerGraph, type LayerWeights } from '@spikellm/graph';
+import {
+  attentionOf,
+  cachePrefixes,
+  salientTensors,
+  type LayerGraph,
+  type LayerWeights,
+} from '@spikellm/graph';
 import { Tensor } from 'onnxruntime-common';
 import type { LayerSteps } from './steps.ts';
 

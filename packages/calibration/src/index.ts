@@ -8,7 +8,13 @@ export { fakeQuantise, type BaselineMethod, type FakeQuantised } from './baselin
 export { factorHessian, type FactoredHessian, type FactorOptions } from './compensation/factor.ts';
 export { integerMethod } from './compensation/integer.ts';
 export type { QuantisedWeight, WeightMethod } from './compensation/layer.ts';
-export { GPTQ_FIELDS, WEIGHT_KINDS, WEIGHT_STEP_CHOICES, WEIGHT_UNITS, type GptqSettings } from './compensation/settings.ts';
+export {
+  GPTQ_FIELDS,
+  WEIGHT_KINDS,
+  WEIGHT_STEP_CHOICES,
+  WEIGHT_UNITS,
+  type GptqSettings,
+} from './compensation/settings.ts';
 export { ternaryMethod } from './compensation/ternary.ts';
 export { measureGradients, type FoldLayer, type GradientPassOptions } from './gradients/measure.ts';
 export type { LayerMoments } from './gradients/moments.ts';

@@ -1,6 +1,13 @@
 import type { Backend } from '@spikellm/backend';
 import { createCheckpoint, type FilesOption, type ModelFolder } from '@spikellm/checkpoint';
-import { bindTensors, FLOAT_BITS, globalWeights, tables, type ModelGraph, type TensorSource } from '@spikellm/graph';
+import {
+  bindTensors,
+  FLOAT_BITS,
+  globalWeights,
+  tables,
+  type ModelGraph,
+  type TensorSource,
+} from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
 import { checkWindows, fingerprintOf, floatModel } from './check.ts';
 import { toTensor } from './encode.ts';
@@ -93,7 +100,8 @@ export async function quantize(options: QuantizeOptions): Promise<void> {
       onProgress?.({ phase, done, total, ...(training && { training }) }),
   });
   const rest = shardName(graph.layers.length, graph);
-  if (!writer.finished.has(rest)) await writer.writeShard(rest, await globalTensors(tensors, graph, settings));
+  if (!writer.finished.has(rest))
+    await writer.writeShard(rest, await globalTensors(tensors, graph, settings));
   await writer.finish({ ...model.config, ...json, quantization_config: spikingConfig(settings) }, model);
 }
 
@@ -121,7 +129,12 @@ async function globalTensors(
   for (const { name } of globalWeights(graph)) {
     const table = packed.find(({ prefix }) => name === `${prefix}.weight`);
     if (table === undefined) written.push(toTensor([name, await tensors.read(name, { as: 'stored' })]));
-    else written.push(...roundRows(await tensors.read(name), headBits).tensors(table.prefix).map(toTensor));
+    else
+      written.push(
+        ...roundRows(await tensors.read(name), headBits)
+          .tensors(table.prefix)
+          .map(toTensor),
+      );
   }
   return written;
 }

@@ -13,7 +13,11 @@ import { denseOf } from './transforms/apply-scales.ts';
 import { quantiseRows, type Clipping } from './weight-quantiser.ts';
 
 /** Codes of `bits` bits of float32 rows [O, C]. */
-export function roundRows({ data, dims: [outputs, inputs] }: HostTensor, bits: number, clipping?: Clipping): Weight {
+export function roundRows(
+  { data, dims: [outputs, inputs] }: HostTensor,
+  bits: number,
+  clipping?: Clipping,
+): Weight {
   const arena = createArena();
   const { codes, scale, zero } = quantiseRows(
     data as Float32Array,

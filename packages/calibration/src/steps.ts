@@ -9,9 +9,21 @@ import {
   type KvSteps,
   type LayerGraph,
 } from '@spikellm/graph';
-import { allocateQuota, sumQueryGroups, sumScores, type ScoreMetric, type SiteChannels } from '@spikellm/saliency';
+import {
+  allocateQuota,
+  sumQueryGroups,
+  sumScores,
+  type ScoreMetric,
+  type SiteChannels,
+} from '@spikellm/saliency';
 import type { LayerStatistics } from './observers.ts';
-import { cacheSpikes, cacheSteps, hasSalience, metricOfSettings, type CommonSettings } from './settings/settings.ts';
+import {
+  cacheSpikes,
+  cacheSteps,
+  hasSalience,
+  metricOfSettings,
+  type CommonSettings,
+} from './settings/settings.ts';
 
 /** Spike steps of every channel of one layer. */
 export interface LayerSteps {

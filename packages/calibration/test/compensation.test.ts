@@ -3,9 +3,9 @@ import { createReferenceBackend, createRunner } from '@spikellm/backend';
 import { readGolden, type GptqCase } from '@spikellm/golden';
 import { createRandom, hostTensor } from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
-import { factorHessian, type FactorOptions } from '../src/gptq/factor.ts';
-import { createUniformQuantiser } from '../src/gptq/grid.ts';
-import { sweepColumns, toColumns, type ColumnQuantiser } from '../src/gptq/sweep.ts';
+import { factorHessian, type FactorOptions } from '../src/compensation/factor.ts';
+import { createUniformQuantiser } from '../src/compensation/grid.ts';
+import { sweepColumns, toColumns, type ColumnQuantiser } from '../src/compensation/sweep.ts';
 
 const backend = createReferenceBackend();
 const options: FactorOptions = { backend, damping: 0.01, actOrder: false, where: 'layer 0, test' };

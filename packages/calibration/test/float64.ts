@@ -1,6 +1,6 @@
 /** The tiny LLaMA in float64, one number after the other: its loss where one carried number is moved. */
-import { ropeTables, type DecoderConfig } from '@spikellm/graph';
-import type { Tensor } from 'onnxruntime-common';
+import type { Tensors } from '@spikellm/fixtures';
+import { nodesOf, rotaryAngles, type ModelGraph } from '@spikellm/graph';
 
 /** One number that spikes would carry, and how far it is moved. */
 export interface Move {
@@ -20,18 +20,19 @@ type Rows = Float64Array[];
 
 /** Sum over the window of -log p(next token). */
 export function lossInFloat64(
-  tensors: ReadonlyMap<string, Tensor>,
-  config: DecoderConfig,
+  tensors: Tensors,
+  { config, layers: graphs, rotary }: ModelGraph,
   ids: readonly number[],
   move?: Move,
 ): number {
-  const { heads: H, kvHeads: K, headSize: D, hiddenSize: C, layers, normEpsilon } = config;
+  const { heads: H, kvHeads: K, headSize: D, hiddenSize: C, layers } = config;
+  const [{ eps }] = nodesOf(graphs[0], 'norm');
   const data = (name: string): Float32Array => tensors.get(name)!.data as Float32Array;
-  const { cos, sin } = ropeTables(config.rope, D, ids.length);
+  const { cos, sin } = rotaryAngles(rotary.rope, ids.length);
   const norm = (rows: Rows, weight: Float32Array): Rows =>
     rows.map((row) => {
       const square = row.reduce((sum, value) => sum + value * value, 0) / C;
-      return row.map((value, j) => (value * weight[j]) / Math.sqrt(square + normEpsilon));
+      return row.map((value, j) => (value * weight[j]) / Math.sqrt(square + eps));
     });
   const product = (rows: Rows, weight: Float32Array): Rows =>
     rows.map((row) =>

@@ -36,16 +36,17 @@ const STOPPED = new Error('stopped');
 const PLAIN = { salientWeights: 0, weightGroup: undefined, weightUnit: undefined };
 
 describe('the gptq pipeline', () => {
-  it.each([
-    { weightBits: 4 },
-    { weightBits: 3 },
-    { weightBits: 3, gptq: { ...DEFAULT_SETTINGS.gptq, actOrder: false } },
-  ])('is closer to the float model than round-to-nearest with %o', async (changes) => {
-    const name = JSON.stringify(changes).replaceAll(/\W/g, '');
-    const mine = await distance(await run(`gptq ${name}`, changes));
-    const nearest = await distance(await run(`rtn ${name}`, { ...changes, pipeline: 'rtn' }));
-    expect(mine).toBeLessThan(nearest);
-  });
+  it.each([{ weightBits: 4 }, { weightBits: 3 }, { weightBits: 3, options: { actOrder: false } }])(
+    'is closer to the float model than round-to-nearest with %o',
+    async (changes) => {
+      const name = JSON.stringify(changes).replaceAll(/\W/g, '');
+      const mine = await distance(await run(`gptq ${name}`, changes));
+      const nearest = await distance(
+        await run(`rtn ${name}`, { weightBits: changes.weightBits, pipeline: 'rtn' }),
+      );
+      expect(mine).toBeLessThan(nearest);
+    },
+  );
 
   it.each([
     { weightGroup: 7 },
@@ -53,7 +54,7 @@ describe('the gptq pipeline', () => {
     { weightUnit: 'element', weightGroup: 7 },
   ] as const)('writes ternary weights with %o, and goes on to the same bytes', async (changes) => {
     const name = JSON.stringify(changes).replaceAll(/\W/g, '');
-    const settings = { gptq: { ...DEFAULT_SETTINGS.gptq, weights: 'ternary', ...changes } } as const;
+    const settings = { options: { weights: 'ternary', ...changes } } as const;
     const whole = await run(`whole ${name}`, settings);
     const stop = new AbortController();
     const interrupted = run(`parts ${name}`, settings, {
@@ -63,7 +64,7 @@ describe('the gptq pipeline', () => {
     await expect(interrupted).rejects.toBe(STOPPED);
     // Another grouping is another run, which must not go on from this one.
     await expect(
-      run(`parts ${name}`, { gptq: { ...settings.gptq, weightGroup: 5 } }, { resume: true }),
+      run(`parts ${name}`, { options: { ...settings.options, weightGroup: 5 } }, { resume: true }),
     ).rejects.toThrow(/received one with gptq\.weightGroup 5 instead of (7|nothing)/);
     const parts = await run(`parts ${name}`, settings, { resume: true });
     for (const file of await readdir(whole)) {
@@ -77,7 +78,7 @@ describe('the gptq pipeline', () => {
       ...('weightUnit' in changes && { unit: 'element' }),
     });
     // What was written is read: it loses less than a model of one step and one scale a row.
-    const plain = await run(`plain ${name}`, { gptq: { ...settings.gptq, ...PLAIN } });
+    const plain = await run(`plain ${name}`, { options: { ...settings.options, ...PLAIN } });
     expect(await distance(whole)).toBeLessThan(await distance(plain));
   });
 
@@ -132,7 +133,7 @@ describe('the gptq pipeline', () => {
     const notices: string[] = [];
     await run(
       'few tokens',
-      { gptq: { ...DEFAULT_SETTINGS.gptq, damping: 0 } },
+      { options: { damping: 0 } },
       { windows: tinyWindows(1, 8), onNotice: (text) => void notices.push(text) },
     );
     expect(notices.length).toBeGreaterThan(0);
@@ -142,7 +143,7 @@ describe('the gptq pipeline', () => {
   });
 
   it.each([-1, 2, Number.NaN])('refuses a damping of %d', async (damping) => {
-    await expect(run('damping', { gptq: { ...DEFAULT_SETTINGS.gptq, damping } })).rejects.toThrow(
+    await expect(run('damping', { options: { damping } })).rejects.toThrow(
       `damping: expected a number from 0 to 1, received ${damping}`,
     );
   });

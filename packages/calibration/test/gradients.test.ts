@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createReferenceBackend } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
-import { parseDecoderConfig } from '@spikellm/graph';
+import { nodesOf, parseModel } from '@spikellm/graph';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   applyScales,
   DEFAULT_SETTINGS,
   KEY_BLOCK,
   measureGradients,
+  planFolds,
   STEP_CHOICES,
   type GradientPassOptions,
   type LayerMoments,
   type QuantizeSettings,
 } from '../src/index.ts';
-import { layerPlaces } from '../src/fisher/places.ts';
+import { stepSites } from '../src/gradients/step-sites.ts';
 import { lossInFloat64, type Move } from './float64.ts';
 import { TINY_CONFIG, tinyTensors, tinyWindows, writeTinyModel } from './tiny-model.ts';
 
@@ -24,7 +25,7 @@ let folder: string;
 let source: string;
 const backend = createReferenceBackend();
 const tensors = tinyTensors();
-const config = parseDecoderConfig(TINY_CONFIG);
+const graph = parseModel(TINY_CONFIG);
 const windows = tinyWindows(3, 40);
 const FISHER: QuantizeSettings = { ...DEFAULT_SETTINGS, saliency: 'fisher' };
 
@@ -44,7 +45,7 @@ async function measure(
 ): Promise<LayerMoments[]> {
   await using model = await openModelFolder(path);
   return await measureGradients({
-    config: parseDecoderConfig(model.config),
+    graph: parseModel(model.config),
     tensors: model.tensors,
     backend,
     settings,
@@ -57,7 +58,7 @@ async function measure(
 
 describe('gradients are those of the loss', () => {
   const shape = { ...TINY_CONFIG, num_hidden_layers: 2 };
-  const two = parseDecoderConfig(shape);
+  const two = parseModel(shape);
   const weights = tinyTensors(shape);
   let path: string;
   beforeAll(async () => {
@@ -76,7 +77,7 @@ describe('gradients are those of the loss', () => {
     const moments = await measure(settings, short, { path });
     expect(moments).toHaveLength(2);
     for (const [layer, found] of moments.entries()) {
-      for (const { name, linears, channels } of layerPlaces(two, settings, 5)) {
+      for (const { name, linears, channels } of stepSites(two.layers[layer], settings, 5)) {
         if (!names.test(name)) continue;
         const { gradients } = found.get(name)!;
         expect(gradients).toHaveLength(channels);
@@ -114,12 +115,13 @@ it('errors are those of the encoding', async () => {
   const [first] = await measure({ ...FISHER, key: 'float' });
   const table = tensors.get('model.embed_tokens.weight')!.data as Float32Array;
   const norm = tensors.get('model.layers.0.input_layernorm.weight')!.data as Float32Array;
-  const { hiddenSize: C, normEpsilon } = config;
+  const { hiddenSize: C } = graph.config;
+  const [{ eps }] = nodesOf(graph.layers[0], 'norm');
   for (const T of STEP_CHOICES) {
     const sums = new Float64Array(C);
     for (const id of windows.flat()) {
       const row = table.subarray(id * C, (id + 1) * C);
-      const root = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / C + normEpsilon);
+      const root = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / C + eps);
       const x = Array.from(row, (value, j) => (value * norm[j]) / root);
       const scale = (Math.max(...x) - Math.min(...x)) / (T * 15);
       x.forEach((value, j) => (sums[j] += (Math.round(value / scale) * scale - value) ** 2));
@@ -157,13 +159,13 @@ describe('one layer at a time', () => {
 });
 
 it('measures a layer as it is encoded: what is folded into it divides inputs and multiplies gradients', async () => {
-  const scales = new Float64Array(config.hiddenSize).fill(2);
+  const scales = new Float64Array(graph.config.hiddenSize).fill(2);
   const qkv: number[] = [];
   const plain = await measure(FISHER);
   const folded = await measure(FISHER, windows, {
-    fold(weights, { absmax }) {
+    fold(weights, layer, { absmax }) {
       qkv.push(absmax.qkv[3]);
-      return applyScales(weights, config, { qkv: scales });
+      return applyScales(weights, planFolds(layer), { qkv: scales });
     },
   });
   expect(qkv.every((largest) => largest > 0)).toBe(true);

@@ -2,15 +2,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openModelFolder } from '@spikellm/checkpoint';
-import {
-  kvPrefixes,
-  layerLinears,
-  loadDecoder,
-  parseDecoderConfig,
-  readSteps,
-  type SpikingConfig,
-} from '@spikellm/graph';
+import { cachePrefixes, loadDecoder, parseModel, readSteps, type SpikingConfig } from '@spikellm/graph';
 import { perplexity } from '@spikellm/evaluation';
+import { fisher as metric } from '@spikellm/saliency';
 import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_SETTINGS,
@@ -19,11 +13,12 @@ import {
   type LayerMoments,
   type QuantizeSettings,
 } from '../src/index.ts';
-import { layerPlaces, quotaOperations } from '../src/fisher/places.ts';
+import { quotaOperations, stepSites } from '../src/gradients/step-sites.ts';
+import { linearsOf } from '../src/sizing/pipeline-size.ts';
 import { TINY_CONFIG, tinyWindows } from './tiny-model.ts';
 import { contents, tinyRuns } from './tiny-runs.ts';
 
-const config = parseDecoderConfig(TINY_CONFIG);
+const graph = parseModel(TINY_CONFIG);
 const windows = tinyWindows(3, 40);
 const FISHER: QuantizeSettings = { ...DEFAULT_SETTINGS, saliency: 'fisher', salient: 0.25 };
 
@@ -32,18 +27,18 @@ const { folder, backend, run } = tinyRuns(windows, FISHER);
 /** Extra multiply-adds per token of a checkpoint, counted from its own lists of steps. */
 async function operationsOf(path: string, { key }: QuantizeSettings): Promise<number> {
   await using model = await openModelFolder(path);
-  const { heads, kvHeads, headSize } = config;
+  const { heads, kvHeads, headSize } = graph.config;
   const extra = async (prefix: string, channels: number): Promise<number> =>
     (await readSteps(model.tensors, prefix, channels)).reduce((sum, T) => sum + T - 1, 0);
   let operations = 0;
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const { prefix, inputs, outputs } of layerLinears(config, layer)) {
+  for (const layer of graph.layers) {
+    for (const { prefix, inputs, outputs } of linearsOf(layer)) {
       operations += outputs * (await extra(prefix, inputs));
     }
     if (key === 'float') continue;
     const readers = key === 'published' ? 1 : heads / kvHeads;
     const channels = (key === 'published' ? heads : kvHeads) * headSize;
-    for (const prefix of Object.values(kvPrefixes(layer))) {
+    for (const prefix of Object.values(cachePrefixes(layer, 'self_attn'))) {
       operations += readers * ((windows[0].length + 1) / 2) * (await extra(prefix, channels));
     }
   }
@@ -67,7 +62,7 @@ describe('the budget', () => {
     const { budget, spent } = await readLog(fisher);
     expect(budget).toBe(await operationsOf(published, settings));
     expect(spent).toBe(await operationsOf(fisher, settings));
-    const dearest = Math.max(...layerPlaces(config, settings, 40).map(({ cost }) => cost));
+    const dearest = Math.max(...stepSites(graph.layers[0], settings, 40).map(({ cost }) => cost));
     expect(spent).toBeLessThanOrEqual(budget);
     expect(spent).toBeGreaterThan(budget - 3 * dearest);
   });
@@ -76,7 +71,7 @@ describe('the budget', () => {
     [0, 1, 2].map(
       (layer) =>
         new Map(
-          layerPlaces(config, { ...FISHER, key: 'float' }, 40).map(({ name, channels }) => {
+          stepSites(graph.layers[layer], { ...FISHER, key: 'float' }, 40).map(({ name, channels }) => {
             const gradients = Float64Array.from({ length: channels }, (_, j) => gain(layer, j));
             const errors = new Map(STEP_CHOICES.map((T) => [T, new Float64Array(channels).fill(1 / T ** 2)]));
             return [name, { gradients, errors }];
@@ -87,14 +82,15 @@ describe('the budget', () => {
   it('goes to whole inputs with granularity linear, as far as it reaches', () => {
     const settings: QuantizeSettings = { ...FISHER, key: 'float', granularity: 'linear' };
     const { layers, operations } = planSteps(
-      config,
+      graph,
       settings,
       40,
+      metric,
       moments((layer) => (layer === 1 ? 2 : 1)),
     );
     for (const { linears } of layers)
       for (const steps of linears.values()) expect(new Set(steps).size).toBe(1);
-    expect(operations.budget).toBe(quotaOperations(config, settings, 40));
+    expect(operations.budget).toBe(quotaOperations(graph, settings, 40));
     expect(operations.spent).toBeLessThanOrEqual(operations.budget);
     // Gains per operation are highest where outputs are fewest, in the layer with the larger gradients.
     expect(layers[1].linears.get('mlp.down_proj')![0]).toBeGreaterThan(1);
@@ -105,9 +101,10 @@ describe('the budget', () => {
   it('is not spent on channels that gain nothing', () => {
     const settings: QuantizeSettings = { ...FISHER, key: 'float', salient: 1 };
     const { layers, operations } = planSteps(
-      config,
+      graph,
       settings,
       40,
+      metric,
       moments((_, j) => (j === 5 ? 1 : 0)),
     );
     expect(operations.spent).toBeLessThan(operations.budget);
@@ -150,7 +147,8 @@ describe('with every pipeline', () => {
   it.each([
     { pipeline: 'smoothquant' },
     { pipeline: 'smoothquant', key: 'token', granularity: 'linear' },
-    { pipeline: 'omniquant', training: { ...DEFAULT_SETTINGS.training, epochs: 1 } },
+    { pipeline: 'omniquant', options: { epochs: 1 } },
+    { pipeline: 'gptq' },
     { salient: 0 },
   ] as const)('makes a model that can be evaluated with %o', async (changes) => {
     const path = await run(`case ${JSON.stringify(changes).replaceAll(/\W+/g, ' ')}`, changes);

@@ -5,7 +5,7 @@ import { createReferenceBackend } from '@spikellm/backend';
 import { openModelFolder, type ModelFolder } from '@spikellm/checkpoint';
 import { perplexity } from '@spikellm/evaluation';
 import { readGolden, sharedDirectory } from '@spikellm/golden';
-import { loadDecoder, parseDecoderConfig } from '@spikellm/graph';
+import { loadDecoder, parseModel } from '@spikellm/graph';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   collectStatistics,
@@ -60,8 +60,8 @@ describe('published perplexities of stories260k', () => {
     ids = (await model.tokenizer()).encode(text.replaceAll(/\r\n?/g, '\n').slice(0, 26000));
     const cut = (window: number) => ids.slice(window * golden.window, (window + 1) * golden.window);
     windows = Array.from({ length: golden.calibration_windows }, (_, window) => cut(window));
-    const config = parseDecoderConfig(model.config);
-    statistics = await collectStatistics({ config, tensors: model.tensors, backend, windows });
+    const graph = parseModel(model.config);
+    statistics = await collectStatistics({ graph, tensors: model.tensors, backend, windows });
   });
   afterAll(async () => {
     await model?.close();

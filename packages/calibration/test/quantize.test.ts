@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { access, cp, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openModelFolder } from '@spikellm/checkpoint';
 import { perplexity } from '@spikellm/evaluation';
 import { loadDecoder } from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, quantize, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
+import { DEFAULT_SETTINGS, quantize } from '../src/index.ts';
 import { TINY_CONFIG, tinyTensors, tinyWindows, writeTinyModel } from './tiny-model.ts';
 import { contents, tinyRuns } from './tiny-runs.ts';
 
@@ -95,12 +94,8 @@ describe('quantize', () => {
     { pipeline: 'gptq' },
     { pipeline: 'gptq', weightBits: 2, saliency: 'fisher', key: 'token' },
     { pipeline: 'gptq', activationBits: 16, weightBits: 8 },
-    { pipeline: 'gptq', gptq: { ...DEFAULT_SETTINGS.gptq, weights: 'ternary' } },
-    {
-      pipeline: 'gptq',
-      activationBits: 16,
-      gptq: { ...DEFAULT_SETTINGS.gptq, weights: 'ternary', equalSteps: 1.4 },
-    },
+    { pipeline: 'gptq', options: { weights: 'ternary' } },
+    { pipeline: 'gptq', activationBits: 16, options: { weights: 'ternary', equalSteps: 1.4 } },
   ] as const)('makes a model that can be evaluated with %o', async (changes) => {
     const value = await measure(await run(`case ${Object.values(changes).join(' ')}`, changes));
     expect(value).toBeGreaterThan(1);
@@ -110,82 +105,6 @@ describe('quantize', () => {
   it('is close to the float model at 8 bits', async () => {
     const path = await run('eight', { weightBits: 8, activationBits: 8 });
     expect(Math.abs((await measure(path)) / (await measure(source)) - 1)).toBeLessThan(0.02);
-  });
-});
-
-describe('a killed run', () => {
-  const script = (out: string, pipeline: string, phase: string, done: number): string => `
-    import { createReferenceBackend } from '@spikellm/backend';
-    import { openModelFolder } from '@spikellm/checkpoint';
-    import { DEFAULT_SETTINGS, quantize } from '@spikellm/calibration';
-    const training = { ...DEFAULT_SETTINGS.training, epochs: 2, augmentedLoss: true };
-    await quantize({
-      model: await openModelFolder(${JSON.stringify(source)}),
-      out: ${JSON.stringify(join(folder, out))},
-      backend: createReferenceBackend(),
-      settings: { ...DEFAULT_SETTINGS, pipeline: '${pipeline}', training },
-      windows: ${JSON.stringify(windows)},
-      memory: 0,
-      onProgress: (p) => { if (p.phase === '${phase}' && p.done === ${done}) process.kill(process.pid, 'SIGKILL'); },
-    });`;
-  const training = { ...DEFAULT_SETTINGS.training, epochs: 2, augmentedLoss: true };
-
-  it.each([
-    ['smoothquant', 'calibrate', 2],
-    ['smoothquant', 'calibrate', 7],
-    ['smoothquant', 'calibrate', 12],
-    ['smoothquant', 'encode', 1],
-    ['smoothquant', 'encode', 3],
-    ['omniquant', 'train', 1],
-    ['omniquant', 'train', 13],
-    ['omniquant', 'train', 24],
-    ['gptq', 'compensate', 1],
-    ['gptq', 'compensate', 8],
-    ['gptq', 'compensate', 21],
-  ] as const)('of %s in phase %s at %i resumes to the same bytes', async (pipeline, phase, done) => {
-    const out = `killed ${phase} ${done}`;
-    const { signal } = spawnSync(
-      process.execPath,
-      ['--input-type=module', '-e', script(out, pipeline, phase, done)],
-      { cwd: import.meta.dirname },
-    );
-    expect(signal).toBe('SIGKILL');
-    expect(await exists(join(folder, out))).toBe(false);
-    const resumed = await run(out, { pipeline, training }, { resume: true });
-    const whole = await run(`whole ${phase} ${done}`, { pipeline, training });
-    expect(await contents(resumed)).toEqual(await contents(whole));
-  });
-
-  it('is not continued with other settings, nor without being asked', async () => {
-    const aborted = new AbortController();
-    const stop = { signal: aborted.signal, onProgress: () => aborted.abort(new Error('stopped')) };
-    await expect(
-      run(
-        'refuses',
-        {},
-        {
-          signal: aborted.signal,
-          onProgress: (p) => {
-            if (p.phase === 'calibrate') stop.onProgress();
-          },
-        },
-      ),
-    ).rejects.toThrow('stopped');
-    await expect(run('refuses')).rejects.toThrow('--resume to continue it or delete the folder');
-    const again = (changes: Partial<QuantizeSettings>, options: Partial<QuantizeOptions> = {}) =>
-      run('refuses', changes, { resume: true, ...options });
-    await expect(again({ weightBits: 3, key: 'token' })).rejects.toThrow(
-      'expected the run that began it, received one with weightBits 3 instead of 4, key token instead of block; resume',
-    );
-    await expect(again({}, { windows: tinyWindows(3, 40) })).rejects.toThrow(
-      /received one with calibration tokens \w{16} instead of \w{16}; resume/,
-    );
-    const other = await writeTinyModel(join(folder, 'other'), { tensors: tinyTensors(TINY_CONFIG, 8) });
-    await using model = await openModelFolder(other);
-    await expect(again({}, { model })).rejects.toThrow(
-      /received one with model \w{16} instead of \w{16}; resume/,
-    );
-    await run('refuses', {}, { resume: true });
   });
 });
 
@@ -256,7 +175,7 @@ describe('bad input leaves nothing behind', () => {
       config: { ...TINY_CONFIG, model_type: 'bert' },
       tensors: tinyTensors(),
     });
-    await expectRefusal('bert', path, 'config.json: expected model_type among llama, received "bert"');
+    await expectRefusal('bert', path, 'config.json: expected model_type among llama');
   });
 
   it('a token id outside the vocabulary', async () => {

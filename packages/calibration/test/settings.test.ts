@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import {
   checkSettings,
-  DEFAULT_GPTQ,
   DEFAULT_SETTINGS,
+  defaultsOf,
+  ownSettings,
+  PIPELINES,
   sampleWindows,
   spikingConfig,
+  TRAINING_FIELDS,
   type QuantizeSettings,
 } from '../src/index.ts';
 
-const ternary = { ...DEFAULT_GPTQ, weights: 'ternary' } as const;
+const ternary = { weights: 'ternary' } as const;
 
 describe('settings', () => {
   it.each([
     [{ salient: 1.5 }, 'salient: expected a number from 0 to 1, received 1.5.'],
-    [{ weightBits: 5.5 }, 'weightBits: expected a whole number from 2 to 8, received 5.5.'],
+    [{ weightBits: 5.5 }, 'weightBits: expected a whole number from 2 to 8, or 16 for float, received 5.5.'],
     [
       { activationBits: 12 },
       'activationBits: expected a whole number from 2 to 8, or 16 for float, received 12.',
@@ -22,43 +25,90 @@ describe('settings', () => {
     [{ key: 'channel' }, 'key: expected block, token, published, float, received channel.'],
     [{ rotate: 'fourier' }, 'rotate: expected none or hadamard, received fourier.'],
     [
-      { gptq: { ...DEFAULT_GPTQ, weights: 'ternary' } },
-      'weights: expected integer with the rtn pipeline, received ternary; take the gptq pipeline.',
+      { options: { weights: 'ternary' } },
+      'weights: expected the gptq pipeline, whose setting it is, received the rtn pipeline; leave it out, or take the gptq pipeline.',
     ],
     [
-      { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, equalSteps: 1.4 } },
+      { pipeline: 'smoothquant', options: { epochs: 3 } },
+      'epochs: expected the omniquant pipeline, whose setting it is, received the smoothquant pipeline; leave it out, or take the omniquant pipeline.',
+    ],
+    [
+      { pipeline: 'omniquant', options: { epochs: 3, damping: 0.1 } },
+      'damping: expected the gptq pipeline, whose setting it is, received the omniquant pipeline; leave it out, or take the gptq pipeline.',
+    ],
+    [
+      { pipeline: 'gptq', options: { speed: 3 } },
+      'speed: expected a setting of the pipeline, received the gptq pipeline; leave it out.',
+    ],
+    [{ pipeline: 'awq' }, 'pipeline: expected rtn or smoothquant or omniquant or gptq, received awq.'],
+    [
+      { pipeline: 'omniquant', options: { epochs: -1 } },
+      'epochs: expected a whole number from 0 to 1000, received -1.',
+    ],
+    [{ saliency: 'size' }, 'saliency: expected published, random, fisher, received size.'],
+    ...[{ name: 'mine' }, { score: () => [] }, { name: 7, score: () => [] }].map(
+      (saliency): [object, string] => [{ saliency }, 'saliency: expected published, random, fisher'],
+    ),
+    [
+      { saliency: { name: 'mine', score: () => [] }, granularity: 'linear' },
+      'granularity: expected channel, which mine saliency ranks, received linear; take fisher saliency for whole linears.',
+    ],
+    [
+      { pipeline: 'gptq', options: { equalSteps: 1.4 } },
       'equalSteps: expected none with integer weights, received 1.4; take ternary weights.',
     ],
     [
-      { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weights: 'ternary', equalSteps: 0.9 } },
+      { pipeline: 'gptq', options: { weights: 'ternary', equalSteps: 0.9 } },
       'equalSteps: expected a number from 1 to 4, received 0.9.',
     ],
     ...[0, -1, 1.5].map((weightGroup): [Partial<QuantizeSettings>, string] => [
-      { pipeline: 'gptq', gptq: { ...ternary, weightGroup } },
+      { pipeline: 'gptq', options: { ...ternary, weightGroup } },
       `weightGroup: expected a whole number of columns, 1 or more, received ${weightGroup}.`,
     ]),
     [
-      { pipeline: 'gptq', gptq: { ...DEFAULT_GPTQ, weightGroup: 128 } },
+      { pipeline: 'gptq', options: { weightGroup: 128 } },
       'weightGroup: expected none with integer weights, received 128; take ternary weights.',
     ],
     [
-      { gptq: { ...DEFAULT_GPTQ, weightUnit: 'element' } },
+      { pipeline: 'gptq', options: { weightUnit: 'element' } },
       'weightUnit: expected none with integer weights, received element; take ternary weights.',
     ],
     [
-      { pipeline: 'gptq', gptq: { ...ternary, weightUnit: 'row' } },
+      { pipeline: 'gptq', options: { ...ternary, weightUnit: 'row' } },
       'weightUnit: expected channel or element, received row.',
     ],
     [
-      { pipeline: 'gptq', gptq: { ...ternary, weightUnit: 'element', equalSteps: 1.4 } },
+      { pipeline: 'gptq', options: { ...ternary, weightUnit: 'element', equalSteps: 1.4 } },
       'equalSteps: expected none where single weights are the unit, received 1.4; say with salientWeights how many weights have salientSteps.',
     ],
     [
-      { pipeline: 'gptq', gptq: { ...ternary, weightUnit: 'element', weightSteps: 3 } },
+      { pipeline: 'gptq', options: { ...ternary, weightUnit: 'element', weightSteps: 3 } },
       'salientSteps: expected more than the 3 of other weights, where single weights are the unit, received 3; take more, or channels as the unit.',
     ],
   ])('refuses %o', (change, message) => {
-    expect(() => checkSettings({ ...DEFAULT_SETTINGS, ...change } as never)).toThrow(message);
+    expect(() => checkSettings({ ...DEFAULT_SETTINGS, ...change })).toThrow(message);
+  });
+
+  it('takes a metric of a user, and says its name in the config', () => {
+    const saliency = { name: 'mine', score: () => [] };
+    const settings = { ...DEFAULT_SETTINGS, saliency };
+    expect(() => checkSettings(settings)).not.toThrow();
+    expect(spikingConfig(settings).activations.saliency).toBe('mine');
+    expect(spikingConfig({ ...settings, salient: 0 }).activations.saliency).toBe('none');
+  });
+
+  it('has the defaults of a pipeline where nothing else is said', () => {
+    expect(ownSettings({ pipeline: 'omniquant', options: { epochs: 3 } })).toEqual({
+      ...defaultsOf(TRAINING_FIELDS),
+      epochs: 3,
+    });
+    expect(ownSettings({ pipeline: 'rtn' })).toEqual({});
+  });
+
+  it.each(PIPELINES)('leaves weights in float at 16 bits: $name', ({ name: pipeline }) => {
+    const settings = { ...DEFAULT_SETTINGS, pipeline, weightBits: 16 };
+    expect(() => checkSettings(settings)).not.toThrow();
+    expect(spikingConfig(settings).weights).toEqual({ kind: 'float' });
   });
 
   it('gives the published KV cache two steps at most', () => {
@@ -69,7 +119,7 @@ describe('settings', () => {
 
   it('says in the config what ternary weights are, and nothing that is as it always was', () => {
     const weights = (changes: object): unknown =>
-      spikingConfig({ ...DEFAULT_SETTINGS, pipeline: 'gptq', gptq: { ...ternary, ...changes } }).weights;
+      spikingConfig({ ...DEFAULT_SETTINGS, pipeline: 'gptq', options: { ...ternary, ...changes } }).weights;
     expect(weights({})).toEqual({ kind: 'ternary', steps: [1, 3] });
     expect(Object.keys(weights({ weightUnit: 'channel' }) as object)).toEqual(['kind', 'steps']);
     expect(weights({ weightUnit: 'element', weightGroup: 128 })).toEqual({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createReferenceBackend, type Backend } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
-import { parseDecoderConfig } from '@spikellm/graph';
+import { parseModel } from '@spikellm/graph';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   DEFAULT_SETTINGS,
@@ -15,15 +15,20 @@ import {
   type QuantizeSettings,
   type SizingOptions,
 } from '../src/index.ts';
-import { layerParameters } from '../src/sizing/memory.ts';
-import { TINY_CONFIG, tinyWindows, writeTinyModel } from './tiny-model.ts';
+import { layerParameters } from '../src/sizing/pipeline-size.ts';
+import { proportionalLayer } from '../src/sizing/proportional.ts';
+import { TINY_CONFIG, tinyFamilies, tinyWindows, writeTinyModel } from './tiny-model.ts';
 
 const [samples, length] = [3, 40];
-const training = { ...DEFAULT_SETTINGS.training, epochs: 1 };
-const TRAINED: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'omniquant', steps: 1, training };
+const TRAINED: QuantizeSettings = {
+  ...DEFAULT_SETTINGS,
+  pipeline: 'omniquant',
+  steps: 1,
+  options: { epochs: 1 },
+};
 const shape = { ...TINY_CONFIG, hidden_size: 64, intermediate_size: 160 };
 const sizing = (layers: number, changes: Partial<SizingOptions> = {}): SizingOptions => ({
-  config: parseDecoderConfig({ ...shape, num_hidden_layers: layers }),
+  graph: parseModel({ ...shape, num_hidden_layers: layers }),
   settings: TRAINED,
   samples,
   length,
@@ -82,13 +87,20 @@ describe('memory', () => {
   });
 });
 
+it('has room for the stream that waits while a layer is encoded', () => {
+  const settings: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'smoothquant' };
+  const said = (memory: number): number =>
+    sizeRun(sizing(2, { settings, memory })).parts.find(({ part }) => part === 'encode')!.bytes;
+  expect(said(2 ** 40) - said(0)).toBe(samples * length * 64 * 4);
+});
+
 describe('GPTQ', () => {
   const COMPENSATED: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'gptq' };
   const said = (options: SizingOptions): number =>
     sizeRun(options).parts.find(({ part }) => part === 'compensate')!.bytes;
   const large = (layers: number, intermediate_size: number, changes: Partial<SizingOptions> = {}) =>
     sizing(layers, {
-      config: parseDecoderConfig({
+      graph: parseModel({
         ...shape,
         hidden_size: 1024,
         intermediate_size,
@@ -120,7 +132,7 @@ describe('GPTQ', () => {
       memory: 0,
     });
     const bytes = said(sizing(2, { settings: COMPENSATED }));
-    expect(bytes).toBeGreaterThan(most + 4 * layerParameters(sizing(2).config));
+    expect(bytes).toBeGreaterThan(most + 4 * layerParameters(sizing(2).graph.layers[0]));
     expect(bytes).toBeLessThan(10 * most);
   });
 
@@ -142,7 +154,7 @@ describe('GPTQ', () => {
     ['ternary of one step in groups', { weights: 'ternary', salientWeights: 0, weightGroup: 16 }],
   ] as const)('says the size of a checkpoint within a tenth: %s', async (name, changes) => {
     using backend = createReferenceBackend();
-    const settings = { ...COMPENSATED, gptq: { ...COMPENSATED.gptq, ...changes } };
+    const settings = { ...COMPENSATED, options: changes };
     const config = { ...shape, num_hidden_layers: 1 };
     const path = join(folder, `${name} ${JSON.stringify(changes).length}`);
     await using model = await openModelFolder(await writeTinyModel(path, { config }));
@@ -154,8 +166,8 @@ describe('GPTQ', () => {
 });
 
 it('says that rotated tables are two, in float32, and pass through copies', () => {
-  const config = parseDecoderConfig({ ...shape, num_hidden_layers: 2, tie_word_embeddings: true });
-  const options = sizing(2, { config, storedBytes: 2 });
+  const options = sizing(2, { storedBytes: 2 });
+  const { config } = options.graph;
   const rotated = { ...options, settings: { ...options.settings, rotate: 'hadamard' as const } };
   const table = config.vocabularySize * config.hiddenSize;
   expect(sizeRun(rotated).checkpointBytes - sizeRun(options).checkpointBytes).toBe((2 * 4 - 2) * table);
@@ -171,6 +183,31 @@ async function bytesOf(path: string): Promise<number> {
   return bytes;
 }
 
+describe.each(tinyFamilies)('a %s', (modelType, tiny) => {
+  const config = { ...tiny, hidden_size: 64, intermediate_size: 160 };
+  const settings: QuantizeSettings = { ...DEFAULT_SETTINGS, weightBits: 8 };
+  const options = sizing(2, { graph: parseModel(config), settings });
+
+  it('has a checkpoint of the size that is said, within a tenth', async () => {
+    using backend = createReferenceBackend();
+    await using model = await openModelFolder(await writeTinyModel(join(folder, modelType), { config }));
+    const out = join(folder, `${modelType} out`);
+    await quantize({ model, out, backend, settings, windows: tinyWindows(samples, length) });
+    expect(Math.abs(sizeRun(options).checkpointBytes / (await bytesOf(out)) - 1)).toBeLessThan(0.1);
+  });
+
+  it('has a layer of fewer channels that runs, for measurements', async () => {
+    using backend = createReferenceBackend();
+    const [layer] = options.graph.layers;
+    const small = proportionalLayer(layer, layerParameters(layer) / 3);
+    expect(layerParameters(small)).toBeLessThan(layerParameters(layer) / 2);
+    const graph = { ...options.graph, layers: [small] };
+    const { common } = await measureRates(backend, graph, settings, 8);
+    for (const rate of Object.values(common)) expect(rate).toBeGreaterThan(0);
+    expect(backend.liveBytes).toBe(0);
+  });
+});
+
 it('says the size of a checkpoint within a tenth', async () => {
   const { checkpointBytes } = sizeRun(sizing(2));
   expect(Math.abs(checkpointBytes / (await bytesOf(join(folder, '2 out'))) - 1)).toBeLessThan(0.1);
@@ -179,11 +216,12 @@ it('says the size of a checkpoint within a tenth', async () => {
 it('says times that grow with layers and epochs', async () => {
   using backend = createReferenceBackend();
   const options = sizing(2);
-  const rates = await measureRates(backend, options.config, options.settings, length);
-  for (const rate of Object.values(rates)) expect(rate).toBeGreaterThan(0);
+  const rates = await measureRates(backend, options.graph, options.settings, length);
+  for (const rate of [rates.common, rates.own.get('gptq')].flatMap((each) => Object.values(each as object)))
+    expect(rate).toBeGreaterThan(0);
   const { seconds, secondsPerLayer } = estimateRun(options, rates);
   expect(seconds).toBeCloseTo(2 * secondsPerLayer);
-  const longer = { ...TRAINED, training: { ...training, epochs: 5 } };
+  const longer = { ...TRAINED, options: { epochs: 5 } };
   expect(estimateRun({ ...options, settings: longer }, rates).seconds).toBeGreaterThan(2 * seconds);
   const gptq: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'gptq' };
   const compensated = (changes: object): number =>

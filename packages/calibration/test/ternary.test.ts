@@ -1,19 +1,13 @@
 /** Thresholds and steps of ternary weights. */
-import { createReferenceBackend, createRunner, unpackTrits } from '@spikellm/backend';
-import {
-  createRandom,
-  isOfElements,
-  isTernary,
-  ternaryOperands,
-  type ChannelWeight,
-  type TernaryWeight,
-} from '@spikellm/graph';
+import { createReferenceBackend, createRunner, unpackTrits, type HostTensor } from '@spikellm/backend';
+import { createRandom, type Weight } from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
-import { factorHessian } from '../src/gptq/factor.ts';
-import { DEFAULT_GPTQ, type GptqSettings } from '../src/gptq/settings.ts';
-import { ternaryError, ternaryScale } from '../src/gptq/ternary-scale.ts';
-import { channelClasses, classScales, ternaryMethod } from '../src/gptq/ternary.ts';
-import { chooseElements } from '../src/gptq/weight-steps.ts';
+import { factorHessian } from '../src/compensation/factor.ts';
+import { GPTQ_FIELDS, type GptqSettings } from '../src/compensation/settings.ts';
+import { ternaryError, ternaryScale } from '../src/compensation/ternary-scale.ts';
+import { channelClasses, classScales, ternaryMethod } from '../src/compensation/ternary.ts';
+import { chooseElements } from '../src/compensation/weight-steps.ts';
+import { defaultsOf } from '../src/settings/fields.ts';
 
 const random = createRandom(5);
 /** Standard normal. */
@@ -58,33 +52,28 @@ describe('ternary weights of a linear', () => {
   const [O, C] = [5, 40];
   const weights = gaussian(O * C);
   const backend = createReferenceBackend();
-  const methodOf = async (changes: Partial<GptqSettings>): Promise<TernaryWeight> => {
+  const methodOf = async (changes: Partial<GptqSettings>): Promise<Weight> => {
     const hessian = Float32Array.from({ length: C * C }, (_, i) => (i % (C + 1) === 0 ? 1 + (i % C) : 0.2));
     const options = { backend, damping: 0.01, actOrder: true, where: 'test' };
-    const settings: GptqSettings = { ...DEFAULT_GPTQ, weights: 'ternary', ...changes };
-    const { weight } = await ternaryMethod(settings)(backend, weights, await factorHessian(hessian, options));
-    if (!isTernary(weight)) throw new Error('not ternary');
-    return weight;
+    const settings: GptqSettings = { ...defaultsOf(GPTQ_FIELDS), weights: 'ternary', ...changes };
+    return (await ternaryMethod(settings)(backend, weights, await factorHessian(hessian, options))).weight;
   };
-  const quantised = async (
-    changes: Partial<GptqSettings>,
-  ): Promise<{ weight: ChannelWeight; k: Int8Array }> => {
+  /** A tensor of the weight as a checkpoint has it: `steps`, `salient`, `trits` or `scale`. */
+  const part = (weight: Weight, name: string): HostTensor =>
+    new Map(weight.tensors('w')).get(`w.weight_${name}`)!;
+  const bytes = (weight: Weight, name: string): Uint8Array => part(weight, name).data as Uint8Array;
+  const quantised = async (changes: Partial<GptqSettings>): Promise<{ weight: Weight; k: Int8Array }> => {
     const weight = await methodOf(changes);
-    if (isOfElements(weight)) throw new Error('not of channels');
-    return {
-      weight,
-      k: unpackTrits(weight.trits.data as Uint8Array, O, weight.steps.data as Uint8Array),
-    };
+    return { weight, k: unpackTrits(bytes(weight, 'trits'), O, bytes(weight, 'steps')) };
   };
-  const meanSteps = ({ steps }: ChannelWeight): number =>
-    (steps.data as Uint8Array).reduce((sum, T) => sum + T, 0) / C;
+  const meanSteps = (weight: Weight): number => bytes(weight, 'steps').reduce((sum, T) => sum + T, 0) / C;
 
   it('have 3 steps in a fifth of the channels, those that cost most to remove', async () => {
     const { weight, k } = await quantised({});
-    const steps = weight.steps.data as Uint8Array;
+    const steps = bytes(weight, 'steps');
     expect(steps.filter((T) => T === 3)).toHaveLength(8);
     expect(steps.filter((T) => T === 1)).toHaveLength(32);
-    expect(weight.scale.dims).toEqual([O, 2]);
+    expect(part(weight, 'scale').dims).toEqual([O, 2]);
     expect(Math.max(...k)).toBe(3);
     k.forEach((value, i) => expect(Math.abs(value)).toBeLessThanOrEqual(steps[i % C]));
   });
@@ -94,8 +83,8 @@ describe('ternary weights of a linear', () => {
     ['salient channels only', { salientWeights: 1 }, 3],
   ])('have one class of steps with %s', async (_, changes, T) => {
     const { weight } = await quantised(changes);
-    expect(new Set(weight.steps.data as Uint8Array)).toEqual(new Set([T]));
-    expect(weight.scale.dims).toEqual([O, 1]);
+    expect(new Set(bytes(weight, 'steps'))).toEqual(new Set([T]));
+    expect(part(weight, 'scale').dims).toEqual([O, 1]);
   });
 
   it.each([1, 1.35, 1.4, 2.4])('have a mean of %d steps where that is the budget', async (equalSteps) => {
@@ -105,16 +94,15 @@ describe('ternary weights of a linear', () => {
   });
 
   /** The weights that the kernel computes with: what it gives for each unit vector. */
-  const decoded = async (weight: TernaryWeight): Promise<Float32Array> => {
+  const decoded = async (weight: Weight): Promise<Float32Array> => {
     using runner = createRunner(backend);
-    const { attributes, constants } = ternaryOperands(weight, C, undefined);
-    const linear = runner.prepare('linear_ternary_f32', attributes, constants);
+    const linear = weight.onFloats(runner, undefined);
     const eye = Float32Array.from({ length: C * C }, (_, i) => (i % (C + 1) === 0 ? 1 : 0));
-    const x = runner.upload({ type: 'float32', data: eye, dims: [C, C] });
-    const y = (await backend.read(runner.apply(linear, { x }).y)).data as Float32Array;
-    return Float32Array.from(weights, (_, i) => y[(i % C) * O + Math.floor(i / C)]);
+    const y = linear.run(runner.upload({ type: 'float32', data: eye, dims: [C, C] }));
+    const data = (await backend.read(y)).data as Float32Array;
+    return Float32Array.from(weights, (_, i) => data[(i % C) * O + Math.floor(i / C)]);
   };
-  const errorOf = async (weight: TernaryWeight): Promise<number> =>
+  const errorOf = async (weight: Weight): Promise<number> =>
     (await decoded(weight)).reduce((sum, value, i) => sum + (value - weights[i]) ** 2, 0);
 
   // 40 channels in groups of 16: the last has 8.
@@ -122,15 +110,15 @@ describe('ternary weights of a linear', () => {
     'have scales for groups with %o',
     async (changes) => {
       const { weight, k } = await quantised({ ...changes, weightGroup: 16, actOrder: false });
-      const steps = weight.steps.data as Uint8Array;
+      const steps = bytes(weight, 'steps');
       const pairs = new Set(Array.from(steps, (T, c) => `${T} ${Math.floor(c / 16)}`));
-      expect(weight.scale.dims).toEqual([O, pairs.size]);
+      expect(part(weight, 'scale').dims).toEqual([O, pairs.size]);
       const sorted = [...pairs].toSorted();
       const values = await decoded(weight);
       k.forEach((value, i) => {
         const [o, c] = [Math.floor(i / C), i % C];
         const w = sorted.indexOf(`${steps[c]} ${Math.floor(c / 16)}`);
-        const D = (weight.scale.data as Float32Array)[o * pairs.size + w];
+        const D = (part(weight, 'scale').data as Float32Array)[o * pairs.size + w];
         expect(values[i]).toBeCloseTo(value * D, 5);
       });
     },
@@ -148,25 +136,22 @@ describe('ternary weights of a linear', () => {
   });
 
   it('are those of a row where a group holds all columns', async () => {
-    const { scale, trits } = (await quantised({ weightGroup: 40 })).weight;
-    const row = (await quantised({})).weight;
-    expect(scale).toEqual(row.scale);
-    expect(trits).toEqual(row.trits);
+    const { weight } = await quantised({ weightGroup: 40 });
+    expect(weight.tensors('w')).toEqual((await quantised({})).weight.tensors('w'));
   });
 
   it.each([undefined, 16])('have more steps in single weights, groups of %s', async (weightGroup) => {
     const weight = await methodOf({ weightUnit: 'element', salientWeights: 0.2, weightGroup });
-    if (!isOfElements(weight)) throw new Error('of channels');
     const groups = weightGroup === undefined ? 1 : 3;
-    expect(weight.scale.dims).toEqual([O, 2 * groups]);
-    const bits = (weight.salient.data as Uint8Array).reduce(
+    expect(part(weight, 'scale').dims).toEqual([O, 2 * groups]);
+    const bits = bytes(weight, 'salient').reduce(
       (sum, byte) => sum + byte.toString(2).replaceAll('0', '').length,
       0,
     );
     expect(bits).toBe(0.2 * O * C);
     // A map, a trit a weight and two more for salient ones.
-    expect(weight.salient.dims).toEqual([O, C / 8]);
-    expect(weight.trits.data).toHaveLength((2 * (O * C + 2 * 0.2 * O * C)) / 8);
+    expect(part(weight, 'salient').dims).toEqual([O, C / 8]);
+    expect(bytes(weight, 'trits')).toHaveLength((2 * (O * C + 2 * 0.2 * O * C)) / 8);
     // At equal steps, single weights lose less than channels.
     const channels = (await quantised({ salientWeights: 0.2, weightGroup })).weight;
     expect(await errorOf(weight)).toBeLessThan(await errorOf(channels));
@@ -192,8 +177,8 @@ describe('ternary weights of a linear', () => {
   it.each([0, 1])('have a share of %d of their elements salient', async (salientWeights) => {
     const weight = await methodOf({ weightUnit: 'element', salientWeights });
     // The class without weights has a scale of 1.
-    const scale = weight.scale.data as Float32Array;
+    const scale = part(weight, 'scale').data as Float32Array;
     expect(scale[1 - salientWeights]).toBe(1);
-    expect(weight.trits.data).toHaveLength((2 * O * C * (salientWeights === 1 ? 3 : 1)) / 8);
+    expect(bytes(weight, 'trits')).toHaveLength((2 * O * C * (salientWeights === 1 ? 3 : 1)) / 8);
   });
 });

@@ -1,22 +1,19 @@
 /** Block-wise training in the published form, against values of the research code in float32. */
-import { createReferenceBackend, createRunner, type Backend, type HostTensor } from '@spikellm/backend';
+import { createReferenceBackend, type Backend, type HostTensor } from '@spikellm/backend';
 import { readGolden, type GoldenTensor, type OmniquantCase } from '@spikellm/golden';
-import {
-  createCache,
-  layerLinears,
-  parseDecoderConfig,
-  prepareLayer,
-  type DecoderConfig,
-  type LayerWeights,
-  type LinearGroup,
-} from '@spikellm/graph';
+import { floatWeight, inputSites, nodesOf, parseModel, type LayerWeights } from '@spikellm/graph';
 import { allocateQuota } from '@spikellm/saliency';
 import { describe, expect, it } from 'vitest';
-import { initialParameters, type LayerParameters } from '../src/omniquant/parameters.ts';
-import { trainLayer } from '../src/omniquant/train.ts';
-import { DEFAULT_SETTINGS } from '../src/settings.ts';
-import { createStream } from '../src/streams.ts';
-import { watchLayer } from '../src/watch.ts';
+import {
+  createStream,
+  DEFAULT_SETTINGS,
+  initialParameters,
+  trainLayer,
+  type ActivationStream,
+  type LayerParameters,
+} from '../src/index.ts';
+import { runLayer } from '../src/layer-pass.ts';
+import { observeLayer } from '../src/observers.ts';
 
 const { cases } = readGolden('omniquant_layer');
 
@@ -28,8 +25,7 @@ const hostTensor = ({ shape, data }: GoldenTensor): HostTensor => ({
 
 function layerOf({ weights, heads, rms_norm_eps, rope_theta }: OmniquantCase) {
   const [intermediate, hidden] = weights['mlp.gate_proj.weight'].shape;
-  const config = parseDecoderConfig({
-    architectures: ['LlamaForCausalLM'],
+  const graph = parseModel({
     model_type: 'llama',
     hidden_size: hidden,
     intermediate_size: intermediate,
@@ -40,69 +36,71 @@ function layerOf({ weights, heads, rms_norm_eps, rope_theta }: OmniquantCase) {
     rms_norm_eps,
     rope_theta,
   });
-  const layer: LayerWeights = {
-    inputNorm: hostTensor(weights['input_layernorm.weight']),
-    mlpNorm: hostTensor(weights['post_attention_layernorm.weight']),
-    linears: layerLinears(config, 0).map((entry) => ({
-      entry,
-      weight: hostTensor(weights[`${entry.name}.weight`]),
-    })),
+  const [layer] = graph.layers;
+  const tensor = (name: string): HostTensor => hostTensor(weights[`${name}.weight`]);
+  const float: LayerWeights = {
+    norms: new Map(nodesOf(layer, 'norm').map((node) => [node.name, { node, weight: tensor(node.name) }])),
+    linears: new Map(
+      nodesOf(layer, 'linear').map((node) => [node.name, { node, weight: floatWeight(tensor(node.name)) }]),
+    ),
   };
-  return { config, layer };
+  return { graph, layer, weights: float };
 }
+type Golden = ReturnType<typeof layerOf>;
 
-/** Runs the float layer over all samples. */
-async function runFloat(
+/** The samples of a golden tensor as a stream. */
+async function streamOf(
   backend: Backend,
-  config: DecoderConfig,
-  weights: LayerWeights,
-  { shape, data }: GoldenTensor,
-) {
-  const [samples, tokens, hidden] = shape;
-  using runner = createRunner(backend);
-  const layer = prepareLayer(runner, config, 0, weights);
-  using cache = createCache(backend, config, [layer.attention], tokens);
-  using watch = watchLayer(backend, config, 0, layer);
-  const outputs: Float32Array[] = [];
+  name: string,
+  { shape: [samples, tokens, hidden], data }: GoldenTensor,
+): Promise<ActivationStream> {
+  const dims = [tokens, hidden] as const;
+  const stream = await createStream({ backend, dims, resident: samples, folder: '', name });
   for (let sample = 0; sample < samples; sample++) {
     const from = sample * tokens * hidden;
-    const x = runner.upload({
-      type: 'float32',
-      dims: [tokens, hidden],
-      data: Float32Array.from(data.slice(from, from + tokens * hidden)),
-    });
-    using y = runner.scope(() =>
-      layer.forward(x, cache.layers[0], { position: 0, rope: cache.rope }, watch.taps),
-    );
-    outputs.push((await backend.read(y)).data as Float32Array);
+    const x = Float32Array.from(data.slice(from, from + tokens * hidden));
+    await stream.set(sample, backend.upload({ type: 'float32', dims, data: x }));
   }
-  return { outputs, statistics: await watch.read() };
+  return stream;
 }
 
-const READERS: Record<LinearGroup, string> = {
+/** Runs the float layer over all samples: its outputs as a stream, and what it shows. */
+async function runFloat(backend: Backend, { graph, layer, weights }: Golden, inputs: GoldenTensor) {
+  const [samples, tokens] = inputs.shape;
+  const windows = Array.from({ length: samples }, () => Array<number>(tokens).fill(0));
+  const from = await streamOf(backend, 'inputs', inputs);
+  const to = await streamOf(backend, 'outputs', inputs);
+  const pass = { from, to, observe: observeLayer };
+  const statistics = (await runLayer({ graph, backend, windows }, layer, weights, pass))!;
+  return { outputs: to, statistics };
+}
+
+/** The linear whose inputs the research code looks at, by site. */
+const READERS: Record<string, string> = {
   qkv: 'self_attn.q_proj',
   o: 'self_attn.o_proj',
   gate_up: 'mlp.up_proj',
   down: 'mlp.down_proj',
 };
-/** Names of the research code. */
-const SCALES = {
+/** Names of the research code by those of folds. */
+const SCALES: Record<string, string> = {
   qkv: 'qkv_smooth_scale',
-  gateUp: 'fc1_smooth_scale',
+  gate_up: 'fc1_smooth_scale',
   value: 'out_smooth_scale',
   key: 'qkt_smooth_scale',
-} as const;
+};
 
 describe.each(cases)('$tag', (golden) => {
-  const { config, layer } = layerOf(golden);
+  const own = layerOf(golden);
+  const { layer, weights } = own;
   const absmax = Object.fromEntries(
-    Object.entries(READERS).map(([group, name]) => [
-      group,
-      Float64Array.from(golden.activation_abs_max[name].data),
+    inputSites(layer).map(({ name }) => [
+      name,
+      Float64Array.from(golden.activation_abs_max[READERS[name]].data),
     ]),
-  ) as Record<LinearGroup, Float64Array>;
+  );
   const start = () =>
-    initialParameters(layer, config, absmax, {
+    initialParameters(weights, layer, absmax, {
       alpha: golden.alpha,
       initialScales: 'published',
       keys: 'free',
@@ -111,7 +109,7 @@ describe.each(cases)('$tag', (golden) => {
   for (const [name, published] of golden.let ? Object.entries(SCALES) : []) {
     it(`initial scales: ${name}`, () => {
       const expected = golden.initial_parameters[published].data;
-      const scale = start().scales[name as keyof typeof SCALES]!;
+      const scale = start().scales[name];
       expect(scale.length).toBe(expected.length);
       expected.forEach((value, i) => expect(Math.abs(scale[i] - value)).toBeLessThan(1e-5));
     });
@@ -119,7 +117,7 @@ describe.each(cases)('$tag', (golden) => {
 
   it('salient channels of every linear, of keys and of values', async () => {
     using backend = createReferenceBackend();
-    const { channels, kv } = (await runFloat(backend, config, layer, golden.inputs)).statistics;
+    const { channels, kv } = (await runFloat(backend, own, golden.inputs)).statistics;
     const scores: Record<string, ArrayLike<number>> = {
       ...channels,
       'self_attn.qkt_matmul': kv.keys,
@@ -135,7 +133,7 @@ describe.each(cases)('$tag', (golden) => {
   });
 
   it('first gradients and the losses of training', async () => {
-    const { losses, gradients } = await train(golden, config, layer, start());
+    const { losses, gradients } = await train(golden, own, start());
     for (const [name, expected] of Object.entries(golden.first_gradients)) {
       const ours = gradients.get(ourName(name));
       // Shifts, which the research code computes gradients of and then leaves at zero.
@@ -167,53 +165,27 @@ const ourName = (name: string): string => {
         .replace('weight_quantizer.lowbound_factor', 'lower');
 };
 
-async function train(
-  golden: OmniquantCase,
-  config: DecoderConfig,
-  weights: LayerWeights,
-  all: LayerParameters,
-) {
-  const [windows, length, hidden] = golden.inputs.shape;
+async function train(golden: OmniquantCase, own: Golden, all: LayerParameters) {
+  const { layer } = own;
+  const [windows, length] = golden.inputs.shape;
   using backend = createReferenceBackend();
-  const streamOf = async (name: string, data: readonly Float32Array[]) => {
-    const stream = await createStream({
-      backend,
-      dims: [length, hidden],
-      resident: windows,
-      folder: '',
-      name,
-    });
-    for (const [window, x] of data.entries()) {
-      await stream.set(window, backend.upload({ type: 'float32', dims: [length, hidden], data: x }));
-    }
-    return stream;
-  };
-  const windowsOf = ({ data }: GoldenTensor): Float32Array[] =>
-    Array.from({ length: windows }, (_, w) =>
-      Float32Array.from(data.slice(w * length * hidden, (w + 1) * length * hidden)),
-    );
-  const steps = (name: string): Uint8Array =>
-    Uint8Array.from(golden.salient[name], (s) => (s ? 2 ** golden.addbit : 1));
+  const steps = (name: string, salient: number): Uint8Array =>
+    Uint8Array.from(golden.salient[name], (s) => (s ? salient : 1));
   // The research code gives keys and values one more bit, whatever the linears have.
-  const cached = (name: string): Uint8Array => Uint8Array.from(golden.salient[name], (s) => (s ? 2 : 1));
-  const inputs = await streamOf('inputs', windowsOf(golden.inputs));
-  const targets = await streamOf('targets', windowsOf(golden.fp_outputs));
-  const augmented = golden.aug_loss
-    ? [await streamOf('augmented', (await runFloat(backend, config, weights, golden.inputs)).outputs)]
-    : [];
+  const cached = (name: string): Uint8Array => steps(name, 2);
+  const augmented = golden.aug_loss ? [(await runFloat(backend, own, golden.inputs)).outputs] : [];
   const losses: number[] = [];
   let gradients: ReadonlyMap<string, Float32Array> | undefined;
   await trainLayer({
+    ...own,
     backend,
-    config,
-    weights,
     length,
     windows,
-    inputs,
-    targets: [targets, ...augmented],
+    inputs: await streamOf(backend, 'inputs', golden.inputs),
+    targets: [await streamOf(backend, 'targets', golden.fp_outputs), ...augmented],
     parameters: { scales: golden.let ? all.scales : {}, clipping: all.clipping },
     steps: {
-      linears: new Map(weights.linears.map(({ entry: { name } }) => [name, steps(name)])),
+      linears: new Map(nodesOf(layer, 'linear').map(({ name }) => [name, steps(name, 2 ** golden.addbit)])),
       kv: { keys: cached('self_attn.qkt_matmul'), values: cached('self_attn.pv_matmul') },
     },
     settings: {

@@ -4,21 +4,29 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HostTensor } from '@spikellm/backend';
 import { openModelFolder } from '@spikellm/checkpoint';
-import { parseDecoderConfig, readLayer } from '@spikellm/graph';
+import { inputSites, parseModel, readLayer } from '@spikellm/graph';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, type QuantizeOptions, type QuantizeSettings } from '../src/index.ts';
-import { namedParameters } from '../src/omniquant/forward.ts';
-import { initialParameters } from '../src/omniquant/parameters.ts';
-import { trainLayer } from '../src/omniquant/train.ts';
-import { uniformSteps } from '../src/steps.ts';
-import { createStream, type ActivationStream } from '../src/streams.ts';
+import {
+  createStream,
+  DEFAULT_SETTINGS,
+  defaultsOf,
+  initialParameters,
+  trainLayer,
+  TRAINING_FIELDS,
+  uniformSteps,
+  type ActivationStream,
+  type QuantizeOptions,
+  type QuantizeSettings,
+} from '../src/index.ts';
+import { namedParameters } from '../src/training/tape-layer.ts';
 import { TINY_CONFIG, tinyWindows } from './tiny-model.ts';
 import { contents, tinyRuns } from './tiny-runs.ts';
 
-const config = parseDecoderConfig(TINY_CONFIG);
+const graph = parseModel(TINY_CONFIG);
+const [layer] = graph.layers;
 const windows = tinyWindows(3, 40);
-const training = { ...DEFAULT_SETTINGS.training, epochs: 2 };
-const SETTINGS: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'omniquant', training };
+const SETTINGS: QuantizeSettings = { ...DEFAULT_SETTINGS, pipeline: 'omniquant', options: { epochs: 2 } };
+const training = { ...defaultsOf(TRAINING_FIELDS), epochs: 1 };
 
 const { folder, source, backend, run } = tinyRuns(windows, SETTINGS);
 
@@ -28,7 +36,7 @@ describe('a run', () => {
     const used: string[] = [];
     const onProgress = (): void => {
       const state = join(folder, 'on disk.partial', '.resume');
-      if (existsSync(join(state, 'spiking.stream'))) used.push('spiking');
+      if (existsSync(join(state, 'quantised.stream'))) used.push('quantised');
     };
     expect(await contents(await run('on disk', {}, { memory: 0, onProgress }))).toEqual(
       await contents(inMemory),
@@ -82,14 +90,16 @@ describe('a run', () => {
   });
 
   it('starts from the scales that the settings say', async () => {
-    const published = await run('published', { training: { ...training, initialScales: 'published' } });
+    const published = await run('published', {
+      options: { epochs: 2, initialScales: 'published' },
+    });
     expect(await contents(published)).not.toEqual(await contents(await run('all')));
   });
 });
 
 describe('a value that is not finite', () => {
   const length = 40;
-  const dims = [length, config.hiddenSize] as const;
+  const dims = [length, graph.config.hiddenSize] as const;
   const random = (seed: number) =>
     Float32Array.from({ length: dims[0] * dims[1] }, (_, i) => Math.sin(seed + i * 1.7));
 
@@ -105,12 +115,11 @@ describe('a value that is not finite', () => {
   /** Trains one epoch on two windows; some uses of the target are infinite. Returns parameters after each update. */
   async function train(infinite: (use: number) => boolean, what: 'target' | 'input' = 'target') {
     await using model = await openModelFolder(source);
-    const weights = await readLayer(model.tensors, config, 0);
-    const sizes = { qkv: 16, o: 16, gate_up: 16, down: 24 };
+    const weights = await readLayer(model.tensors, layer);
     const absmax = Object.fromEntries(
-      Object.entries(sizes).map(([group, channels]) => [group, new Float64Array(channels).fill(2)]),
-    ) as unknown as Parameters<typeof initialParameters>[2];
-    const parameters = initialParameters(weights, config, absmax, training);
+      inputSites(layer).map(({ name, channels }) => [name, new Float64Array(channels).fill(2)]),
+    );
+    const parameters = initialParameters(weights, layer, absmax, training);
     const [inputs, target] = [await stream('inputs'), await stream('target')];
     let uses = 0;
     const failing = (from: ActivationStream): ActivationStream => ({
@@ -126,11 +135,12 @@ describe('a value that is not finite', () => {
     try {
       await trainLayer({
         backend,
-        config,
+        graph,
+        layer,
         weights,
-        steps: uniformSteps(config, SETTINGS, 1),
+        steps: uniformSteps(layer, SETTINGS, 1),
         settings: SETTINGS,
-        training: { ...training, epochs: 1 },
+        training,
         parameters,
         length,
         windows: 2,

@@ -12,10 +12,7 @@ export const fisher: GainMetric = {
     return new Map(
       [...errors]
         .filter(([T]) => T > 1)
-        .map(([T, error]): [number, Float64Array] => [
-          T,
-          gradients.map((g, j) => g * (plain[j] - error[j])),
-        ]),
+        .map(([T, error]): [number, Float64Array] => [T, gradients.map((g, j) => g * (plain[j] - error[j]))]),
     );
   },
 };

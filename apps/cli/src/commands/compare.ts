@@ -113,12 +113,7 @@ function requireFloat(name: string, { config }: ModelFolder): void {
 }
 
 /** The windows to calibrate on and the ids to predict: a short text is known before the work begins. */
-async function prepareTexts(
-  session: Session,
-  model: ModelFolder,
-  seed: number,
-  options: CompareOptions,
-) {
+async function prepareTexts(session: Session, model: ModelFolder, seed: number, options: CompareOptions) {
   const { window, maxWindows, samples, calibration = BUNDLED_CALIBRATION_TEXT } = options;
   const tokenizer = await model.tokenizer();
   const evaluation = tokenizer.encode(await readText(options.text));

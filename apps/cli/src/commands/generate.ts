@@ -28,7 +28,11 @@ export function addGenerate(program: Command, session: Session): void {
     .argument('<model>', MODEL_ARGUMENT)
     .requiredOption('--prompt <text>', 'text to continue')
     .addOption(
-      option('--max-tokens <n>', "tokens to draw, the rest of the model's context without it", wholeAbove(0)),
+      option(
+        '--max-tokens <n>',
+        "tokens to draw, 2048 or the rest of the model's context without it",
+        wholeAbove(0),
+      ),
     )
     .addOption(option('--temperature <t>', 'spread of the draw, none at 0', temperatures).default(0))
     .addOption(option('--top-k <k>', 'draw among the k likeliest tokens', wholeAbove(0)))

@@ -15,7 +15,7 @@ import { BUNDLED_CALIBRATION_TEXT } from '../bundled.ts';
 import { shellQuote, windowsOf } from '../format.ts';
 import { measure, secondsSince } from '../measure.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
-import { option, sizes, wholeAbove, withBackend, withVerbose } from '../options.ts';
+import { option, sizes, wholeAbove, wholeBetween, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
 import { settingsOf, withSettings } from '../quantize-settings.ts';
 import { Interrupted, note, print, printJson, type Session } from '../session.ts';
@@ -47,7 +47,7 @@ export function addQuantize(program: Command, session: Session): void {
   withSettings(command)
     .option('--text <file>', 'UTF-8 text to calibrate on (default: the bundled one)')
     .addOption(option('--samples <n>', 'calibration windows', wholeAbove(0)).default(32))
-    .addOption(option('--seqlen <n>', 'tokens in a window', wholeAbove(1)).default(256))
+    .addOption(option('--seqlen <n>', 'tokens in a window', wholeBetween(2, 2 ** 20)).default(256))
     .addOption(
       option('--memory <size>', 'activations between layers that stay in memory', sizes).default(
         DEFAULT_MEMORY,

@@ -96,7 +96,9 @@ function recipeOf({ settings: changes, baseline }: Method, { settings, ownOption
 
 /** The damping of whichever pipeline has one. */
 function dampingOf(ownOptions: Comparison['ownOptions']): number {
-  const given = PIPELINES.map(({ name }) => ownOptions(name).damping).find((damping) => damping !== undefined);
+  const given = PIPELINES.map(({ name }) => ownOptions(name).damping).find(
+    (damping) => damping !== undefined,
+  );
   return (given as number | undefined) ?? GPTQ_FIELDS.damping.default;
 }
 

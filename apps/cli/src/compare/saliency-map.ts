@@ -42,7 +42,11 @@ export async function saliencyMap(
   const rows = statistics.flatMap(({ channels }, layer) =>
     inputSites(graph.layers[layer]).map(({ name, readers }) => {
       const scores = readers.map((reader) => channels[reader.name].map(Math.abs));
-      return describeScores(layer, name, scores[0].map((_, i) => scores.reduce((sum, own) => sum + own[i], 0)));
+      return describeScores(
+        layer,
+        name,
+        scores[0].map((_, i) => scores.reduce((sum, own) => sum + own[i], 0)),
+      );
     }),
   );
   await cache.keep(inputs, rows);

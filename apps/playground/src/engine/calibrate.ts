@@ -1,13 +1,13 @@
 /** What room Calibrate asks for: saliency, perplexities, and one channel at a time. */
 import { SpikeError } from '@spikellm/backend';
 import { cutWindows, describeModel, perplexity } from '@spikellm/evaluation';
-import { layerLinears, loadDecoder, parseDecoderConfig, type Decoder } from '@spikellm/graph';
+import { inputSites, loadDecoder, parseModel, type Decoder } from '@spikellm/graph';
 import { sumScores } from '@spikellm/saliency';
 import { lookAtChannel, type ChannelRequest, type ChannelView } from './channel.ts';
 import type { Measured, Measurement } from './measured.ts';
 import type { SpikingRequest } from './settings.ts';
 import { roundToNearest } from './round-to-nearest.ts';
-import { groupsOf, quantised, type LayerInput } from './spiking.ts';
+import { quantised, type LayerInput } from './spiking.ts';
 import { statisticsOf, type StatisticsRequest } from './statistics.ts';
 import { windowOf } from './windows.ts';
 import type { OpenModel, Workbench } from './workbench.ts';
@@ -36,11 +36,11 @@ export const calibrateOf = (workbench: Workbench) => {
     findSaliency: (request: StatisticsRequest): Promise<SaliencyMap> =>
       workbench.work('finding saliency', async (signal) => {
         const statistics = await statisticsOf(workbench, request, signal);
-        const config = parseDecoderConfig(workbench.model('float').folder.config);
+        const { layers } = parseModel(workbench.model('float').folder.config);
         const rows = statistics.flatMap(({ channels }, layer) =>
-          Array.from(groupsOf(layerLinears(config, layer)), ([group, linears]): SaliencyRow => {
-            const names = linears.map(({ name }) => name);
-            return { layer, group, linears: names, scores: sumScores(names.map((name) => channels[name])) };
+          inputSites(layers[layer]).map(({ name: group, readers }): SaliencyRow => {
+            const linears = readers.map(({ name }) => name);
+            return { layer, group, linears, scores: sumScores(linears.map((name) => channels[name])) };
           }),
         );
         return { request, rows };
@@ -65,13 +65,13 @@ export const calibrateOf = (workbench: Workbench) => {
         const name = JSON.stringify([
           which,
           workbench.backend().report.device,
-          which === 'rtn' && [weightBits, activationBits, key],
+          which === 'rounded' && [weightBits, activationBits, key],
           text,
         ]);
         const before = which === 'spiking' ? undefined : kept.get(float)?.get(name);
         if (before !== undefined) return before;
         const measured =
-          which === 'rtn'
+          which === 'rounded'
             ? await measureRounded(workbench, { ...request, settings: rounded }, ids, signal)
             : await measureWith(
                 workbench,

@@ -7,14 +7,7 @@ import {
   type GifFormat,
   type GifRange,
 } from '@spikellm/backend';
-import {
-  FLOAT_BITS,
-  hostTensor,
-  layerLinears,
-  loadDecoder,
-  stepClasses,
-  type Decoder,
-} from '@spikellm/graph';
+import { FLOAT_BITS, hostTensor, inputSites, loadDecoder, stepClasses, type Decoder } from '@spikellm/graph';
 import type { LayerInput } from './spiking.ts';
 import { pipelineInput, type StatisticsRequest } from './statistics.ts';
 import { calibrationWindows } from './windows.ts';
@@ -119,7 +112,7 @@ async function roundTrip(
   return (data as Float32Array).filter((_, i) => i % 3 === 2);
 }
 
-/** What enters the linears of a group, all calibration windows after each other. */
+/** What enters the linears of a site, all calibration windows after each other. */
 interface Inputs {
   /** [N, C]. */
   readonly data: Float32Array;
@@ -160,10 +153,10 @@ async function readInputs(
   { layer, group }: LayerInput,
   signal: AbortSignal,
 ): Promise<Inputs> {
-  const { backend, config } = decoder;
+  const { backend, model } = decoder;
   const { length } = windows[0];
-  const entry = layerLinears(config, layer).find((linear) => linear.group === group)!;
-  const size = length * entry.inputs;
+  const { channels } = inputSites(model.layers[layer]).find(({ name }) => name === group)!;
+  const size = length * channels;
   const data = new Float32Array(windows.length * size);
   using runner = createRunner(backend);
   using cache = decoder.createCache(length);
@@ -178,13 +171,13 @@ async function readInputs(
     workbench.report('reading activations', window, windows.length);
     cache.reset();
     const copies: DeviceTensor[] = [];
-    const taps = {
-      linearInput(at: number, of: string, x: DeviceTensor): void {
+    const observers = {
+      input(at: number, site: string, x: DeviceTensor): void {
         // The tensor ends with the call; its rows taken in order are a copy.
-        if (at === layer && of === group) copies.push(runner.run('embedding_f32', { ids, table: x }).y);
+        if (at === layer && site === group) copies.push(runner.run('embedding_f32', { ids, table: x }).y);
       },
     };
-    decoder.forward(tokens, cache, { taps, logits: 'last', signal }).dispose();
+    decoder.forward(tokens, cache, { observers, logits: 'last', signal }).dispose();
     using copy = copies[0];
     data.set((await backend.read(copy, { signal })).data as Float32Array, window * size);
   }

@@ -1,8 +1,8 @@
 /** What is measured, for page and worker. */
 import type { ActivationBits } from '@spikellm/evaluation';
 
-export const MEASURED = ['float', 'rtn', 'spiking'] as const;
-/** `rtn` is round-to-nearest with the bits of the settings and one step everywhere. */
+export const MEASURED = ['float', 'rounded', 'spiking'] as const;
+/** `rounded` is round-to-nearest with the bits of the settings and one step everywhere. */
 export type Measured = (typeof MEASURED)[number];
 
 /** A model on a text. */

@@ -3,7 +3,7 @@ import { SpikeError } from '@spikellm/backend';
 import { createMemoryFiles, openModelFolder, openOpfsFiles, resolveModel } from '@spikellm/checkpoint';
 import { model as bundled } from '@spikellm/demo-model';
 import { describeModel } from '@spikellm/evaluation';
-import { parseDecoderConfig, type DecoderConfig } from '@spikellm/graph';
+import { parseModel } from '@spikellm/graph';
 import type { ModelSource, ModelSummary } from './contract.ts';
 import { summariseSpiking, type SpikingSummary } from './spiking.ts';
 import type { OpenModel, Workbench } from './workbench.ts';
@@ -85,8 +85,9 @@ async function openFiles(name: string, blobs: ReadonlyMap<string, Blob>): Promis
 /** Errors: MISMATCH for a checkpoint whose decoder is not shaped as that of the float model. */
 function checkSameModel(checkpoint: OpenModel, float: OpenModel): void {
   const shapeOf = ({ folder }: OpenModel): string => {
-    const { layers, hiddenSize, intermediateSize, heads, kvHeads, vocabularySize }: DecoderConfig =
-      parseDecoderConfig(folder.config);
+    const { layers, hiddenSize, intermediateSize, heads, kvHeads, vocabularySize } = parseModel(
+      folder.config,
+    ).config;
     return `${layers} layers of ${hiddenSize} and ${intermediateSize} channels, ${heads} heads over ${kvHeads}, ${vocabularySize} tokens`;
   };
   if (shapeOf(checkpoint) === shapeOf(float)) return;
@@ -99,7 +100,7 @@ function checkSameModel(checkpoint: OpenModel, float: OpenModel): void {
 }
 
 async function summarise({ name, folder }: OpenModel, isBundled: boolean): Promise<ModelSummary> {
-  const { layers, hiddenSize, vocabularySize, contextLength } = parseDecoderConfig(folder.config);
+  const { layers, hiddenSize, vocabularySize, contextLength } = parseModel(folder.config).config;
   const { bytes } = await describeModel(folder.config, folder.tensors);
   let parameters = 0;
   for (const tensor of folder.tensors.names()) {

@@ -2,33 +2,36 @@
 import { computed } from '@preact/signals';
 import {
   DEFAULT_SETTINGS,
+  pipelineOf,
   PIPELINES,
   ROTATIONS,
-  SALIENCY_METRICS,
-  STEP_CHOICES,
+  spikingConfig,
+  STEP_COUNTS,
   WEIGHT_KINDS,
   type QuantizeSettings,
 } from '@spikellm/calibration';
+import { METRICS } from '@spikellm/saliency';
 import { numberIn, oneNumberOf, oneOf, urlSignal, wholeIn } from '../url-state.ts';
 
 /** Keys of the KV cache that a text can be generated with; `published` sees later tokens. */
 export const CAUSAL_KEYS = ['block', 'token', 'float'] as const;
+export const PIPELINE_NAMES = PIPELINES.map(({ name }) => name);
+export const METRIC_NAMES = METRICS.map(({ name }) => name);
 
-const { pipeline, weightBits, activationBits, steps, salient, saliency, rotate, seed, gptq } =
-  DEFAULT_SETTINGS;
+const { pipeline, weightBits, activationBits, steps, salient, rotate, seed } = DEFAULT_SETTINGS;
 
 /** One signal a setting that the page offers; those it does not are the defaults of the command line. */
 export const chosen = {
-  pipeline: urlSignal('all', 'pipeline', pipeline, oneOf(...PIPELINES)),
+  pipeline: urlSignal('all', 'pipeline', pipeline, oneOf(...PIPELINE_NAMES)),
   weightBits: urlSignal('all', 'wbits', weightBits, wholeIn(2, 8)),
   activationBits: urlSignal('all', 'abits', activationBits, wholeIn(2, 8)),
-  steps: urlSignal('all', 'steps', steps, oneNumberOf(...STEP_CHOICES)),
+  steps: urlSignal('all', 'steps', steps, oneNumberOf(...STEP_COUNTS)),
   salient: urlSignal('all', 'salient', salient, numberIn(0, 1)),
-  saliency: urlSignal('all', 'saliency', saliency, oneOf(...SALIENCY_METRICS)),
+  saliency: urlSignal('all', 'saliency', METRIC_NAMES[0], oneOf(...METRIC_NAMES)),
   key: urlSignal('all', 'kv', 'block', oneOf(...CAUSAL_KEYS)),
   rotate: urlSignal('all', 'rotate', rotate, oneOf(...ROTATIONS)),
-  weights: urlSignal('all', 'weights', gptq.weights, oneOf(...WEIGHT_KINDS)),
-  /** Mean steps of a ternary weight. */
+  weights: urlSignal('all', 'weights', WEIGHT_KINDS[0], oneOf(...WEIGHT_KINDS)),
+  /** Mean steps of a weight that spikes. */
   equalSteps: urlSignal('all', 'equal-steps', 1.7, numberIn(1, 4)),
   /** Of layer-wise training; two show what it does within minutes. */
   epochs: urlSignal('all', 'epochs', 2, wholeIn(1, 20)),
@@ -43,24 +46,34 @@ export interface SpikingRequest {
   readonly samples: number;
 }
 
-/** The choice as a whole. A choice that another one rules out is left out: ternary weights need the gptq pipeline. */
-export const request = computed<SpikingRequest>(() => {
-  const ternary = chosen.pipeline.value === 'gptq' && chosen.weights.value === 'ternary';
-  return {
-    samples: chosen.samples.value,
-    settings: {
-      ...DEFAULT_SETTINGS,
-      pipeline: chosen.pipeline.value,
-      weightBits: chosen.weightBits.value,
-      activationBits: chosen.activationBits.value,
-      steps: chosen.steps.value,
-      salient: chosen.salient.value,
-      saliency: chosen.saliency.value,
-      key: chosen.key.value,
-      rotate: chosen.rotate.value,
-      seed: chosen.seed.value,
-      training: { ...DEFAULT_SETTINGS.training, epochs: chosen.epochs.value },
-      gptq: ternary ? { ...gptq, weights: 'ternary', equalSteps: chosen.equalSteps.value } : gptq,
+/** Whether the chosen pipeline has a setting of its own of this name. */
+export const hasOwn = (name: string): boolean =>
+  name in (pipelineOf({ pipeline: chosen.pipeline.value }).fields as object);
+
+/** Whether the chosen pipeline makes spikes of weights of this kind, whose steps are chosen in place of bits. */
+export const weightsSpike = (weights: (typeof WEIGHT_KINDS)[number]): boolean =>
+  hasOwn('weights') &&
+  'steps' in
+    spikingConfig({ ...DEFAULT_SETTINGS, pipeline: chosen.pipeline.value, options: { weights } }).weights;
+
+/** The choice as a whole. What the pipeline has no setting for is left out. */
+export const request = computed<SpikingRequest>(() => ({
+  samples: chosen.samples.value,
+  settings: {
+    ...DEFAULT_SETTINGS,
+    pipeline: chosen.pipeline.value,
+    weightBits: chosen.weightBits.value,
+    activationBits: chosen.activationBits.value,
+    steps: chosen.steps.value,
+    salient: chosen.salient.value,
+    saliency: chosen.saliency.value,
+    key: chosen.key.value,
+    rotate: chosen.rotate.value,
+    seed: chosen.seed.value,
+    options: {
+      ...(hasOwn('epochs') && { epochs: chosen.epochs.value }),
+      ...(hasOwn('weights') && { weights: chosen.weights.value }),
+      ...(weightsSpike(chosen.weights.value) && { equalSteps: chosen.equalSteps.value }),
     },
-  };
-});
+  },
+}));

@@ -2,13 +2,7 @@
 import { quantize } from '@spikellm/calibration';
 import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
 import { describeModel, type ActivationBits } from '@spikellm/evaluation';
-import {
-  layerLinears,
-  parseDecoderConfig,
-  readSteps,
-  type LinearGroup,
-  type SpikingConfig,
-} from '@spikellm/graph';
+import { inputSites, parseModel, readSteps, type SpikingConfig } from '@spikellm/graph';
 import type { SpikingRequest } from './settings.ts';
 import { knownStatistics } from './statistics.ts';
 import { calibrationWindows } from './windows.ts';
@@ -29,14 +23,15 @@ export interface SpikingSummary {
   readonly steps: readonly InputSteps[];
 }
 
-/** The input that the linears of a group share, in one layer. */
+/** The input that some linears share, in one layer. */
 export interface LayerInput {
   readonly layer: number;
-  readonly group: LinearGroup;
+  /** The spike site, such as `qkv`. */
+  readonly group: string;
 }
 
 export interface InputSteps extends LayerInput {
-  /** T of each channel, [C]; the most where the linears of the group differ. */
+  /** T of each channel, [C]; the most where the linears of the site differ. */
   readonly steps: Uint8Array;
 }
 
@@ -112,23 +107,16 @@ export async function summariseSpiking({ name, folder }: OpenModel): Promise<Spi
   };
 }
 
-async function stepsOfInputs({ config: json, tensors }: OpenModel['folder']): Promise<InputSteps[]> {
-  const config = parseDecoderConfig(json);
+async function stepsOfInputs({ config, tensors }: OpenModel['folder']): Promise<InputSteps[]> {
   const found: InputSteps[] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const [group, linears] of groupsOf(layerLinears(config, layer))) {
-      const each = await Promise.all(linears.map(({ prefix, inputs }) => readSteps(tensors, prefix, inputs)));
-      found.push({ layer, group, steps: each[0].map((_, j) => Math.max(...each.map((own) => own[j]))) });
+  for (const layer of parseModel(config).layers) {
+    for (const { name: group, channels, readers } of inputSites(layer)) {
+      const each = await Promise.all(
+        readers.map(({ name }) => readSteps(tensors, layer.prefix + name, channels)),
+      );
+      const steps = each[0].map((_, j) => Math.max(...each.map((own) => own[j])));
+      found.push({ layer: layer.index, group, steps });
     }
   }
   return found;
-}
-
-/** Linears by the input that they share. */
-export function groupsOf<Linear extends { readonly group: LinearGroup }>(
-  linears: readonly Linear[],
-): Map<LinearGroup, Linear[]> {
-  const groups = new Map<LinearGroup, Linear[]>();
-  for (const linear of linears) groups.set(linear.group, [...(groups.get(linear.group) ?? []), linear]);
-  return groups;
 }

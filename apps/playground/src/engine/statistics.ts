@@ -5,7 +5,7 @@ import {
   type LayerStatistics,
   type QuantizeSettings,
 } from '@spikellm/calibration';
-import { parseDecoderConfig, type LoadOptions } from '@spikellm/graph';
+import { bindTensors, parseModel, type LoadOptions } from '@spikellm/graph';
 import { calibrationWindows } from './windows.ts';
 import type { OpenModel, Workbench } from './workbench.ts';
 
@@ -38,7 +38,7 @@ export async function statisticsOf(
   const float = workbench.model('float');
   const { config, tensors } = pipelineInput(workbench, request);
   const statistics = await collectStatistics({
-    config: parseDecoderConfig(config),
+    graph: parseModel(config),
     tensors,
     backend: workbench.backend(),
     windows: await calibrationWindows(float, request),
@@ -57,11 +57,8 @@ export function pipelineInput(
 ): Pick<LoadOptions, 'config' | 'tensors'> {
   const { folder } = workbench.model('float');
   if (rotate === 'none') return folder;
-  const { json, tensors } = rotateModel(
-    workbench.backend(),
-    parseDecoderConfig(folder.config),
-    folder.tensors,
-    seed,
-  );
+  const graph = parseModel(folder.config);
+  const source = bindTensors(folder.tensors, graph, undefined);
+  const { json, tensors } = rotateModel(workbench.backend(), graph, source, seed);
   return { config: { ...folder.config, ...json }, tensors };
 }

@@ -1,30 +1,37 @@
 /** How settings and inputs are called. */
-import type { QuantizeSettings } from '@spikellm/calibration';
-import type { LinearGroup } from '@spikellm/graph';
+import {
+  ownSettings,
+  pipelineOf,
+  PIPELINES,
+  spikingConfig,
+  type GptqSettings,
+  type QuantizeSettings,
+} from '@spikellm/calibration';
+import { weightFormat } from '@spikellm/graph';
+import { METRICS, obs } from '@spikellm/saliency';
 
-export const PIPELINE_NAMES: Record<QuantizeSettings['pipeline'], string> = {
-  rtn: 'round-to-nearest',
-  smoothquant: 'SmoothQuant',
-  omniquant: 'OmniQuant',
-  gptq: 'GPTQ',
-};
+export const PIPELINE_TITLES = Object.fromEntries(PIPELINES.map(({ name, title }) => [name, title]));
 
-export const GROUP_NAMES: Record<LinearGroup, string> = {
-  qkv: 'q, k, v',
-  o: 'o',
-  gate_up: 'gate, up',
-  down: 'down',
-};
+export const METRIC_TITLES = Object.fromEntries(
+  METRICS.map((metric) => {
+    const { name } = metric;
+    if ('gains' in metric) return [name, `${name}, one budget`];
+    return [name, metric === obs ? `${name} (OBS)` : name];
+  }),
+);
+
+/** A spike site by the linears that read it, such as `q, k, v`. */
+export const siteTitle = (site: string): string => (site === 'qkv' ? 'q, k, v' : site.replaceAll('_', ', '));
 
 /** Such as `round-to-nearest W4A4, T = 2 in 10 % (published)`. */
 export function titleOf(settings: QuantizeSettings): string {
-  const { pipeline, weightBits, activationBits, steps, salient, saliency, rotate, gptq } = settings;
-  const ternary = pipeline === 'gptq' && gptq.weights === 'ternary';
-  const weights = ternary ? `ternary weights of ${gptq.equalSteps} steps, A` : `W${weightBits}A`;
+  const spiking = spikingConfig(settings);
+  const { bits, steps, saliency, salient_fraction: salient } = spiking.activations;
+  const { equalSteps } = ownSettings(settings) as Partial<GptqSettings>;
+  const weights =
+    equalSteps === undefined ? weightFormat(spiking).title : `ternary weights of ${equalSteps} steps, `;
   const salience =
-    steps === 1 || salient === 0
-      ? 'T = 1'
-      : `T = ${steps} in ${Number((salient * 100).toFixed(1))} % (${saliency})`;
-  const rotated = rotate === 'none' ? '' : ', rotated';
-  return `${PIPELINE_NAMES[pipeline]} ${weights}${activationBits}, ${salience}${rotated}`;
+    steps === 1 ? 'T = 1' : `T = ${steps} in ${Number((salient * 100).toFixed(1))} % (${saliency})`;
+  const rotated = settings.rotate === 'none' ? '' : ', rotated';
+  return `${pipelineOf(settings).title} ${weights}A${bits}, ${salience}${rotated}`;
 }

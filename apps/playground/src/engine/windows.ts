@@ -1,14 +1,14 @@
 /** Which tokens are looked at. */
 import { sampleWindows } from '@spikellm/calibration';
 import { texts } from '@spikellm/demo-model';
-import { parseDecoderConfig } from '@spikellm/graph';
+import { parseModel } from '@spikellm/graph';
 import type { OpenModel } from './workbench.ts';
 
 /** Tokens of a window, where the context of the model has room for them. */
 const WINDOW = 256;
 
 export const windowOf = ({ folder }: OpenModel): number =>
-  Math.min(WINDOW, parseDecoderConfig(folder.config).contextLength);
+  Math.min(WINDOW, parseModel(folder.config).config.contextLength);
 
 /** Windows of the bundled calibration text, as the command line draws them. */
 export async function calibrationWindows(

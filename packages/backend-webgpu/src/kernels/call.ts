@@ -1,11 +1,5 @@
 /** How a kernel of the table becomes runs of shaders. */
-import {
-  codeType,
-  type Activation,
-  type GifFormat,
-  type Dims,
-  type WeightChannels,
-} from '@spikellm/backend';
+import { codeType, type Activation, type GifFormat, type Dims, type WeightChannels } from '@spikellm/backend';
 import type { DeviceBuffer } from '../pool.ts';
 import type { Recorder } from '../recorder.ts';
 import type { Shader } from '../shader.ts';
@@ -45,11 +39,7 @@ export interface KernelCall {
 type Numbers = (dims: Dims, attributes: Attributes, scalars: Dims) => number[];
 
 /** A kernel that is one run of one shader, whose operands have the names of its bindings. */
-export const single = (
-  shader: Shader,
-  groups: (dims: Dims) => number,
-  params: Numbers,
-): KernelCall => ({
+export const single = (shader: Shader, groups: (dims: Dims) => number, params: Numbers): KernelCall => ({
   run: (recorder, operands, dims, attributes, scalars) =>
     recorder.run(shader, {
       operands,

@@ -117,13 +117,7 @@ type Linear = (prefix: string, y: DeviceBuffer | undefined, addend?: DeviceBuffe
 const gifLinears = (
   outputs: (dims: Dims) => Readonly<Record<string, number>>,
   hasNorm: boolean,
-  after: (
-    recorder: Recorder,
-    operands: Buffers,
-    dims: Dims,
-    linear: Linear,
-    attributes: Attributes,
-  ) => void,
+  after: (recorder: Recorder, operands: Buffers, dims: Dims, linear: Linear, attributes: Attributes) => void,
 ): KernelCall => ({
   pack(recorder, constants, dims, attributes) {
     const segments = packLayout(recorder, constants.steps, dims.C, attributes);

@@ -1,11 +1,5 @@
 /** Linear layers of ternary spiking weights: packed as those of `linear_codes_f32`, a segment per class of both. */
-import {
-  groupColumns,
-  weightClasses,
-  weightsOfRow,
-  type Dims,
-  type WeightChannels,
-} from '@spikellm/backend';
+import { groupColumns, weightClasses, weightsOfRow, type Dims, type WeightChannels } from '@spikellm/backend';
 import { classMask } from '../shaders/gif.ts';
 import { packTernaryRows, packTernaryWeights } from '../shaders/pack.ts';
 import { linearTernary } from '../shaders/ternary.ts';
@@ -82,8 +76,7 @@ function pack(
 
 export const ternaryCalls = {
   linear_ternary_codes_f32: {
-    pack: (recorder, constants, dims, attributes) =>
-      pack(recorder, constants, dims, attributes, dims.S),
+    pack: (recorder, constants, dims, attributes) => pack(recorder, constants, dims, attributes, dims.S),
     run(recorder, operands, dims, attributes) {
       const arrangement = arrangementOf(dims, attributes, dims.S);
       const staged = stage(recorder, operands, dims, arrangement, attributes, false);

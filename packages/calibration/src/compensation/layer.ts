@@ -1,6 +1,13 @@
 /** One layer by GPTQ: its linears in the order in which they run, each on the inputs that the quantised ones before make. */
 import type { Backend } from '@spikellm/backend';
-import { inputSites, type InputSite, type LayerGraph, type LayerWeights, type SpikingConfig, type Weight } from '@spikellm/graph';
+import {
+  inputSites,
+  type InputSite,
+  type LayerGraph,
+  type LayerWeights,
+  type SpikingConfig,
+  type Weight,
+} from '@spikellm/graph';
 import { runLayer, type LayerPassOptions } from '../layer-pass.ts';
 import type { LayerSteps } from '../steps.ts';
 import type { ActivationStream } from '../streams.ts';

@@ -8,7 +8,13 @@ import {
   SpikeError,
   weightClasses,
 } from '@spikellm/backend';
-import { channelWeight, elementWeight, hostTensor, packElements, type TernarySettings } from '@spikellm/graph';
+import {
+  channelWeight,
+  elementWeight,
+  hostTensor,
+  packElements,
+  type TernarySettings,
+} from '@spikellm/graph';
 import type { FactoredHessian } from './factor.ts';
 import type { CompensatedKind } from './kind.ts';
 import type { WeightMethod } from './layer.ts';

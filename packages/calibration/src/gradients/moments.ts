@@ -103,8 +103,8 @@ function createMeter(
   };
   const roundings = choices.map((T) => {
     const steps = uniformSteps(layer, settings, T);
-    const roundings = prepareFakeQuantisation(runner, { layer, settings, length, steps });
-    const rounding = roundings.get(linears[0] ?? name)!;
+    const places = prepareFakeQuantisation(runner, { layer, settings, length, steps });
+    const rounding = places.get(linears[0] ?? name)!;
     return { T, rounding, sum: runner.backend.allocate('float32', [channels]) };
   });
   /** Makes the gradient of the mean squared difference, 2 (y - x) / C, the difference. */

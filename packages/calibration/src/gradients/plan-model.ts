@@ -26,11 +26,13 @@ export async function planModel({ writer, memory, ...options }: PlanModelOptions
   const known = await writer.readNote(NOTE);
   if (known !== undefined) return fromNote(known as PlanNote);
   const { graph, settings, windows } = options;
-  const { fold } = pipelineOf(settings);
+  const pipeline = pipelineOf(settings);
   const own = ownSettings(settings);
   const moments = await measureGradients({
     ...options,
-    fold: fold && ((weights, layer, sizes, allocate) => fold(weights, layer, sizes, own, allocate)),
+    fold:
+      pipeline.fold &&
+      ((weights, layer, sizes, allocate) => pipeline.fold!(weights, layer, sizes, own, allocate)),
     choices: STEP_CHOICES,
     spilling: spillingOf(writer, memory),
   });

@@ -34,7 +34,7 @@ export function pipelineOf({ pipeline }: Pick<QuantizeSettings, 'pipeline'>): Pi
   throw new SpikeError('INVALID_ARGUMENT', {
     where: 'pipeline',
     expected: PIPELINES.map(({ name }) => name).join(' or '),
-    received: String(pipeline),
+    received: pipeline,
   });
 }
 

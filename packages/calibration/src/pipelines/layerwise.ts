@@ -59,7 +59,7 @@ export async function quantizeLayers(options: LayerwiseOptions): Promise<void> {
   const arena = inArena(tensors);
   const log = await openLog(writer, pipeline);
   const progress = countProgress(options);
-  const passing: LayerPassOptions = { ...options, onWindow: progress.window };
+  const passing: LayerPassOptions = { ...options, onWindow: () => progress.window() };
   try {
     const entering = [streams.float, streams.quantised].filter((stream) => stream !== undefined);
     if (entering.length > 0) await embedWindows(options, ...entering);

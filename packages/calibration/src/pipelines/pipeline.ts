@@ -100,4 +100,4 @@ export interface Pipeline<Own = unknown> {
 }
 
 /** Forgets the type of a pipeline's own settings, which its fields check. */
-export const pipeline = <Own>(value: Pipeline<Own>): Pipeline => value as unknown as Pipeline;
+export const pipeline = <Own>(value: Pipeline<Own>): Pipeline => value;

@@ -48,8 +48,7 @@ export const wholeField = <T extends number | undefined>(
   given: Described<T>,
   least: number,
   most: number,
-): SettingField<T> =>
-  numberField(given, `a whole number from ${least} to ${most}`, isWhole(least, most));
+): SettingField<T> => numberField(given, `a whole number from ${least} to ${most}`, isWhole(least, most));
 
 export const isWhole =
   (least: number, most: number) =>

@@ -3,7 +3,15 @@ import type { GifRange } from '@spikellm/backend';
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser } from '@spikellm/graph';
 import { METRICS, metricOf, type SaliencyMetric } from '@spikellm/saliency';
 import * as v from 'valibot';
-import { choiceField, isWhole, numberField, shareField, wholeField, type Fields, type SettingField } from './fields.ts';
+import {
+  choiceField,
+  isWhole,
+  numberField,
+  shareField,
+  wholeField,
+  type Fields,
+  type SettingField,
+} from './fields.ts';
 
 export const ROTATIONS = ['none', 'hadamard'] as const;
 export const GRANULARITIES = ['channel', 'linear'] as const;
@@ -58,10 +66,7 @@ const saliency: SettingField<CommonSettings['saliency']> = {
     metricNames,
   ),
   schema: v.custom<CommonSettings['saliency']>(
-    (value) =>
-      typeof value === 'string'
-        ? metricNames.includes(value)
-        : isMetric(value),
+    (value) => (typeof value === 'string' ? metricNames.includes(value) : isMetric(value)),
     metricNames.join(', '),
   ),
 };

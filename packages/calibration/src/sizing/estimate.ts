@@ -23,7 +23,8 @@ export function estimateRun(options: SizingOptions, rates: MeasuredRates): RunEs
     const weights = layerParameters(layer);
     const work = { layer, weights, tokens, scores: needsStatistics(settings), rates: rates.common };
     // A gradient pass goes forward once and then computes each layer again on a tape.
-    if (needsGradients(settings)) seconds += (rates.common.forward + rates.common.training) * tokens * weights;
+    if (needsGradients(settings))
+      seconds += (rates.common.forward + rates.common.training) * tokens * weights;
     seconds += pipeline.seconds(work, ownSettings(settings), rates.own.get(name));
   }
   return {

@@ -1,5 +1,12 @@
 /** What a run will hold in memory and on disk, from the config alone. */
-import { FLOAT_BITS, inputSites, tables, type LayerGraph, type ModelGraph } from '@spikellm/graph';
+import {
+  FLOAT_BITS,
+  inputSites,
+  layerWeights,
+  tables,
+  type LayerGraph,
+  type ModelGraph,
+} from '@spikellm/graph';
 import { ownSettings, pipelineOf } from '../pipelines/index.ts';
 import { hasSalience, needsGradients, needsStatistics, type QuantizeSettings } from '../settings/settings.ts';
 import { layerParameters, linearsOf, plainRowBytes, type PartSize } from './pipeline-size.ts';
@@ -68,7 +75,15 @@ export function sizeRun(options: SizingOptions): RunSize {
     const read = Math.max(2 * F32 * table, rotated ? beside(table, 5) : 0);
     add('embed', resident(Math.max(1, counts.layers)) + read);
   }
-  const work = { layer, layers: graph.layers.length, weights, largest: F32 * largest, packed, reading, before };
+  const work = {
+    layer,
+    layers: graph.layers.length,
+    weights,
+    largest: F32 * largest,
+    packed,
+    reading,
+    before,
+  };
   parts.push(...pipeline.size.parts({ ...work, ...activations, streams: resident(counts.layers) }, own));
   const stored = tables(graph).length === 1 && !rotated ? 1 : 2;
   const packs = settings.headBits < FLOAT_BITS;
@@ -123,12 +138,11 @@ function packedLayer(layer: LayerGraph, settings: QuantizeSettings): number {
   const { size } = pipelineOf(settings);
   const own = ownSettings(settings);
   const salient = hasSalience(settings) ? 4 * settings.salient : 0;
-  const norms = layer.nodes.flatMap((node) => (node.kind === 'norm' ? [node.output.width / node.groups] : []));
+  // Norms and biases.
+  const floats = layerWeights(layer).filter(({ role }) => role !== 'linear');
   return linearsOf(layer).reduce(
     (sum, rows) =>
-      sum +
-      (size.rowBytes?.(rows, own) ?? plainRowBytes(rows, settings.weightBits)) +
-      salient * rows.inputs,
-    norms.reduce((sum, width) => sum + F32 * width, 0),
+      sum + (size.rowBytes?.(rows, own) ?? plainRowBytes(rows, settings.weightBits)) + salient * rows.inputs,
+    floats.reduce((sum, { shape }) => sum + F32 * shape[0], 0),
   );
 }

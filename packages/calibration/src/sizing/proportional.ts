@@ -42,8 +42,8 @@ export function proportionalLayer(layer: LayerGraph, most: number): LayerGraph {
       Object.entries<Edge>(node.inputs).map(([name, edge]) => [name, edgeOf(edge)]),
     );
     const output = edgeOf(node.output);
-    const groups =
-      node.kind === 'norm' && node.groups > 1 && { groups: output.width / (node.output.width / node.groups) };
+    const groups = node.kind === 'norm' &&
+      node.groups > 1 && { groups: output.width / (node.output.width / node.groups) };
     return { ...node, ...groups, ...(node.kind === 'attention' && { heads, kvHeads }), inputs, output };
   });
   return {

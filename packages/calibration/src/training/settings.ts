@@ -1,4 +1,11 @@
-import { choiceField, numberField, shareField, switchField, wholeField, type Fields } from '../settings/fields.ts';
+import {
+  choiceField,
+  numberField,
+  shareField,
+  switchField,
+  wholeField,
+  type Fields,
+} from '../settings/fields.ts';
 
 export const INITIAL_SCALES = ['all', 'published'] as const;
 
@@ -28,11 +35,7 @@ const rateField = (flag: string, description: string, value: number) =>
 
 /** The published W4A4 run of SpikeLLM on LLaMA (arXiv 2407.04752), but for initial scales, which miss no reader. */
 export const TRAINING_FIELDS: Fields<TrainingSettings> = {
-  epochs: wholeField(
-    { flag: '--epochs <n>', description: 'passes over the windows', default: 20 },
-    0,
-    1000,
-  ),
+  epochs: wholeField({ flag: '--epochs <n>', description: 'passes over the windows', default: 20 }, 0, 1000),
   alpha: shareField({
     flag: '--alpha <a>',
     description: 'share of a channel moved into weights',

@@ -12,7 +12,9 @@ export const trainingSize: PipelineSize<TrainingSettings> = {
   folds: true,
   parts(bytes) {
     const { layer, streams, weights, training } = bytes;
-    const shapes = new Map(linearsOf(layer).map(({ inputs, outputs }) => [`${outputs} ${inputs}`, inputs * outputs]));
+    const shapes = new Map(
+      linearsOf(layer).map(({ inputs, outputs }) => [`${outputs} ${inputs}`, inputs * outputs]),
+    );
     const gradients = F32 * [...shapes.values()].reduce((sum, size) => sum + size, 0);
     return [
       { part: 'train', bytes: streams + 3 * weights + gradients + training },

@@ -1,7 +1,14 @@
 /** A decoder layer on a tape, as its spiking version will run: what training and the gradient pass differentiate. */
 import { prepareTapeGraph, type Tape, type TapeHooks, type TapeWeight, type Value } from '@spikellm/autograd';
 import type { DeviceTensor, HostTensor, Runner } from '@spikellm/backend';
-import { attentionOf, hostTensor, normScale, type LayerGraph, type LayerWeights, type ModelGraph } from '@spikellm/graph';
+import {
+  attentionOf,
+  hostTensor,
+  normScale,
+  type LayerGraph,
+  type LayerWeights,
+  type ModelGraph,
+} from '@spikellm/graph';
 import { prepareFakeQuantisation } from '../fake-quantisation.ts';
 import { cacheSpikes, KEY_BLOCK, type CommonSettings } from '../settings/settings.ts';
 import type { LayerSteps } from '../steps.ts';

@@ -55,7 +55,11 @@ const factorOf = ({ power, at = itself }: FoldPart, scale: ArrayLike<number>): F
   power === 1 ? (i) => scale[at(i)] : (i) => 1 / scale[at(i)];
 
 /** The weight that a norm multiplies by is what it stores and its offset. */
-function scaleNorm(norm: NormWeights, factor: Factor | undefined, allocate: HostArena['allocate']): NormWeights {
+function scaleNorm(
+  norm: NormWeights,
+  factor: Factor | undefined,
+  allocate: HostArena['allocate'],
+): NormWeights {
   if (factor === undefined) return norm;
   const { offset } = norm.node;
   const { weight, bias } = norm;

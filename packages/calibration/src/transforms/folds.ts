@@ -113,7 +113,8 @@ function behindRotary(graph: Graph, edge: Edge): { linear: LinearNode; rotated: 
   const node = producerOf(graph, edge);
   const rotated = node?.kind === 'rotary';
   const linear = rotated ? producerOf(graph, node.inputs.x) : node;
-  if (linear?.kind !== 'linear' || !isReadOnce(graph, edge) || !isReadOnce(graph, linear.output)) return undefined;
+  if (linear?.kind !== 'linear' || !isReadOnce(graph, edge) || !isReadOnce(graph, linear.output))
+    return undefined;
   return { linear, rotated };
 }
 

@@ -19,7 +19,9 @@ export interface LinearRotation {
   /**
    * Of what it reads: the residual stream behind a norm, the values of heads, or a rotation that the model does as it runs.
    */
-  readonly inputs: { readonly by: 'stream'; readonly norm: NormNode } | { readonly by: 'heads' | 'online' | 'none' };
+  readonly inputs:
+    | { readonly by: 'stream'; readonly norm: NormNode }
+    | { readonly by: 'heads' | 'online' | 'none' };
   /** Of what it computes: nothing where its result is mixed with others only channel by channel. */
   readonly outputs: 'stream' | 'heads' | 'none';
 }
@@ -56,7 +58,8 @@ function walkStream(graph: Graph): { writers: ReadonlySet<LinearNode>; norms: Re
     const own = readsOf(node).filter((edge) => stream.has(edge));
     if (own.length === 0) continue;
     if (node.kind === 'norm') {
-      if (node.of !== 'rms' || node.bias || node.groups > 1) throw refused(node.name, 'it is no RMSNorm of all channels');
+      if (node.of !== 'rms' || node.bias || node.groups > 1)
+        throw refused(node.name, 'it is no RMSNorm of all channels');
       const others = readersOf(graph, node.output).filter(({ kind }) => kind !== 'linear');
       if (others.length > 0) throw refused(node.name, `${others[0].name} reads it, which is no linear`);
       norms.add(node);
@@ -66,20 +69,24 @@ function walkStream(graph: Graph): { writers: ReadonlySet<LinearNode>; norms: Re
     for (const edge of readsOf(node)) {
       if (stream.has(edge)) continue;
       const writer = producerOf(graph, edge);
-      if (writer?.kind !== 'linear') throw refused(edge.name, 'it stands between a linear and the residual stream');
-      if (readersOf(graph, edge).length > 1) throw refused(edge.name, 'not only the residual stream reads it');
+      if (writer?.kind !== 'linear')
+        throw refused(edge.name, 'it stands between a linear and the residual stream');
+      if (readersOf(graph, edge).length > 1)
+        throw refused(edge.name, 'not only the residual stream reads it');
       writers.add(writer);
     }
     stream.add(node.output);
   }
-  if (!stream.has(graph.output)) throw refused(graph.output.name, 'what leaves the layer is not the residual stream');
+  if (!stream.has(graph.output))
+    throw refused(graph.output.name, 'what leaves the layer is not the residual stream');
   return { writers, norms };
 }
 
 const refused = (node: string, reason: string): SpikeError =>
   new SpikeError('UNSUPPORTED', {
     where: '--rotate hadamard',
-    expected: 'a model whose residual stream can be rotated: RMSNorms before linears, whose results are added to it',
+    expected:
+      'a model whose residual stream can be rotated: RMSNorms before linears, whose results are added to it',
     received: `${node}: ${reason}`,
     remedy: 'quantise without a rotation',
   });
@@ -95,11 +102,21 @@ function valueWriter(graph: Graph): LinearNode | undefined {
 }
 
 /** Errors: UNSUPPORTED for a model whose ends cannot be rotated. */
-export function checkEnds({ embed, head }: ModelGraph): { readonly norm: NormNode; readonly head: LinearNode } {
+export function checkEnds({ embed, head }: ModelGraph): {
+  readonly norm: NormNode;
+  readonly head: LinearNode;
+} {
   const other = embed.nodes.find(({ kind }) => kind !== 'embedding');
   if (other !== undefined) throw refused(other.name, 'it follows the embedding');
   const [norm, linear, more] = head.nodes;
-  if (norm?.kind === 'norm' && norm.of === 'rms' && !norm.bias && norm.groups === 1 && linear?.kind === 'linear' && more === undefined)
+  if (
+    norm?.kind === 'norm' &&
+    norm.of === 'rms' &&
+    !norm.bias &&
+    norm.groups === 1 &&
+    linear?.kind === 'linear' &&
+    more === undefined
+  )
     return { norm, head: linear };
   throw refused((more ?? linear ?? norm).name, 'the head is not an RMSNorm and a linear');
 }

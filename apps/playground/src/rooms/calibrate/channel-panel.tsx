@@ -3,7 +3,7 @@ import { useCallback } from 'preact/hooks';
 import type { ChannelView } from '../../engine/channel.ts';
 import { Figure } from '../../ui/figure.tsx';
 import { map, rowOf, selected, view } from './state.ts';
-import { GROUP_NAMES } from '../../engine/titles.ts';
+import { siteTitle } from '../../engine/titles.ts';
 
 /** The selected channel before and after encoding, and what other steps would do to it. */
 export function ChannelPanel() {
@@ -19,7 +19,7 @@ export function ChannelPanel() {
   return (
     <section class="panel" aria-labelledby="channel">
       <h2 id="channel">
-        Layer {at.layer}, input of {GROUP_NAMES[at.group]}, channel {at.channel}
+        Layer {at.layer}, input of {siteTitle(at.group)}, channel {at.channel}
       </h2>
       {!known ? (
         <p class="soft">This model has no such channel.</p>

@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { binned, domainOf, type MapRow } from './heat-map-cells.ts';
 import type { Selection } from './state.ts';
-import { GROUP_NAMES } from '../../engine/titles.ts';
+import { siteTitle } from '../../engine/titles.ts';
 
 /** Colours of T, on light and on dark. */
 export const STEP_COLOURS: ReadonlyMap<number, string> = new Map([
@@ -45,7 +45,9 @@ export function createMap(options: MapOptions): (width: number, at: Selection | 
     scheme: 'viridis',
     label: null,
   } as const;
-  const labelled = rows.flatMap(({ group }, i) => (rowHeight > 10 || group === 'qkv' ? [i] : []));
+  const labelled = rows.flatMap(({ layer }, i) =>
+    rowHeight > 10 || rows[i - 1]?.layer !== layer ? [i] : [],
+  );
   let painted: { readonly inner: number; readonly source: string } | undefined;
 
   return (width, at) => {
@@ -79,7 +81,7 @@ export function createMap(options: MapOptions): (width: number, at: Selection | 
           }),
         Plot.text(labelled, {
           y: (i: number) => i + 0.5,
-          text: (i: number) => `${rows[i].layer} · ${GROUP_NAMES[rows[i].group]}`,
+          text: (i: number) => `${rows[i].layer} · ${siteTitle(rows[i].group)}`,
           frameAnchor: 'left',
           textAnchor: 'end',
           dx: -8,

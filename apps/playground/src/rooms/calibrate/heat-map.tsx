@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { METRICS, obs } from '@spikellm/saliency';
 import { useCallback, useMemo } from 'preact/hooks';
 import type { SaliencyMap } from '../../engine/calibrate.ts';
 import { spiking } from '../../engine/client.ts';
@@ -7,7 +8,7 @@ import { Figure } from '../../ui/figure.tsx';
 import { mapRows, type MapRow } from './heat-map-cells.ts';
 import { createMap, type MapPlace } from './heat-map-plot.ts';
 import { scale, SCALES, selected, sorted, type Selection } from './state.ts';
-import { GROUP_NAMES } from '../../engine/titles.ts';
+import { siteTitle } from '../../engine/titles.ts';
 
 /** The saliency of every input, channel by channel, with the chosen steps; a channel of it can be selected. */
 export function HeatMap({ found }: { readonly found: SaliencyMap }) {
@@ -83,14 +84,16 @@ function marksSentence(config: NonNullable<typeof spiking.value>['config'] | und
   if (config === undefined) return 'A run draws the steps that were chosen below each row.';
   const { saliency, steps } = config.activations;
   if (steps === 1) return 'The spiking model has one step everywhere.';
-  const ranked = {
-    published: '',
-    fisher:
-      ' They were ranked by fisher saliency, over all layers together, and not by what is coloured here.',
-    random: ' They were drawn at random.',
-    none: '',
-  }[saliency];
-  return `Marks below a row are channels with more than one step.${ranked}`;
+  return `Marks below a row are channels with more than one step.${rankedSentence(saliency)}`;
+}
+
+/** How channels were ranked, where it was not by what is coloured. */
+function rankedSentence(saliency: string): string {
+  if (saliency === obs.name) return '';
+  const metric = METRICS.find(({ name }) => name === saliency);
+  if (metric?.needs === 'nothing') return ' They were drawn at random.';
+  const over = metric !== undefined && 'gains' in metric ? ', over all layers together,' : '';
+  return ` They were ranked by ${saliency} saliency${over} and not by what is coloured here.`;
 }
 
 function csvRows({ layer, group, scores, relative, steps }: MapRow) {
@@ -157,5 +160,5 @@ function sayChannel(rows: readonly MapRow[], at: Selection | undefined): string 
   const score = at && row?.relative[at.channel];
   if (at === undefined || row === undefined || score === undefined) return undefined;
   const T = row.steps?.[at.channel];
-  return `Layer ${row.layer}, input of ${GROUP_NAMES[row.group]}, channel ${at.channel}: saliency ${score.toPrecision(3)} times the mean${T === undefined ? '' : `, T = ${T}`}`;
+  return `Layer ${row.layer}, input of ${siteTitle(row.group)}, channel ${at.channel}: saliency ${score.toPrecision(3)} times the mean${T === undefined ? '' : `, T = ${T}`}`;
 }

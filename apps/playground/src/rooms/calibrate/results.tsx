@@ -15,7 +15,7 @@ const COLUMNS: readonly [head: string, cell: (row: Measurement) => string][] = [
 ];
 
 const nameOf = ({ title, rounded }: Results, which: Measured): string =>
-  ({ float: 'float', rtn: rounded, spiking: title })[which];
+  ({ float: 'float', rounded, spiking: title })[which];
 
 /** Perplexity of the three models, with what each costs. */
 export function ResultTable() {

@@ -1,22 +1,31 @@
-import { PIPELINES, ROTATIONS, SALIENCY_METRICS, STEP_CHOICES, WEIGHT_KINDS } from '@spikellm/calibration';
-import { chosen, CAUSAL_KEYS } from '../../engine/settings.ts';
+import { ROTATIONS, STEP_COUNTS, WEIGHT_KINDS } from '@spikellm/calibration';
+import {
+  CAUSAL_KEYS,
+  chosen,
+  hasOwn,
+  METRIC_NAMES,
+  PIPELINE_NAMES,
+  weightsSpike,
+} from '../../engine/settings.ts';
+import { METRIC_TITLES, PIPELINE_TITLES } from '../../engine/titles.ts';
 import { NumberField, Select, Slider } from '../../ui/controls.tsx';
-import { PIPELINE_NAMES } from '../../engine/titles.ts';
+
+const weightTitles = (): Record<string, string> =>
+  Object.fromEntries(
+    WEIGHT_KINDS.map((kind) => [kind, weightsSpike(kind) ? `${kind} spikes` : 'whole numbers']),
+  );
 
 const percent = (value: number): string => `${Math.round(value * 100)} %`;
 
 /** The settings of the spiking model, those that play no part greyed out. */
 export function SettingsPanel() {
   const { pipeline, weights, steps, salient } = chosen;
-  const trains = pipeline.value === 'omniquant';
-  const gptq = pipeline.value === 'gptq';
-  const ternary = gptq && weights.value === 'ternary';
   const plain = steps.value === 1;
   return (
     <section class="panel" aria-labelledby="settings">
       <h2 id="settings">Settings</h2>
-      <Select label="Pipeline" signal={pipeline} choices={PIPELINES} names={PIPELINE_NAMES} />
-      {trains && (
+      <Select label="Pipeline" signal={pipeline} choices={PIPELINE_NAMES} names={PIPELINE_TITLES} />
+      {hasOwn('epochs') && (
         <Slider
           label="Epochs of training"
           signal={chosen.epochs}
@@ -25,15 +34,10 @@ export function SettingsPanel() {
           help="Passes of all windows through each layer."
         />
       )}
-      {gptq && (
-        <Select
-          label="Weights"
-          signal={weights}
-          choices={WEIGHT_KINDS}
-          names={{ integer: 'whole numbers', ternary: 'ternary spikes' }}
-        />
+      {hasOwn('weights') && (
+        <Select label="Weights" signal={weights} choices={WEIGHT_KINDS} names={weightTitles()} />
       )}
-      {ternary ? (
+      {weightsSpike(weights.value) ? (
         <Slider
           label="Mean steps of a weight"
           signal={chosen.equalSteps}
@@ -49,7 +53,7 @@ export function SettingsPanel() {
       <Select
         label="Steps T of salient channels"
         signal={steps}
-        choices={STEP_CHOICES}
+        choices={STEP_COUNTS}
         names={{ 1: '1, plain quantisation' }}
       />
       <Slider
@@ -64,8 +68,8 @@ export function SettingsPanel() {
       <Select
         label="Saliency"
         signal={chosen.saliency}
-        choices={SALIENCY_METRICS}
-        names={{ published: 'published (OBS)', fisher: 'fisher, one budget' }}
+        choices={METRIC_NAMES}
+        names={METRIC_TITLES}
         disabled={plain || salient.value === 0}
       />
       <Select

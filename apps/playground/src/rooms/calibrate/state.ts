@@ -1,5 +1,8 @@
 /** What room Calibrate shows, and what its buttons do. */
 import { computed, effect, signal } from '@preact/signals';
+import { hasSalience, pipelineOf } from '@spikellm/calibration';
+import { weightFormat } from '@spikellm/graph';
+import { metricOf } from '@spikellm/saliency';
 import type { SaliencyMap, SaliencyRow } from '../../engine/calibrate.ts';
 import type { ChannelRequest, ChannelView } from '../../engine/channel.ts';
 import {
@@ -13,6 +16,7 @@ import {
   spiking,
 } from '../../engine/client.ts';
 import type { Measured, Measurement } from '../../engine/measured.ts';
+import { roundToNearest } from '../../engine/round-to-nearest.ts';
 import { chosen, request, type SpikingRequest } from '../../engine/settings.ts';
 import { flag, oneOf, urlSignal, type Codec } from '../../url-state.ts';
 import { titleOf } from '../../engine/titles.ts';
@@ -20,19 +24,16 @@ import { titleOf } from '../../engine/titles.ts';
 /** A channel of an input. */
 export interface Selection {
   readonly layer: number;
-  readonly group: SaliencyRow['group'];
+  readonly group: string;
   readonly channel: number;
 }
-
-const GROUPS = ['qkv', 'o', 'gate_up', 'down'] as const satisfies readonly Selection['group'][];
 
 const selection: Codec<Selection | undefined> = {
   format: (value) => (value === undefined ? '' : `${value.layer}.${value.group}.${value.channel}`),
   parse(text) {
     const [layer, group, channel] = text.split('.');
-    const known = GROUPS.find((name) => name === group);
-    return known && /^\d+$/.test(layer) && /^\d+$/.test(channel)
-      ? { layer: Number(layer), group: known, channel: Number(channel) }
+    return /^\d+\.\w+\.\d+$/.test(text)
+      ? { layer: Number(layer), group, channel: Number(channel) }
       : undefined;
   },
 };
@@ -93,12 +94,15 @@ export async function attempt(what: string, work: Parameters<typeof ask<void>>[1
 /** What the open backend cannot do of the settings, as one sentence. */
 export const unable = computed(() => {
   if (backend.value?.variant !== 'webgpu') return undefined;
-  const { pipeline, saliency, steps, salient, rotate } = request.value.settings;
+  const { settings } = request.value;
+  const { title, work } = pipelineOf(settings);
+  const { name, needs } = metricOf(chosen.saliency.value);
+  const gradients = hasSalience(settings) && needs === 'gradients';
   const wanted = [
-    ...(pipeline === 'omniquant' ? ['OmniQuant, which trains'] : []),
-    ...(pipeline === 'gptq' ? ['GPTQ'] : []),
-    ...(saliency === 'fisher' && steps > 1 && salient > 0 ? ['fisher saliency, which needs gradients'] : []),
-    ...(rotate === 'none' ? [] : ['rotation']),
+    // What counts work of its own on a layer does more than run and round it.
+    ...(work === undefined ? [] : [work.phase === 'train' ? `${title}, which trains` : title]),
+    ...(gradients ? [`${name} saliency, which needs gradients`] : []),
+    ...(settings.rotate === 'none' ? [] : ['rotation']),
   ];
   if (wanted.length === 0) return undefined;
   return `The WebGPU backend has no kernels for ${wanted.join(' and for ')}.`;
@@ -120,7 +124,8 @@ export const calibrate = (): Promise<void> => measureAll(request.peek(), true);
 export function measureOpened(): Promise<void> {
   const { settings, samples } = request.peek();
   const { weights, activations, kv } = spiking.peek()!.config;
-  const weightBits = weights.kind === 'ternary' ? settings.weightBits : weights.bits;
+  // Weights that spike have no bits of a code.
+  const weightBits = 'steps' in weights ? settings.weightBits : weightFormat({ weights }).productBits;
   const own = { ...settings, weightBits, activationBits: activations.bits, key: kv.key };
   return measureAll({ settings: own, samples }, false);
 }
@@ -131,7 +136,7 @@ function measureAll(wanted: SpikingRequest, make: boolean): Promise<void> {
     await worker.checkText(given);
     let shown: Results = {
       title: make ? titleOf(wanted.settings) : spiking.peek()!.name,
-      rounded: titleOf({ ...wanted.settings, pipeline: 'rtn', steps: 1, rotate: 'none' }),
+      rounded: titleOf(roundToNearest(wanted.settings)),
       text: given === bundledText.peek() ? 'bundled' : 'own',
       of: wantedResults.peek(),
       rows: {},
@@ -146,7 +151,7 @@ function measureAll(wanted: SpikingRequest, make: boolean): Promise<void> {
     };
     results.value = shown;
     await measure('float');
-    await measure('rtn');
+    await measure('rounded');
     map.value = await worker.findSaliency(statisticsRequest(wanted));
     stopping.throwIfAborted();
     if (make) show({ madeIn: (await ensureSpiking(wanted)).seconds });

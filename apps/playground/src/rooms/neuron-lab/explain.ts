@@ -1,15 +1,15 @@
 /** What a neuron did at one step, as a sentence. */
 import { decimal } from '../../ui/format.ts';
-import type { LabNeuron, Moment, Settings } from './neurons.ts';
+import { isSigned, type LabNeuron, type Moment, type NeuronName, type Settings } from './neurons.ts';
 
 export const TITLES = { if: 'IF', gif: 'GIF', ternary: 'Ternary GIF' } as const;
 
 /** The name of a neuron under these settings. */
-export const titleOf = (kind: LabNeuron['kind'], leak: number): string =>
-  leak === 0 ? TITLES[kind] : { if: 'LIF', gif: 'Leaky GIF', ternary: 'Leaky ternary GIF' }[kind];
+export const titleOf = (neuron: NeuronName, leak: number): string =>
+  leak === 0 ? TITLES[neuron] : { if: 'LIF', gif: 'Leaky GIF', ternary: 'Leaky ternary GIF' }[neuron];
 
-export function explainStart({ kind, start }: LabNeuron): string {
-  return kind === 'ternary'
+export function explainStart({ start }: LabNeuron): string {
+  return start === 0
     ? 'Before the first step the membrane rests at 0.'
     : `Before the first step the membrane holds half a threshold, ${decimal(start)}: it turns floor into rounding.`;
 }
@@ -25,12 +25,12 @@ export function explain(neuron: LabNeuron, moment: Moment, settings: Settings): 
 
 /** The threshold that decided: the highest one reached, or the nearest that was not. */
 function crossing(
-  { kind }: LabNeuron,
+  neuron: LabNeuron,
   { charged, spikes }: Moment,
   threshold: number,
 ): [relation: string, limit: number, name: string] {
   const theta = decimal(threshold);
-  if (kind === 'ternary') {
+  if (isSigned(neuron)) {
     const half = decimal(threshold / 2);
     if (spikes > 0) return ['≥', threshold / 2, `half the threshold, ${half}`];
     if (spikes < 0) return ['<', -threshold / 2, `minus half the threshold, −${half}`];
@@ -45,13 +45,13 @@ function crossing(
 }
 
 function outcome(
-  { kind, most }: LabNeuron,
+  { neuron, most }: LabNeuron,
   { spikes, after }: Moment,
   { threshold, reset }: Pick<Settings, 'threshold' | 'reset'>,
 ): string {
   if (spikes === 0) return `no spike, ${decimal(after)} stays.`;
   const spike = { if: 'spike', gif: `spike of level ${spikes}`, ternary: `spike of ${decimal(spikes)}` }[
-    kind
+    neuron
   ];
   // More charge than the largest spike carries: it waits for the next step.
   const full = spikes === most && after >= threshold ? ', the most it can' : '';

@@ -6,7 +6,7 @@ import { decimal } from '../../ui/format.ts';
 import { explain, explainStart, titleOf } from './explain.ts';
 import { InputEditor } from './input-editor.tsx';
 import { drawMembrane } from './membrane-plot.ts';
-import { account, KINDS, labNeuron, observe, type LabNeuron, type Moment } from './neurons.ts';
+import { account, labNeuron, NEURONS, observe, type LabNeuron, type Moment } from './neurons.ts';
 import { sequence, settings, shown } from './state.ts';
 import { StepBar } from './step-bar.tsx';
 
@@ -18,8 +18,8 @@ interface Observed {
 }
 
 const observed = computed<readonly Observed[]>(() =>
-  KINDS.map((kind) => {
-    const neuron = labNeuron(kind, settings.value);
+  NEURONS.map((name) => {
+    const neuron = labNeuron(name, settings.value);
     return { neuron, moments: observe(neuron, sequence.value, settings.value.leak) };
   }),
 );
@@ -50,7 +50,7 @@ export function Membranes() {
       <StepBar onPlaying={(on) => (playing.value = on)} />
       <div class="columns neurons" aria-live={playing.value ? 'off' : 'polite'}>
         {observed.value.map((one) => (
-          <NeuronView key={one.neuron.kind} {...one} />
+          <NeuronView key={one.neuron.neuron} {...one} />
         ))}
       </div>
       <Charges />
@@ -61,11 +61,11 @@ export function Membranes() {
 function NeuronView({ neuron, moments }: Observed) {
   const { value: membraneDomain } = domain;
   const { value: step } = shown;
-  const title = titleOf(neuron.kind, settings.value.leak);
+  const title = titleOf(neuron.neuron, settings.value.leak);
   const draw = useCallback(
     (width: number) =>
       drawMembrane(
-        { neuron, moments, shown: step, domain: membraneDomain, colour: COLOURS[neuron.kind] },
+        { neuron, moments, shown: step, domain: membraneDomain, colour: COLOURS[neuron.neuron] },
         width,
       ),
     [neuron, moments, step, membraneDomain],
@@ -114,8 +114,8 @@ function Charges() {
             {observed.value.map(({ neuron, moments }) => {
               const sums = account(neuron, moments.slice(0, step), threshold);
               return (
-                <tr key={neuron.kind}>
-                  <th scope="row">{titleOf(neuron.kind, leak)}</th>
+                <tr key={neuron.neuron}>
+                  <th scope="row">{titleOf(neuron.neuron, leak)}</th>
                   <td>{sums.fired}</td>
                   <td>{sums.silentSteps}</td>
                   <td>{decimal(sums.received)}</td>

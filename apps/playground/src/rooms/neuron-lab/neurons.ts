@@ -21,9 +21,6 @@ import {
   type Trace,
 } from '@spikellm/neurons';
 
-export const KINDS = ['if', 'gif', 'ternary'] as const;
-export type Kind = (typeof KINDS)[number];
-
 export interface Settings {
   /** L. */
   readonly levels: number;
@@ -35,7 +32,7 @@ export interface Settings {
 }
 
 export interface LabNeuron {
-  readonly kind: Kind;
+  readonly neuron: NeuronName;
   /** Membrane before the first step, in the unit of the input. */
   readonly start: number;
   /** The least and the most spikes of one step. */
@@ -50,7 +47,8 @@ export interface LabNeuron {
 
 const RESETS = { soft: softReset, hard: hardReset };
 
-const MAKERS: Record<Kind, (settings: Settings) => Omit<LabNeuron, 'kind'>> = {
+/** All neurons of the room. */
+const MAKERS = {
   if: ({ threshold, leak, reset }) => ({
     least: 0,
     most: 1,
@@ -72,9 +70,17 @@ const MAKERS: Record<Kind, (settings: Settings) => Omit<LabNeuron, 'kind'>> = {
     thresholds: [threshold / 2, -threshold / 2],
     ...runner(leaky(ternaryStep, leak), atRest, ternaryNeuron({ threshold, reset: RESETS[reset] })),
   }),
-};
+} satisfies Record<string, (settings: Settings) => Omit<LabNeuron, 'neuron'>>;
+export type NeuronName = keyof typeof MAKERS;
+export const NEURONS = Object.keys(MAKERS) as NeuronName[];
 
-export const labNeuron = (kind: Kind, settings: Settings): LabNeuron => ({ kind, ...MAKERS[kind](settings) });
+export const labNeuron = (neuron: NeuronName, settings: Settings): LabNeuron => ({
+  neuron,
+  ...MAKERS[neuron](settings),
+});
+
+/** Whether a neuron fires spikes of both signs. */
+export const isSigned = ({ least }: LabNeuron): boolean => least < 0;
 
 /** n: whole bits for the L + 1 values of a GIF step. */
 export const spikeBits = (levels: number): number => Math.ceil(Math.log2(levels + 1));

@@ -4,21 +4,24 @@ import * as Plot from '@observablehq/plot';
 import { Select } from '../../ui/controls.tsx';
 import { Figure } from '../../ui/figure.tsx';
 import { decimal } from '../../ui/format.ts';
-import { titleOf } from './explain.ts';
+import { TITLES, titleOf } from './explain.ts';
 import { COLOURS } from './membranes.tsx';
-import { KINDS } from './neurons.ts';
+import { NEURONS } from './neurons.ts';
 import { stacked } from './stacked.ts';
 import { compare, staircase, type Encoded } from './staircase.ts';
-import { drive, kind, leak, range, reset, settings, steps } from './state.ts';
+import { drive, leak, neuron, range, reset, settings, signed, steps } from './state.ts';
 
 const points = computed(() =>
-  staircase({ kind: kind.value, steps: steps.value, drive: drive.value, range: range.value }, settings.value),
+  staircase(
+    { neuron: neuron.value, steps: steps.value, drive: drive.value, range: range.value },
+    settings.value,
+  ),
 );
 
 const draw = computed(() => {
   const encoded = points.value;
-  const colour = COLOURS[kind.value];
-  const name = titleOf(kind.value, leak.value);
+  const colour = COLOURS[neuron.value];
+  const name = titleOf(neuron.value, leak.value);
   const step = settings.value.threshold / steps.value;
   return (width: number) =>
     stacked([values(encoded, name, colour, width), differences(encoded, step, width)]);
@@ -99,7 +102,7 @@ function differences(encoded: readonly Encoded[], step: number, width: number) {
 }
 
 export function StaircasePanel() {
-  const name = titleOf(kind.value, leak.value);
+  const name = titleOf(neuron.value, leak.value);
   return (
     <section class="panel stack" aria-labelledby="staircase">
       <div>
@@ -114,9 +117,9 @@ export function StaircasePanel() {
       <div class="columns selects">
         <Select
           label="Neuron"
-          signal={kind}
-          choices={KINDS}
-          names={{ if: 'IF', gif: 'GIF', ternary: 'Ternary GIF' }}
+          signal={neuron}
+          choices={NEURONS}
+          names={TITLES}
           help="What turns the value into spikes."
         />
         <Select
@@ -131,9 +134,9 @@ export function StaircasePanel() {
           signal={range}
           choices={['lossless', 'published']}
           names={{ lossless: 'lossless: 0 to T L', published: 'published: 0 to T (L + 1) − 1' }}
-          disabled={kind.value === 'ternary'}
+          disabled={signed.value}
           help={
-            kind.value === 'ternary'
+            signed.value
               ? 'A ternary train carries −T to T, all of it.'
               : 'The research code has T − 1 codes more than its spikes carry.'
           }
@@ -147,7 +150,7 @@ export function StaircasePanel() {
         rows={() => points.value.map(({ spikes, ...point }) => ({ ...point, spikes: spikes.join(' ') }))}
       >
         <span class="key" style={{ background: 'var(--grey)', height: '6px', opacity: 0.45 }} /> uniform
-        quantiser <span class="key" style={{ background: COLOURS[kind.value] }} /> {name}{' '}
+        quantiser <span class="key" style={{ background: COLOURS[neuron.value] }} /> {name}{' '}
         <span class="key" style={{ background: 'var(--red)' }} /> difference
       </Figure>
     </section>
@@ -178,7 +181,7 @@ function Verdict() {
 const causes = (): string[] => [
   ...(reset.value === 'hard' ? ['a hard reset throws away the charge above the threshold'] : []),
   ...(leak.value > 0 ? ['the leak takes charge before it is fired'] : []),
-  ...(range.value === 'published' && kind.value !== 'ternary'
+  ...(range.value === 'published' && !signed.value
     ? ['the spikes cannot carry the top T − 1 codes of the published range']
     : []),
 ];

@@ -1,9 +1,9 @@
 /** One value in T steps of spikes, and the uniform quantiser of the same step: over a range of values. */
 import { count } from '@spikellm/neurons';
-import { labNeuron, type Kind, type Settings } from './neurons.ts';
+import { isSigned, labNeuron, type NeuronName, type Settings } from './neurons.ts';
 
 export interface Encoding {
-  readonly kind: Kind;
+  readonly neuron: NeuronName;
   /** T. */
   readonly steps: number;
   /** x at each step, or T x at the first and nothing after it. */
@@ -29,10 +29,11 @@ const POINTS = 1200;
  * Values from below the range of the codes to above it. They are multiples of a power of two, and so is theta, so that
  * without a leak every membrane is exact and a difference of 0 is one.
  */
-export function staircase({ kind, steps, drive, range }: Encoding, settings: Settings): Encoded[] {
-  const { least, most, run } = labNeuron(kind, settings);
+export function staircase({ neuron, steps, drive, range }: Encoding, settings: Settings): Encoded[] {
+  const made = labNeuron(neuron, settings);
+  const { least, most, run } = made;
   const { threshold } = settings;
-  const published = range === 'published' && kind !== 'ternary';
+  const published = range === 'published' && !isSigned(made);
   const codes = { least: steps * least, most: published ? steps * (most + 1) - 1 : steps * most };
   const unit = threshold / steps;
 

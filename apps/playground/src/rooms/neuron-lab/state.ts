@@ -1,7 +1,7 @@
 /** What the visitor sets in this room. */
 import { batch, computed, type Signal } from '@preact/signals';
 import { numberIn, numbersIn, oneOf, urlSignal, wholeIn, type Codec } from '../../url-state.ts';
-import { KINDS, type Settings } from './neurons.ts';
+import { isSigned, labNeuron, NEURONS, type Settings } from './neurons.ts';
 import { INPUT, presetInput, PRESETS } from './presets.ts';
 
 export const MOST_STEPS = 32;
@@ -46,7 +46,7 @@ export const reset = kept('reset', 'soft', oneOf('soft', 'hard'));
 export const revealed = kept('step', MOST_STEPS, wholeIn(0, MOST_STEPS));
 
 /** The neuron, the drive and the range of the staircase. */
-export const kind = kept('neuron', 'gif', oneOf(...KINDS));
+export const neuron = kept('neuron', 'gif', oneOf(...NEURONS));
 export const drive = kept('drive', 'constant', oneOf('constant', 'once'));
 export const range = kept('range', 'lossless', oneOf('lossless', 'published'));
 /** p: the part of the channels that take T steps. */
@@ -65,6 +65,9 @@ export const sequence = computed<readonly number[]>(() =>
     ? Array.from({ length: steps.value }, (_, t) => own.value[t] ?? 0)
     : presetInput(choice.value, steps.value, seed.value),
 );
+
+/** Whether the neuron of the staircase fires spikes of both signs. */
+export const signed = computed(() => isSigned(labNeuron(neuron.value, settings.value)));
 
 export const shown = computed(() => Math.min(revealed.value, steps.value));
 

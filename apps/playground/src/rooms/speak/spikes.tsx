@@ -2,6 +2,7 @@ import { FLOAT_BITS } from '@spikellm/graph';
 import { useCallback } from 'preact/hooks';
 import { spiking } from '../../engine/client.ts';
 import { chosen } from '../../engine/settings.ts';
+import { siteTitle } from '../../engine/titles.ts';
 import { theme } from '../../theme.ts';
 import { Figure } from '../../ui/figure.tsx';
 import { visible } from './divergence.ts';
@@ -9,13 +10,14 @@ import { drawRaster, rasterRows } from './raster.ts';
 import { drawRates, rateRows } from './rates.ts';
 import { conversation, cost, phase, place, shown, spikes } from './session.ts';
 
-const INPUTS = {
+/** How the inputs of most models are called; others by their readers. */
+const INPUTS: Readonly<Record<string, string>> = {
   qkv: 'Input of attention (q, k, v)',
   o: 'Output of attention (o)',
   gate_up: 'Input of the MLP (gate, up)',
   down: 'Hidden layer of the MLP (down)',
-} as const;
-const GROUPS = ['qkv', 'o', 'gate_up', 'down'] as const;
+};
+const titleOf = (group: string): string => INPUTS[group] ?? `Input of ${siteTitle(group)}`;
 
 /** The spike raster of the token that is looked at, and how often each layer fires. */
 export function Spikes() {
@@ -26,6 +28,7 @@ export function Spikes() {
   const bits = made?.config.activations.bits ?? chosen.activationBits.value;
   if (bits >= FLOAT_BITS) return <NoSpikes />;
   const levels = 2 ** bits - 1;
+  const groups = seen ? [...new Set(seen.inputs.map(({ group }) => group))] : Object.keys(INPUTS);
   return (
     <section class="panel stack" aria-labelledby="spikes" aria-busy={waits}>
       <div>
@@ -42,12 +45,14 @@ export function Spikes() {
       </div>
       <div class="rasters">
         <div class="stack">
-          {GROUPS.slice(0, 3).map((group) => (
+          {groups.slice(0, -1).map((group) => (
             <Raster key={group} group={group} levels={levels} />
           ))}
         </div>
         <div class="stack">
-          <Raster group="down" levels={levels} />
+          {groups.slice(-1).map((group) => (
+            <Raster key={group} group={group} levels={levels} />
+          ))}
           <Rates levels={levels} />
         </div>
       </div>
@@ -62,17 +67,17 @@ const NoSpikes = () => (
   </section>
 );
 
-function Raster({ group, levels }: { readonly group: (typeof GROUPS)[number]; readonly levels: number }) {
+function Raster({ group, levels }: { readonly group: string; readonly levels: number }) {
   const inputs = spikes.value?.inputs.filter((input) => input.group === group) ?? [];
   const { value: colours } = theme;
   const draw = useCallback(
     (width: number) => drawRaster(inputs, levels, width),
     [spikes.value, levels, colours],
   );
-  if (inputs.length === 0) return <Waiting title={INPUTS[group]} />;
+  if (inputs.length === 0) return <Waiting title={titleOf(group)} />;
   return (
     <Figure
-      title={INPUTS[group]}
+      title={titleOf(group)}
       description={`Spike raster of ${inputs[0].steps.length} channels over the time steps of ${inputs.length} layers`}
       draw={draw}
       rows={() => rasterRows(inputs, levels)}
