@@ -150,5 +150,8 @@ describe('calibration windows', () => {
     expect(() => sampleWindows(ids.slice(0, 256), { samples: 1, length: 256, seed: 0 })).toThrow(
       'calibration text: expected at least 257 tokens for windows of 256, received 256; give a longer text or a smaller --seqlen.',
     );
+    expect(() => sampleWindows(ids, { samples: 1e9, length: 2048, seed: 0 })).toThrow(
+      /samples: expected at most \d+ windows of 2048 from a text of \d+ tokens, received 1000000000; take fewer --samples/,
+    );
   });
 });

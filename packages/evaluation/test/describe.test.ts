@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { describeModel } from '../src/index.ts';
 import { memorySource, randomTensors, TINY_CONFIGS } from '@spikellm/fixtures';
 import { globalWeights, hostTensor, layerWeights, parseModel } from '@spikellm/graph';
@@ -180,4 +180,16 @@ test('a model that contradicts its config is refused', async () => {
   );
   tensors.delete(name);
   await expect(describeModel(toyConfig(), memorySource(tensors))).rejects.toThrow(`expected tensor ${name}`);
+});
+
+test.for<[string, object]>([
+  ['hidden_size', { hidden_size: 2 ** 17, head_dim: 4 }],
+  ['intermediate_size', { intermediate_size: 2 ** 17 }],
+])('%s is held against the tensors before a list is as long', async ([, field]) => {
+  const tensors = toyTensors(spiking({}));
+  const fill = vi.spyOn(Uint8Array.prototype, 'fill');
+  const described = describeModel({ ...toyConfig(spiking({})), ...field }, memorySource(tensors));
+  await expect(described).rejects.toThrow(/as config\.json has it/);
+  for (const list of fill.mock.contexts) expect((list as Uint8Array).length).toBeLessThan(1000);
+  fill.mockRestore();
 });

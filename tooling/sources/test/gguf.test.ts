@@ -60,6 +60,7 @@ describe.each(['f16', 'q8_0'])('stories260k in %s', (kind) => {
     await using folder = await openGguf(goldenOrSkip(context, `gguf/stories260k-${kind}.gguf`));
     await using source = await openModelFolder(sharedOrSkip(context, 'models/stories260k'));
     const rounded: TensorSource = {
+      names: () => source.tensors.names(),
       info: (name) => source.tensors.info(name),
       async read(name) {
         const tensor = await source.tensors.read(name);

@@ -32,7 +32,7 @@ interface LayerParameters {
 
 const fields = {
   ...decoderFields,
-  intermediate_size: count(2 ** 31 - 1),
+  intermediate_size: count(),
   rms_norm_eps: v.nullish(positive, 1e-6),
 };
 

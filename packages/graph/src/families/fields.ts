@@ -44,17 +44,15 @@ const token = v.pipe(
 
 /** A broken config does not become a list of a billion layers. */
 const MOST_LAYERS = 10_000;
-/** What an embedding table of more rows, or rows of more channels, could not be. */
-const LARGEST = 2 ** 31 - 1;
 
 /** What all families of this project have. */
 export const decoderFields = {
-  hidden_size: count(LARGEST),
+  hidden_size: count(),
   num_hidden_layers: count(MOST_LAYERS),
-  num_attention_heads: count(LARGEST),
-  num_key_value_heads: v.nullish(count(LARGEST)),
-  head_dim: v.nullish(count(LARGEST)),
-  vocab_size: count(LARGEST),
+  num_attention_heads: count(),
+  num_key_value_heads: v.nullish(count()),
+  head_dim: v.nullish(count()),
+  vocab_size: count(),
   max_position_embeddings: v.nullish(count(), 2048),
   tie_word_embeddings: flag,
   down_rotation: v.nullish(v.unknown()),
