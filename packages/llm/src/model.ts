@@ -5,6 +5,7 @@ import {
   generateText,
   generateTokens,
   loadDecoder,
+  parseModel,
   type Decoder,
   type DecoderConfig,
   type GenerateOptions as SamplingOptions,
@@ -136,6 +137,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
   checkOptions('openModel', options, OPEN);
   const { signal, onProgress } = options;
   await using folder = await openSource(source, options);
+  const context = checkContext(options.context, parseModel(folder.config).config.contextLength);
   const tokenizer = await folder.tokenizer().catch((error: unknown) => {
     if (error instanceof SpikeError) return error; // a model without one still takes ids
     throw error;
@@ -149,27 +151,25 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
       ...(signal && { signal }),
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     });
-    try {
-      return createModel(nameOf(source), withContext(loaded, options.context), tokenizer, chosen);
-    } catch (error) {
-      loaded.dispose();
-      throw error;
-    }
+    return createModel(nameOf(source), withContext(loaded, context), tokenizer, chosen);
   } catch (error) {
     chosen.release();
     throw error;
   }
 }
 
-/** A decoder whose texts have `context` tokens at most. Errors: INVALID_ARGUMENT. */
-function withContext(decoder: Decoder, context: number | undefined): Decoder {
-  const { contextLength } = decoder.config;
-  if (context === undefined) return decoder;
-  if (!Number.isSafeInteger(context) || context < 2 || context > contextLength) {
-    throw wrong('context', `a whole number from 2 to ${contextLength}, the context of the model`, context);
-  }
-  return { ...decoder, config: { ...decoder.config, contextLength: context } };
+/** Errors: INVALID_ARGUMENT for more tokens than the model has positions. */
+function checkContext(context: number | undefined, most: number): number {
+  if (context === undefined) return most;
+  if (Number.isSafeInteger(context) && context >= 2 && context <= most) return context;
+  throw wrong('context', `a whole number from 2 to ${most}, the context of the model`, context);
 }
+
+/** A decoder whose texts have `contextLength` tokens at most. */
+const withContext = (decoder: Decoder, contextLength: number): Decoder => ({
+  ...decoder,
+  config: { ...decoder.config, contextLength },
+});
 
 function createModel(
   name: string,

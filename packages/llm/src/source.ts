@@ -50,7 +50,7 @@ export async function openSource(source: ModelSource, options: SourceOptions = {
     const entries = files.map((file) => [file.webkitRelativePath || file.name, file] as const);
     return openFiles('files', entries);
   }
-  throw wrong('openModel', EXPECTED, source);
+  throw wrong('source', EXPECTED, source);
 }
 
 /** A source as reports name it. */
