@@ -2,6 +2,7 @@ import { SpikeError, type Backend, type Selected } from '@spikellm/backend';
 import type { TextTokenizer } from '@spikellm/checkpoint';
 import { perplexity, type Perplexity } from '@spikellm/evaluation';
 import {
+  checkPrompt,
   generateText,
   generateTokens,
   loadDecoder,
@@ -225,12 +226,15 @@ function createModel(
       const { stop = [], ...sampling } = options;
       if (!Array.isArray(stop)) throw wrong('stop', 'an array of texts', stop);
       const ids = idsOf('generate', prompt);
+      checkPrompt(decoder, ids, options.maxTokens);
       return continued(decoder, needTokenizer('generate'), ids, { ...sampling, stop });
     },
     generateIds(prompt, options = {}) {
       checkOpen('generateIds');
       checkOptions('generateIds', options, SAMPLING);
-      return generateTokens(decoder, idsOf('generateIds', prompt), options);
+      const ids = idsOf('generateIds', prompt);
+      checkPrompt(decoder, ids, options.maxTokens);
+      return generateTokens(decoder, ids, options);
     },
     async logits(ids, options = {}) {
       checkOpen('logits');
