@@ -16,7 +16,8 @@ export async function main(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<number> {
   try {
-    await createProgram(sessionOf(streams, signal)).parseAsync(argv, { from: 'user' });
+    const given = argv[0] === '-V' ? ['-v'] : argv; // as earlier versions had it
+    await createProgram(sessionOf(streams, signal)).parseAsync(given, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && PRINTED.includes(error.code)) return error.exitCode;
