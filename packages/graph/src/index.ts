@@ -56,6 +56,7 @@ export { channelWeight, elementWeight, ternaryFormat, type TernarySettings } fro
 export { packElements, type ElementSteps, type PackedElements } from './formats/ternary-elements.ts';
 export { tableFormat, weightFormat, type WeightSettings } from './formats/index.ts';
 export {
+  checkPrompt,
   generateText,
   generateTokens,
   type Detokenizer,
