@@ -122,7 +122,7 @@ test('compare --wbits 16 measures every method that runs unasked', async () => {
   for (const { method, bitsPerWeight, operations } of rows) {
     if (method.startsWith('ternary')) continue;
     expect(bitsPerWeight, method).toBeGreaterThanOrEqual(32);
-    expect(operations.linears[0].weightBits, method).toBe(16);
+    expect(operations.total.weightBytes, method).toBeGreaterThanOrEqual(4 * operations.total.macs);
   }
 }, 60_000);
 
