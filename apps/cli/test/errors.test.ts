@@ -45,7 +45,7 @@ test.each([
   ['--abits ', '--abits: expected a whole number from 2 to 8, or 16 for float, received nothing.'],
   ['--steps 3', '--steps: expected 1, 2 or 4, received 3.'],
   ['--pipeline best', '--pipeline: expected rtn, smoothquant, omniquant or gptq, received best.'],
-  ['--equal-steps 0.9', '--equal-steps: expected a number from 1 to 4, received 0.9.'],
+  ['--mean-steps 0.9', '--mean-steps: expected a number from 1 to 4, received 0.9.'],
   ['--weight-group 0', '--weight-group: expected a whole number of columns, 1 or more, received 0.'],
   ['--weight-group 1.5', '--weight-group: expected a whole number of columns, 1 or more, received 1.5.'],
   ['--weight-unit row', '--weight-unit: expected channel or element, received row.'],

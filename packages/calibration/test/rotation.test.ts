@@ -200,7 +200,7 @@ describe('rotation in a pipeline', () => {
 
   it.each(
     PIPELINES.flatMap(({ name: pipeline }) =>
-      (['published', 'fisher'] as const).map((saliency) => ({ pipeline, saliency })),
+      (['obs', 'fisher'] as const).map((saliency) => ({ pipeline, saliency })),
     ),
   )('is close to the float model at 8 bits: %o', async ({ pipeline, saliency }) => {
     const source = await writeTinyModel(join(folder, `${pipeline} ${saliency}`));

@@ -166,7 +166,7 @@ describe('the KV cache', () => {
   });
 
   test('the published key quantiser ranks the channels of all query heads and keeps nothing', async () => {
-    const { kv } = await describeToy(spiking({ kv: { key: 'published' } }));
+    const { kv } = await describeToy(spiking({ kv: { key: 'whole' } }));
     expect(kv).toMatchObject({ averageSteps: 21 / 16, storedBits: null });
   });
 });

@@ -93,7 +93,7 @@ describe.each(models)('$name', ({ load }) => {
 });
 
 describe('the published key quantiser', () => {
-  const { load } = spiking('published');
+  const { load } = spiking('whole');
 
   it('sees later tokens: a change of the last one moves the first logits', () =>
     withModel(load, async (decoder) => {
@@ -108,7 +108,7 @@ describe('the published key quantiser', () => {
       using cache = decoder.createCache(ids.length);
       decoder.forward(ids.slice(0, 3), cache, { logits: 'last' }).dispose();
       expect(() => decoder.forward(ids.slice(3), cache, { logits: 'last' })).toThrow(
-        "kv.key 'published': expected whole windows, since its key ranges see later tokens, received a continuation at position 3; generate with a model quantised with --kv block or token.",
+        "kv.key 'whole': expected whole windows, since its key ranges see later tokens, received a continuation at position 3; generate with a model quantised with --kv block or token.",
       );
     }));
 });

@@ -85,7 +85,7 @@ it.each([
   },
   {
     change: { activations: { ...valid.activations, range: 'wide' } },
-    message: "activations.range 'lossless' or 'published', received \"wide\"",
+    message: "activations.range 'lossless' or 'saturating', received \"wide\"",
   },
   {
     change: { kv: { ...valid.kv, key: 'row' } },

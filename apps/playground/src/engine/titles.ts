@@ -27,9 +27,9 @@ export const siteTitle = (site: string): string => (site === 'qkv' ? 'q, k, v' :
 export function titleOf(settings: QuantizeSettings): string {
   const spiking = spikingConfig(settings);
   const { bits, steps, saliency, salient_fraction: salient } = spiking.activations;
-  const { equalSteps } = ownSettings(settings) as Partial<GptqSettings>;
+  const { meanSteps } = ownSettings(settings) as Partial<GptqSettings>;
   const weights =
-    equalSteps === undefined ? weightFormat(spiking).title : `ternary weights of ${equalSteps} steps, `;
+    meanSteps === undefined ? weightFormat(spiking).title : `ternary weights of ${meanSteps} steps, `;
   const salience =
     steps === 1 ? 'T = 1' : `T = ${steps} in ${Number((salient * 100).toFixed(1))} % (${saliency})`;
   const rotated = settings.rotate === 'none' ? '' : ', rotated';

@@ -32,7 +32,7 @@ export interface PreparedAttention {
 export const cachedChannels = (
   { heads, kvHeads, headSize }: Pick<AttentionNode, 'heads' | 'kvHeads' | 'headSize'>,
   key: SpikingConfig['kv']['key'],
-): number => (key === 'published' ? heads : kvHeads) * headSize;
+): number => (key === 'whole' ? heads : kvHeads) * headSize;
 
 /** Attributes that every attention kernel has. */
 export const attentionAttributes = (node: AttentionNode) => ({
@@ -73,8 +73,8 @@ export function prepareAttention(
     keySteps: hostTensor('uint8', steps.keys),
     valueSteps: hostTensor('uint8', steps.values),
   };
-  if (key === 'published') {
-    const kernel = runner.prepare('attend_gif_published_f32', gif, constants);
+  if (key === 'whole') {
+    const kernel = runner.prepare('attend_gif_whole_f32', gif, constants);
     return {
       attend: (q, k, v, _, position) => {
         refuseContinuation(position);
@@ -118,7 +118,7 @@ export function prepareAttention(
 function refuseContinuation(position: number): void {
   if (position === 0) return;
   throw new SpikeError('UNSUPPORTED', {
-    where: "kv.key 'published'",
+    where: "kv.key 'whole'",
     expected: 'whole windows, since its key ranges see later tokens',
     received: `a continuation at position ${position}`,
     remedy: 'generate with a model quantised with --kv block or token',

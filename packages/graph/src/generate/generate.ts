@@ -81,7 +81,7 @@ export function checkPrompt(
     throw new SpikeError('UNSUPPORTED', {
       where: 'generate',
       expected: 'a causal model, quantised with --kv block, token or float',
-      received: "kv.key 'published', whose key ranges see later tokens",
+      received: "kv.key 'whole', whose key ranges see later tokens",
     });
   }
   if (prompt.length === 0 || prompt.length >= config.contextLength) {
