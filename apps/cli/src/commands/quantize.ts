@@ -8,7 +8,7 @@ import { MODEL_ARGUMENT } from '../model.ts';
 import { option, sizes, wholeAbove, wholeBetween, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
 import { olderWords, settingsOf, withSettings } from '../quantize-settings.ts';
-import { holdNotes, Interrupted, print, printJson, type HeldNotes, type Session } from '../session.ts';
+import { holdNotes, Interrupted, note, print, printJson, type HeldNotes, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 import { dryRun } from './dry-run.ts';
 
