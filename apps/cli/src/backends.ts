@@ -21,7 +21,8 @@ export async function openBackend(
   const { backend, passed } = await open(name, { threads });
   for (const { name: other, error } of passed) say(`backend ${other} is not used: ${error.message}`);
   if (name === 'auto') {
-    const reason = passed.length === 0 ? 'the fastest of this version' : 'the first that this machine can run';
+    const reason =
+      passed.length === 0 ? 'the fastest of this version' : 'the first that this machine can run';
     say(`backend ${backend.name}: ${backend.report.device} (${reason})`);
   }
   if (threads !== undefined && threads !== backend.report.threads) {

@@ -60,7 +60,10 @@ export function fishCompletion(program: Command): string {
 }
 
 const optionsOf = (command: Command): Option[] =>
-  command.createHelp().visibleOptions(command).filter(({ long }) => long != null);
+  command
+    .createHelp()
+    .visibleOptions(command)
+    .filter(({ long }) => long != null);
 
 const namesOf = (command: Command): string[] => optionsOf(command).map(({ long }) => long!);
 

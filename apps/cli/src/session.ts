@@ -3,7 +3,9 @@ export interface Streams {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
   /** Absent where nothing can be read. */
-  readonly stdin?: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined } | undefined;
+  readonly stdin?:
+    | (AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined })
+    | undefined;
 }
 
 /** What every command gets: its streams, and the signal that Ctrl-C aborts. */
@@ -28,7 +30,7 @@ export const note = ({ stderr }: Streams, line: string): void => void stderr.wri
 
 /** Lines about a run that may still be refused: a run that is refused says one sentence and nothing else. */
 export interface HeldNotes {
-  say(line: string): void;
+  readonly say: (line: string) => void;
   /** Prints what was said, and from now on whatever is said. */
   release(): void;
 }

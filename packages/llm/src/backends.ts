@@ -1,5 +1,5 @@
 import { host } from '#host';
-import { firstAvailable, SpikeError, type Backend, type Selected } from '@spikellm/backend';
+import { firstAvailable, type Backend, type Selected } from '@spikellm/backend';
 import type { BackendName } from './host.ts';
 import { wrong } from './options.ts';
 
@@ -27,19 +27,17 @@ export async function openBackend(
   }
   const entry = host.backends.find((each) => each.name === name);
   if (entry !== undefined) return { backend: await entry.open(options), passed: [] };
-  throw new SpikeError('INVALID_ARGUMENT', {
-    where: 'backend',
-    expected: `auto, ${backendNames().join(', ')} or a Backend`,
-    received: String(name),
-  });
+  throw wrong('backend', expected(), name);
 }
+
+const expected = (): string => `auto, ${backendNames().join(', ')} or a Backend`;
 
 /** What `backend` of the calls of this package may be. */
 export type BackendChoice = Backend | BackendName | 'auto';
 
 /** A backend for one call or model; `release` frees it where it was opened here. */
 export interface Chosen extends Selected {
-  release(): void;
+  readonly release: () => void;
 }
 
 /** A given backend as it is, else one that is opened here. Errors: as `openBackend`. */
@@ -49,5 +47,5 @@ export async function chooseBackend(choice: BackendChoice = 'auto'): Promise<Cho
     return { ...selected, release: () => selected.backend.dispose() };
   }
   if (typeof choice?.dispatch === 'function') return { backend: choice, passed: [], release: () => {} };
-  throw wrong('backend', `auto, ${backendNames().join(', ')} or a Backend`, choice);
+  throw wrong('backend', expected(), choice);
 }

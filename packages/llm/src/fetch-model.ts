@@ -1,9 +1,26 @@
 /** Models at an address: a folder as any web server has it, or a .gguf file. */
 import { SpikeError } from '@spikellm/backend';
-import type { SourceOptions } from './source.ts';
+
+/** How far a download is. */
+export interface DownloadStep {
+  readonly phase: 'download';
+  /** Bytes; `total` is what is known of them. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface FetchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((step: DownloadStep) => void) | undefined;
+}
 
 const NEEDED = ['config.json'];
-const OPTIONAL = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'generation_config.json'];
+const OPTIONAL = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'generation_config.json',
+];
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
@@ -11,7 +28,7 @@ const INDEX = 'model.safetensors.index.json';
  * The files of a model by their names. Errors: MISSING for a file that a model needs; rejects with the signal's reason when
  * aborted.
  */
-export async function fetchModel(address: URL, options: SourceOptions): Promise<[string, Blob][]> {
+export async function fetchModel(address: URL, options: FetchOptions): Promise<[string, Blob][]> {
   const name = address.pathname.slice(address.pathname.lastIndexOf('/') + 1);
   const fetcher = createFetcher(options);
   if (/\.gguf$/i.test(name)) {
@@ -39,7 +56,10 @@ export async function fetchModel(address: URL, options: SourceOptions): Promise<
 function partsOf(name: string): string[] {
   const [, stem, , count] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i.exec(name) ?? [];
   if (stem === undefined) return [name];
-  return Array.from({ length: Number(count) }, (_, i) => `${stem}-${String(i + 1).padStart(5, '0')}-of-${count}.gguf`);
+  return Array.from(
+    { length: Number(count) },
+    (_, i) => `${stem}-${String(i + 1).padStart(5, '0')}-of-${count}.gguf`,
+  );
 }
 
 /** File names in an index; whoever opens the folder says what is wrong with one. */
@@ -53,7 +73,7 @@ function shardsOf(index: string): string[] {
   }
 }
 
-function createFetcher({ signal, onProgress }: SourceOptions) {
+function createFetcher({ signal, onProgress }: FetchOptions) {
   let [done, total] = [0, 0];
   const counted = (bytes: number): void => {
     done += bytes;

@@ -20,5 +20,6 @@ export {
   type QuantizeReport,
   type Written,
 } from './quantize.ts';
-export { openSource, type DownloadStep, type ModelSource, type SourceOptions } from './source.ts';
+export type { DownloadStep, FetchOptions } from './fetch-model.ts';
+export { openSource, type ModelSource, type SourceOptions } from './source.ts';
 export { chooseWindow } from './window.ts';

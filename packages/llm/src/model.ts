@@ -14,12 +14,15 @@ import {
 } from '@spikellm/graph';
 import type { Tensor } from 'onnxruntime-common';
 import { chooseBackend, type BackendChoice, type Chosen } from './backends.ts';
+import type { DownloadStep } from './fetch-model.ts';
 import { checkOptions, checkText, checkTokenIds, wrong, type Names } from './options.ts';
-import { nameOf, openSource, type DownloadStep, type ModelSource, type SourceOptions } from './source.ts';
+import { nameOf, openSource, type ModelSource, type SourceOptions } from './source.ts';
 import { chooseWindow } from './window.ts';
 
 /** How far `openModel` is: bytes of files that are fetched, layers that are loaded. */
-export type OpenProgress = DownloadStep | { readonly phase: 'load'; readonly done: number; readonly total: number };
+export type OpenProgress =
+  | DownloadStep
+  | { readonly phase: 'load'; readonly done: number; readonly total: number };
 
 export interface OpenModelOptions extends Omit<SourceOptions, 'onProgress'> {
   /**
@@ -85,10 +88,7 @@ export interface Model extends AsyncDisposable {
    * Logits [tokens, vocabulary] of a whole prompt, float32: row n is of the token after the first n + 1.
    * Errors: INVALID_ARGUMENT for ids that are none, or more of them than the context.
    */
-  logits(
-    ids: readonly number[],
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<Tensor>;
+  logits(ids: readonly number[], options?: { readonly signal?: AbortSignal | undefined }): Promise<Tensor>;
   /**
    * Perplexity of a text over windows that do not overlap; the result says how it was measured.
    * Errors: INVALID_ARGUMENT (an option, a text shorter than a window, a window above the context), NOT_FINITE.
@@ -181,7 +181,11 @@ function createModel(
   let closed = false;
   const checkOpen = (where: string): void => {
     if (!closed) return;
-    throw new SpikeError('DISPOSED', { where, expected: 'an open model', received: `${name}, which is closed` });
+    throw new SpikeError('DISPOSED', {
+      where,
+      expected: 'an open model',
+      received: `${name}, which is closed`,
+    });
   };
   const needTokenizer = (where: string): TextTokenizer => {
     if (!(tokenizer instanceof SpikeError)) return tokenizer;
@@ -227,14 +231,15 @@ function createModel(
       if (!Array.isArray(stop)) throw wrong('stop', 'an array of texts', stop);
       const ids = idsOf('generate', prompt);
       checkPrompt(decoder, ids, options.maxTokens);
-      return continued(decoder, needTokenizer('generate'), ids, { ...sampling, stop });
+      const pieces = continued(decoder, needTokenizer('generate'), ids, { ...sampling, stop });
+      return whileOpen(() => checkOpen('generate'), pieces);
     },
     generateIds(prompt, options = {}) {
       checkOpen('generateIds');
       checkOptions('generateIds', options, SAMPLING);
       const ids = idsOf('generateIds', prompt);
       checkPrompt(decoder, ids, options.maxTokens);
-      return generateTokens(decoder, ids, options);
+      return whileOpen(() => checkOpen('generateIds'), generateTokens(decoder, ids, options));
     },
     async logits(ids, options = {}) {
       checkOpen('logits');
@@ -257,6 +262,15 @@ function createModel(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What comes before the model is closed. */
+async function* whileOpen<T>(check: () => void, pieces: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+  check();
+  for await (const piece of pieces) {
+    yield piece;
+    check();
+  }
 }
 
 /** The text that follows a prompt; the prompt tells the detokenizer what stands before it. */

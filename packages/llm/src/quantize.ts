@@ -189,21 +189,26 @@ export async function quantize(
   }
 }
 
+/** Every setting by its name. */
+const SETTINGS = Object.fromEntries(
+  [...Object.keys(DEFAULT_SETTINGS), 'options'].map((name) => [name, true]),
+) as Names<QuantizeSettings>;
+
 /** Settings with the defaults for what is not said. Errors: INVALID_ARGUMENT. */
 function completeSettings(settings: Partial<QuantizeSettings>): QuantizeSettings {
-  const owner = PIPELINES.find(({ fields }) => Object.keys(settings).some((name) => name in (fields as object)));
-  if (owner !== undefined) {
+  const misplaced = Object.keys(settings ?? {}).flatMap((name) =>
+    PIPELINES.filter(({ fields }) => name in (fields as object)).map((pipeline) => ({ name, pipeline })),
+  );
+  if (misplaced.length > 0) {
+    const [{ name, pipeline }] = misplaced;
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'settings',
-      expected: `settings of the ${owner.name} pipeline under the name options`,
-      received: Object.keys(settings).join(', '),
-      remedy: `write { pipeline: '${owner.name}', options: { ... } }`,
+      expected: `${name}, a setting of the ${pipeline.name} pipeline, in options`,
+      received: `${name} beside them`,
+      remedy: `write { pipeline: '${pipeline.name}', options: { ${name} } }`,
     });
   }
-  const names = Object.fromEntries(
-    [...Object.keys(DEFAULT_SETTINGS), 'options'].map((name) => [name, true]),
-  ) as Names<QuantizeSettings>;
-  checkOptions('settings', settings, names);
+  checkOptions('settings', settings, SETTINGS);
   const whole = { ...DEFAULT_SETTINGS, ...settings };
   checkSettings(whole);
   return whole;

@@ -7,7 +7,7 @@ import {
   type FileStore,
   type ModelFolder,
 } from '@spikellm/checkpoint';
-import { fetchModel } from './fetch-model.ts';
+import { fetchModel, type FetchOptions } from './fetch-model.ts';
 import { wrong } from './options.ts';
 
 /**
@@ -17,19 +17,9 @@ import { wrong } from './options.ts';
  */
 export type ModelSource = string | URL | Iterable<File> | FileSystemDirectoryHandle;
 
-/** How far a download is. */
-export interface DownloadStep {
-  readonly phase: 'download';
-  /** Bytes; `total` is what is known of them. */
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface SourceOptions {
+export interface SourceOptions extends FetchOptions {
   /** Where paths and downloads lie. Default: the disk in Node; in a page memory, in a worker its private files. */
   readonly files?: FileStore | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((step: DownloadStep) => void) | undefined;
 }
 
 const EXPECTED = 'a model folder, a .gguf file, a hub id like owner/name, a URL, Files or a directory handle';
@@ -92,7 +82,7 @@ async function openFiles(
   if (gguf !== undefined) return openGguf(gguf, { files });
   const depth = (path: string): number => path.split('/').length;
   const [config] = paths
-    .filter((path) => /\/config\.json$/.test(path))
+    .filter((path) => path.endsWith('/config.json'))
     .toSorted((a, b) => depth(a) - depth(b));
   return openModelFolder(config === undefined ? name : files.dirname(config), { files });
 }
@@ -100,7 +90,7 @@ async function openFiles(
 async function filesOf(folder: FileSystemDirectoryHandle): Promise<[string, File][]> {
   const found: [string, File][] = [];
   for await (const handle of folder.values()) {
-    if (handle.kind === 'file') found.push([handle.name, await (handle as FileSystemFileHandle).getFile()]);
+    if (handle.kind === 'file') found.push([handle.name, await handle.getFile()]);
   }
   return found;
 }

@@ -79,7 +79,16 @@ async function run(
   using backend = await openBackend(session, options, notes.say);
   const { samples, seqlen, memory, resume = false, evalWindows } = options;
   const report = await watched(session, notes, (watching) =>
-    quantize(name, out, settings, { ...watching, text, backend, samples, seqlen, memory, resume, evalWindows }),
+    quantize(name, out, settings, {
+      ...watching,
+      text,
+      backend,
+      samples,
+      seqlen,
+      memory,
+      resume,
+      evalWindows,
+    }),
   );
   if (options.json === true) {
     printJson(session, report);
