@@ -12,7 +12,7 @@ export {
   type LayerCache,
   type PreparedAttention,
 } from './attention/attention.ts';
-export { createCache, type Angles, type KvCache } from './attention/cache.ts';
+export { createCache, mostPositions, type Angles, type KvCache } from './attention/cache.ts';
 export {
   checkIds,
   loadDecoder,

@@ -1,6 +1,6 @@
 /** A whole decoder on a backend. */
 import { createRunner, SpikeError, type Backend, type DeviceTensor, type Runner } from '@spikellm/backend';
-import { createCache, type KvCache } from '../attention/cache.ts';
+import { checkContext, createCache, mostPositions, type KvCache } from '../attention/cache.ts';
 import { parseModel } from '../families/index.ts';
 import type { Table } from '../formats/format.ts';
 import { inArena } from '../host-arena.ts';
@@ -19,6 +19,11 @@ export interface LoadOptions {
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: TensorSource;
   readonly backend: Backend;
+  /**
+   * Positions that a text may have in all, prompt and answer. Rotary embeddings whose angles depend on it are made for it
+   * once; without it, each cache is made for as many as it holds.
+   */
+  readonly context?: number | undefined;
   readonly signal?: AbortSignal;
   /** Called after each layer. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -38,7 +43,9 @@ export interface Decoder extends Disposable {
   readonly model: ModelGraph;
   readonly config: DecoderConfig;
   readonly spiking: SpikingConfig | undefined;
-  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context. */
+  /** Positions that a text may have at most: as declared, or those of the model. */
+  readonly context: number;
+  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context, or the one that was declared. */
   createCache(capacity: number): KvCache;
   /**
    * Runs the tokens that follow what the cache holds, and moves the cache on. When `signal` is aborted before the pass
@@ -56,11 +63,13 @@ export async function loadDecoder({
   config: json,
   tensors: source,
   backend,
+  context,
   signal,
   onProgress,
 }: LoadOptions): Promise<Decoder> {
   const model = parseModel(json);
   const spiking = parseSpikingConfig(json);
+  if (context !== undefined) checkContext(context, model);
   const tensors = bindTensors(source, model, spiking);
   const runner = createRunner(backend);
   const arena = inArena(tensors);
@@ -76,7 +85,7 @@ export async function loadDecoder({
       await backend.synchronize(); // so that no more than one layer waits to be packed
       onProgress?.(layers.length, model.layers.length);
     }
-    return assemble(runner, model, spiking, ends, layers);
+    return assemble(runner, { model, spiking, context }, ends, layers);
   } catch (error) {
     runner.dispose();
     throw error;
@@ -105,8 +114,7 @@ async function loadEnds(
 
 function assemble(
   runner: Runner,
-  model: ModelGraph,
-  spiking: SpikingConfig | undefined,
+  { model, spiking, context }: Pick<Decoder, 'model' | 'spiking'> & Pick<LoadOptions, 'context'>,
   { embed, head }: Ends,
   layers: readonly DecoderLayer[],
 ): Decoder {
@@ -124,7 +132,8 @@ function assemble(
     model,
     config,
     spiking,
-    createCache: (capacity) => createCache(backend, model, attention, capacity),
+    context: context ?? mostPositions(model),
+    createCache: (capacity) => createCache(backend, model, attention, capacity, context),
 
     forward(ids, cache, { observers, logits, signal }) {
       checkIds(ids, config.vocabularySize);

@@ -26,7 +26,8 @@ export interface GraphBuilder {
   linear(name: string, x: Edge, outputs: number, options?: { readonly bias?: boolean }): Edge;
   /** The linear of a head, whose rows are a table of the vocabulary. */
   head(name: string, x: Edge, rows: number): Edge;
-  rotary(x: Edge, headSize: number, table: string): Edge;
+  /** @param width - channels of each head that are rotated; all where it is not given */
+  rotary(x: Edge, headSize: number, table: string, width?: number): Edge;
   attention(name: string, q: Edge, k: Edge, v: Edge, options: AttentionOptions): Edge;
   gated(of: Activation, gate: Edge, up: Edge): Edge;
   activation(of: Activation, x: Edge): Edge;
@@ -85,9 +86,10 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
     layerNorm: (name, x, options) => norm('layer', name, x, options),
     linear: (name, x, outputs, { bias = false } = {}) => linear(name, x, outputs, bias, false),
     head: (name, x, rows) => linear(name, x, rows, false, true),
-    rotary(x, headSize, table) {
+    rotary(x, headSize, table, width = headSize) {
       must(x.width % headSize === 0, `heads of ${headSize} in ${x.name} [${x.width}]`);
-      return add('rotary', `${x.name}.rotary`, x.width, { inputs: { x }, headSize, table });
+      must(width % 2 === 0 && width <= headSize, `a rotation of ${width} channels in heads of ${headSize}`);
+      return add('rotary', `${x.name}.rotary`, x.width, { inputs: { x }, headSize, width, table });
     },
     attention(name, q, k, v, { heads, kvHeads, scale, window = 0, softcap = 0 }) {
       const headSize = q.width / heads;

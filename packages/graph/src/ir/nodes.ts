@@ -45,6 +45,8 @@ export interface LinearNode extends NodeOf<'linear', 'x'> {
 /** Rotary embedding of each head by the angles of a table of the model. */
 export interface RotaryNode extends NodeOf<'rotary', 'x'> {
   readonly headSize: number;
+  /** Channels of a head that are rotated, the first ones: channel i < width / 2 with channel i + width / 2. */
+  readonly width: number;
   /** Which of the model's tables. */
   readonly table: string;
 }

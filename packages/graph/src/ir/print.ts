@@ -10,7 +10,8 @@ const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => strin
   },
   linear: ({ table, bias, inputs, output }) =>
     `${table ? 'head' : 'linear'} ${inputs.x.width} -> ${output.width}${bias ? ' + bias' : ''}`,
-  rotary: ({ headSize, table }) => `rotary, heads of ${headSize}, table ${table}`,
+  rotary: ({ headSize, width, table }) =>
+    `rotary, ${width < headSize ? `${width} channels of ` : ''}heads of ${headSize}, table ${table}`,
   attention({ heads, kvHeads, headSize, scale, window, softcap }) {
     const own = scale === 1 / Math.sqrt(headSize) ? '' : `, scale ${scale}`;
     const limits = `${window > 0 ? `, window ${window}` : ''}${softcap > 0 ? `, softcap ${softcap}` : ''}`;
