@@ -21,6 +21,8 @@ export interface Variant {
   readonly normOffset?: 0 | 1;
   /** Tokens that attention of layer `index` looks back on, its own among them; 0 for all. */
   readonly window?: (index: number) => number;
+  /** Theta of the rotary table, where config.json does not say it. */
+  readonly theta?: number;
   /** Rotary tables by name, where there are others than one for all layers, `rope`. */
   readonly tables?: Readonly<Record<string, RotaryTable>>;
   /** The table of layer `index`; undefined where it does not rotate. */
@@ -59,7 +61,7 @@ export function readDecoder(json: Json, variant: Variant): Blueprint<LayerParame
   const { hiddenSize: C, heads, kvHeads, headSize: D, vocabularySize: V, intermediateSize } = config;
   const { rms_norm_eps: eps } = readFields(json, { rms_norm_eps: v.nullish(positive, 1e-6) });
   const { biases = {}, queryKeyNorms, window = () => 0, table = () => 'rope' } = variant;
-  const tables = variant.tables ?? { rope: readRope(json, { headSize: D }) };
+  const tables = variant.tables ?? { rope: readRope(json, { headSize: D, theta: variant.theta }) };
   const [aroundAttention, aroundMlp] = NORMS[variant.norms ?? 'before'];
   const norm = { eps, offset: variant.normOffset ?? 0 };
   /** x and what `body` makes of it, each behind the norm that is there. */

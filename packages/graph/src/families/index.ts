@@ -5,12 +5,15 @@ import { TOKEN_IDS, type LayerGraph, type ModelGraph } from '../model.ts';
 import { checkBounds } from './bounds.ts';
 import type { Family } from './family.ts';
 import { unsupported, type Json } from './fields.ts';
+import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
+import { olmo2 } from './olmo2.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { smollm3 } from './smollm3.ts';
 
-export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3];
+export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3, smollm3, granite, olmo2];
 
 /**
  * The meaning of a Hugging Face `config.json`.

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { checkRotaryWidth, type RotaryScaling, type RotaryTable } from '../rotary.ts';
 import { contradiction, count, positive, readFields, unsupported, type Json } from './fields.ts';
+import { LAYER_KINDS, type LayerKind } from './windows.ts';
 
 /** What a kind of scaling is read with. */
 interface Reading {
@@ -168,10 +169,6 @@ export function readRope(json: Json, options: RopeOptions): RotaryTable {
   return tableOf(together(beside(json), together(named(older), named(newer))), json, options);
 }
 
-/** The kinds of layers that may have tables of their own. */
-const KINDS = ['full_attention', 'sliding_attention'] as const;
-export type LayerKind = (typeof KINDS)[number];
-
 /**
  * The tables of each kind of layer: `rope_parameters` of each by its name, or the older `rope_theta` and `rope_scaling` for
  * layers that see all and `rope_local_base_freq` for those of a window. Errors: as `readRope`.
@@ -182,8 +179,8 @@ export function readRopes(
   thetas: Readonly<Record<LayerKind, number>>,
 ): Readonly<Record<LayerKind, RotaryTable>> {
   const newer = record('rope_parameters', json.rope_parameters);
-  const flat = Object.keys(newer).find((name) => !KINDS.includes(name as LayerKind));
-  if (flat !== undefined) throw contradiction(`rope_parameters of ${KINDS.join(' and ')}`, newer);
+  const flat = Object.keys(newer).find((name) => !LAYER_KINDS.includes(name as LayerKind));
+  if (flat !== undefined) throw contradiction(`rope_parameters of ${LAYER_KINDS.join(' and ')}`, newer);
   const older: Readonly<Record<LayerKind, Json>> = {
     full_attention: together(beside(json), named(record('rope_scaling', json.rope_scaling))),
     sliding_attention: { rope_theta: json.rope_local_base_freq },
