@@ -130,10 +130,12 @@ function* layerTensorNames(layer: LayerGraph, spiking: SpikingConfig | undefined
 const BUFFERS = [/\.rotary_emb\.inv_freq$/, /\.attn\.(masked_)?bias$/, /\.self_attn\.(masked_)?bias$/];
 
 const BASE = 'model.';
+/** Before the names of a model alone, and of the text model of one that sees pictures too; the first that occurs. */
+const BASES = ['language_model.model.', 'model.language_model.', BASE];
 
 /**
  * The tensors of a file by the names that the graph uses: those of a model that was saved as its base class lack the
- * `model.` before them, and a table that embedding and head share may be stored as either.
+ * `model.` before them, those of a text model beside one of pictures have more before them, and a table that embedding and head share may be stored as either.
  *
  * Errors: MISMATCH for a tensor under the layers that no node reads and that is no known buffer, a bias or an adapter for
  * example, which a model would lose without a word; and for layers that the config does not count. DTYPE for a weight of a
@@ -168,8 +170,14 @@ function aliasesOf(
 ): ReadonlyMap<string, string> {
   const aliases = new Map<string, string>();
   const names = new Set(source.names());
-  if (![...names].some((name) => name.startsWith(BASE))) {
-    for (const name of names) if (!isHead(name)) aliases.set(BASE + name, name);
+  const base = BASES.find((each) => [...names].some((name) => name.startsWith(each))) ?? '';
+  if (base !== BASE) {
+    for (const name of names) {
+      const own = base.replace(BASE, '');
+      if (isHead(name)) continue;
+      if (name.startsWith(base)) aliases.set(BASE + name.slice(base.length), name);
+      else if (isHead(name.replace(own, ''))) aliases.set(name.replace(own, ''), name);
+    }
   }
   const format = tableFormat(spiking);
   const [{ prefix: embedding }] = tables(model);
@@ -208,7 +216,7 @@ function checkUnread(
   const read = new Set<string>();
   for (const layer of model.layers)
     for (const name of layerTensorNames(layer, spiking)) read.add(stored(name));
-  const under = [layersPrefix, layersPrefix.replace(BASE, '')];
+  const under = ['', ...BASES].map((base) => layersPrefix.replace(BASE, base));
   const ends = [...globalWeights(model).map(({ name }) => name), `${HEAD}.weight`];
   const biases = new Set(ends.map((name) => stored(name.replace(/\.weight$/, '.bias'))));
   const { layers } = model.config;

@@ -5,6 +5,8 @@ import { TOKEN_IDS, type LayerGraph, type ModelGraph } from '../model.ts';
 import { checkBounds } from './bounds.ts';
 import type { Family } from './family.ts';
 import { unsupported, type Json } from './fields.ts';
+import { gemma2 } from './gemma2.ts';
+import { gemma3, gemma3Text } from './gemma3.ts';
 import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
@@ -13,7 +15,18 @@ import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { smollm3 } from './smollm3.ts';
 
-export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3, smollm3, granite, olmo2];
+export const FAMILIES: readonly Family[] = [
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  smollm3,
+  gemma2,
+  gemma3Text,
+  gemma3,
+  granite,
+  olmo2,
+];
 
 /**
  * The meaning of a Hugging Face `config.json`.
