@@ -8,6 +8,7 @@ import { floatFormat } from './formats/float.ts';
 import { tableFormat, weightFormat } from './formats/index.ts';
 import { salientNames } from './salient.ts';
 import type { SpikingConfig } from './spiking-config.ts';
+import { unstack } from './stacked.ts';
 import { checkFloat, type TensorSource } from './tensors.ts';
 
 /** The lowest precision a weight is ever stored in. `packed`: whole-number codes with a scale per row. */
@@ -148,10 +149,16 @@ export function bindTensors<Source extends TensorSource>(
 ): Source {
   const aliases = aliasesOf(source, model, spiking);
   const stored = (name: string): string => aliases.get(name) ?? name;
-  checkFloats(source, model, spiking, stored);
-  checkUnread(source, model, spiking, stored);
+  const bound = unstack(renamed(source, aliases), model);
+  checkFloats(bound, model, spiking);
+  checkUnread(bound, model, spiking, stored);
+  return bound;
+}
+
+function renamed<Source extends TensorSource>(source: Source, aliases: ReadonlyMap<string, string>): Source {
   if (aliases.size === 0) return source;
   const canonical = new Map([...aliases].map(([name, found]) => [found, name]));
+  const stored = (name: string): string => aliases.get(name) ?? name;
   return {
     ...source,
     *names() {
@@ -194,15 +201,10 @@ const HEAD = 'lm_head';
 const isHead = (name: string): boolean => name.startsWith(`${HEAD}.`);
 
 /** A linear in whole numbers is named itself, not the scales that lie beside it. */
-function checkFloats(
-  source: TensorSource,
-  model: ModelGraph,
-  spiking: SpikingConfig | undefined,
-  stored: (name: string) => string,
-): void {
+function checkFloats(source: TensorSource, model: ModelGraph, spiking: SpikingConfig | undefined): void {
   if (weightFormat(spiking) !== floatFormat) return;
   for (const { name, shape, role } of model.layers.flatMap(layerWeights))
-    if (role === 'linear' && source.info(stored(name)) !== undefined) checkFloat(source, stored(name), shape);
+    if (role === 'linear' && source.info(name) !== undefined) checkFloat(source, name, shape);
 }
 
 function checkUnread(
@@ -214,15 +216,14 @@ function checkUnread(
   const [{ prefix: first }] = model.layers;
   const layersPrefix = first.replace(/0\.$/, '');
   const read = new Set<string>();
-  for (const layer of model.layers)
-    for (const name of layerTensorNames(layer, spiking)) read.add(stored(name));
+  for (const layer of model.layers) for (const name of layerTensorNames(layer, spiking)) read.add(name);
   const under = ['', ...BASES].map((base) => layersPrefix.replace(BASE, base));
   const ends = [...globalWeights(model).map(({ name }) => name), `${HEAD}.weight`];
-  const biases = new Set(ends.map((name) => stored(name.replace(/\.weight$/, '.bias'))));
+  const biases = new Set(ends.map((name) => name.replace(/\.weight$/, '.bias')));
   const { layers } = model.config;
   for (const name of source.names()) {
     if (read.has(name) || BUFFERS.some((buffer) => buffer.test(name))) continue;
-    if (biases.has(name)) throw unread(name, model);
+    if (biases.has(name)) throw unread(stored(name), model);
     const prefix = under.find((each) => name.startsWith(each));
     if (prefix === undefined) continue;
     const index = Number(name.slice(prefix.length).split('.')[0]);
@@ -230,10 +231,10 @@ function checkUnread(
       throw new SpikeError('MISMATCH', {
         where: 'config.json',
         expected: 'num_hidden_layers to count all layers of the model',
-        received: `${layers}, and a tensor ${name}`,
+        received: `${layers}, and a tensor ${stored(name)}`,
       });
     }
-    throw unread(name, model);
+    throw unread(stored(name), model);
   }
 }
 

@@ -80,9 +80,9 @@ describe('Gemma 3', () => {
   });
 
   it('refuses tables that contradict each other, and one for all layers', () => {
-    expect(() =>
-      parseModel({ ...text, rope_parameters: { sliding_attention: { rope_theta: 7 } } }),
-    ).toThrow('expected one rope_theta of the rotary embedding, received [100,7]');
+    expect(() => parseModel({ ...text, rope_parameters: { sliding_attention: { rope_theta: 7 } } })).toThrow(
+      'expected one rope_theta of the rotary embedding, received [100,7]',
+    );
     expect(() => parseModel({ ...text, rope_parameters: { rope_theta: 7 } })).toThrow(
       'expected rope_parameters of full_attention and sliding_attention',
     );
@@ -106,7 +106,9 @@ describe('Gemma 3', () => {
     using named = await loadTensors(backend, json, stored);
     expect(await logitsOf(named, ids)).toEqual(await logitsOf(plain, ids));
     stored.set(`${base}layers.0.self_attn.q_proj.bias`, tensors.get('lm_head.weight')!);
-    await expect(loadTensors(backend, json, stored)).rejects.toThrow('self_attn.q_proj.bias: expected a tensor');
+    await expect(loadTensors(backend, json, stored)).rejects.toThrow(
+      'self_attn.q_proj.bias: expected a tensor',
+    );
   });
 
   it('refuses pictures without a text model', () => {

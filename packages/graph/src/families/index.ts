@@ -11,6 +11,7 @@ import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { olmo2 } from './olmo2.ts';
+import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { smollm3 } from './smollm3.ts';
@@ -24,6 +25,7 @@ export const FAMILIES: readonly Family[] = [
   gemma2,
   gemma3Text,
   gemma3,
+  phi3,
   granite,
   olmo2,
 ];
@@ -42,7 +44,7 @@ export function parseModel(json: Json): ModelGraph {
     );
   }
   const blueprint = family.read(json);
-  const { config, rotary } = blueprint;
+  const { config, rotary, stacked } = blueprint;
   checkBounds(config);
   const x = { name: 'x', width: config.hiddenSize };
   const built = new Map<string, Pick<LayerGraph, 'input' | 'output' | 'nodes'>>();
@@ -56,6 +58,7 @@ export function parseModel(json: Json): ModelGraph {
   const model: ModelGraph = {
     config,
     rotary,
+    ...(stacked !== undefined && { stacked }),
     layers,
     embed: buildGraph(TOKEN_IDS, (g, ids) => blueprint.embed(g, ids)),
     head: buildGraph(x, (g, input) => blueprint.head(g, input)),
