@@ -23,6 +23,7 @@ export {
 export {
   normScale,
   readLayer,
+  readLinears,
   readNorms,
   type LayerWeights,
   type LinearWeights,
@@ -33,6 +34,7 @@ export {
   loadEnd,
   prepareLayer,
   type DecoderLayer,
+  type End,
   type LoadEndOptions,
   type PrepareOptions,
 } from './execute/prepare.ts';

@@ -18,7 +18,7 @@ export type LowestPrecision = 'packed' | 'float16' | 'float32';
 export interface WeightEntry {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly role: 'linear' | 'table' | 'norm' | 'bias';
+  readonly role: 'linear' | 'table' | 'position' | 'projection' | 'norm' | 'bias';
   readonly lowestPrecision: LowestPrecision;
 }
 
@@ -38,6 +38,10 @@ function nodeWeights(node: GraphNode, prefix: string): WeightEntry[] {
   switch (node.kind) {
     case 'embedding':
       return [table(name, node.rows, node.output.width)];
+    case 'positions': {
+      const shape = [node.rows, node.output.width];
+      return [{ name: `${name}.weight`, shape, role: 'position', lowestPrecision: 'float16' }];
+    }
     case 'norm': {
       const size = node.output.width / node.groups;
       const weight: WeightEntry = {
@@ -81,15 +85,24 @@ export function layerWeights({ nodes, prefix }: LayerGraph): WeightEntry[] {
 
 /** Weights outside the layers; a table that embedding and head share comes once. */
 export function globalWeights({ embed, head }: ModelGraph): WeightEntry[] {
-  const entries = [embed, head].flatMap(({ nodes }) => nodes.flatMap((node) => nodeWeights(node, '')));
+  const entries = [embed, head]
+    .flatMap(({ nodes }) => nodes.flatMap((node) => nodeWeights(node, '')))
+    .map((entry): WeightEntry =>
+      entry.role === 'linear' ? { ...entry, role: 'projection', lowestPrecision: 'float16' } : entry,
+    );
   return [...new Map(entries.map((entry) => [entry.name, entry])).values()];
 }
 
 /** The tables of V rows that a graph outside the layers reads. */
-export const tablesOf = ({ nodes }: Graph): WeightRows[] =>
+export const tablesOf = (graph: Graph): WeightRows[] => rowsOf(graph, 'table');
+
+/** The tables of positions that it reads, which stay as they are stored. */
+export const positionsOf = (graph: Graph): WeightRows[] => rowsOf(graph, 'position');
+
+const rowsOf = ({ nodes }: Graph, of: WeightEntry['role']): WeightRows[] =>
   nodes
     .flatMap((node) => nodeWeights(node, ''))
-    .filter(({ role }) => role === 'table')
+    .filter(({ role }) => role === of)
     .map(({ name, shape: [outputs, inputs] }) => ({
       prefix: name.replace(/\.weight$/, ''),
       outputs,
@@ -218,6 +231,7 @@ function checkUnread(
   const read = new Set<string>();
   for (const layer of model.layers) for (const name of layerTensorNames(layer, spiking)) read.add(name);
   const under = ['', ...BASES].map((base) => layersPrefix.replace(BASE, base));
+  for (const { name } of globalWeights(model)) read.add(name);
   const ends = [...globalWeights(model).map(({ name }) => name), `${HEAD}.weight`];
   const biases = new Set(ends.map((name) => name.replace(/\.weight$/, '.bias')));
   const { layers } = model.config;

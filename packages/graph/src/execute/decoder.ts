@@ -12,7 +12,7 @@ import type { TensorSource } from '../tensors.ts';
 import { bindTensors } from '../weights.ts';
 import { readLayer } from './layer-weights.ts';
 import type { Observers } from './pass.ts';
-import { loadEnd, prepareLayer, type DecoderLayer } from './prepare.ts';
+import { loadEnd, prepareLayer, type DecoderLayer, type End } from './prepare.ts';
 
 export interface LoadOptions {
   /** Parsed config.json. */
@@ -95,9 +95,9 @@ export async function loadDecoder({
 /** The two ends of a decoder. Where they are tied there is one table in memory. */
 interface Ends {
   /** ids [N] to x [N, C]. */
-  readonly embed: (ids: DeviceTensor) => DeviceTensor;
+  readonly embed: End;
   /** x [N, C] to logits [N, V]. */
-  readonly head: (x: DeviceTensor) => DeviceTensor;
+  readonly head: End;
 }
 
 async function loadEnds(
@@ -140,7 +140,7 @@ function assemble(
       checkRoom(ids.length, cache);
       const pass = (): DeviceTensor => {
         const at = { position: cache.position, angles: cache.angles };
-        let x = gather(ids, embed);
+        let x = gather(ids, (tokens) => embed(tokens, cache.position));
         layers.forEach((layer, index) => {
           const next = runner.scope(() => layer.forward(x, cache.layers[index], at, observers));
           x.dispose();

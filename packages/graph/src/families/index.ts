@@ -11,6 +11,7 @@ import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { olmo2 } from './olmo2.ts';
+import { opt } from './opt.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
@@ -28,6 +29,7 @@ export const FAMILIES: readonly Family[] = [
   phi3,
   granite,
   olmo2,
+  opt,
 ];
 
 /**
@@ -44,7 +46,7 @@ export function parseModel(json: Json): ModelGraph {
     );
   }
   const blueprint = family.read(json);
-  const { config, rotary, stacked } = blueprint;
+  const { config, rotary, stacked, layersPrefix = 'model.layers.' } = blueprint;
   checkBounds(config);
   const x = { name: 'x', width: config.hiddenSize };
   const built = new Map<string, Pick<LayerGraph, 'input' | 'output' | 'nodes'>>();
@@ -53,7 +55,7 @@ export function parseModel(json: Json): ModelGraph {
     const key = JSON.stringify(parameters);
     const plain = built.get(key) ?? buildGraph(x, (g, input) => blueprint.layer(g, input, parameters));
     built.set(key, plain);
-    return { ...plain, index, prefix: `model.layers.${index}.` };
+    return { ...plain, index, prefix: `${layersPrefix}${index}.` };
   });
   const model: ModelGraph = {
     config,

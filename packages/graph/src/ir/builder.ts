@@ -21,6 +21,8 @@ export interface AttentionOptions {
 /** Calls that each add a node and return what it computes. `name` is the place of the weights, without `.weight`. */
 export interface GraphBuilder {
   embedding(name: string, ids: Edge, rows: number, width: number): Edge;
+  /** Of the tokens of `ids`. @param first - the row of the first position */
+  positions(name: string, ids: Edge, rows: number, width: number, first: number): Edge;
   rmsNorm(name: string, x: Edge, options: NormOptions): Edge;
   layerNorm(name: string, x: Edge, options: NormOptions & { readonly bias?: boolean }): Edge;
   linear(name: string, x: Edge, outputs: number, options?: { readonly bias?: boolean }): Edge;
@@ -82,6 +84,8 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
 
   const g: GraphBuilder = {
     embedding: (name, ids, rows, width) => add('embedding', name, width, { inputs: { ids }, rows }),
+    positions: (name, ids, rows, width, first) =>
+      add('positions', name, width, { inputs: { ids }, rows, first }),
     rmsNorm: (name, x, options) => norm('rms', name, x, options),
     layerNorm: (name, x, options) => norm('layer', name, x, options),
     linear: (name, x, outputs, { bias = false } = {}) => linear(name, x, outputs, bias, false),

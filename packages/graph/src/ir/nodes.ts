@@ -24,6 +24,13 @@ export interface EmbeddingNode extends NodeOf<'embedding', 'ids'> {
   readonly rows: number;
 }
 
+/** Rows of a table [rows, width] by the position of each token. */
+export interface PositionsNode extends NodeOf<'positions', 'ids'> {
+  readonly rows: number;
+  /** The row of the first position. */
+  readonly first: number;
+}
+
 /** RMSNorm or LayerNorm of each of `groups` groups of channels by itself, with one weight [width / groups] for all groups. */
 export interface NormNode extends NodeOf<'norm', 'x'> {
   readonly of: 'rms' | 'layer';
@@ -92,6 +99,7 @@ export type HadamardNode = NodeOf<'hadamard', 'x'>;
 
 export type GraphNode =
   | EmbeddingNode
+  | PositionsNode
   | NormNode
   | LinearNode
   | RotaryNode

@@ -3,6 +3,7 @@ import { readsOf, type Graph, type GraphNode, type NodeKind, type NodeOfKind } f
 
 const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => string } = {
   embedding: ({ rows }) => `embedding of ${rows} rows`,
+  positions: ({ rows, first }) => `positions, from row ${first} of ${rows}`,
   norm({ of, groups, offset, bias, eps }) {
     const name = of === 'rms' ? 'RMSNorm' : 'LayerNorm';
     const heads = groups > 1 ? ` of each of ${groups} heads` : '';
