@@ -18,13 +18,18 @@ it('rounds to nearest beside whatever else is chosen', () => {
 });
 
 it.each([
-  [{}, 'round-to-nearest W4A4, T = 2 in 10 % (published)'],
+  [{}, 'round-to-nearest W4A4, T = 2 in 10 % (obs)'],
   [
     { pipeline: 'smoothquant', weightBits: 3, rotate: 'hadamard', steps: 1 },
     'SmoothQuant W3A4, T = 1, rotated',
   ],
   [
-    { pipeline: 'gptq', options: { weights: 'ternary', meanSteps: 1.7 }, saliency: 'fisher', salientFraction: 0.25 },
+    {
+      pipeline: 'gptq',
+      options: { weights: 'ternary', meanSteps: 1.7 },
+      saliency: 'fisher',
+      salientFraction: 0.25,
+    },
     'GPTQ ternary weights of 1.7 steps, A4, T = 2 in 25 % (fisher)',
   ],
 ] as const)('says %j in a title', (changes, title) => {

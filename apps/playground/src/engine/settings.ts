@@ -18,7 +18,7 @@ export const CAUSAL_KEYS = ['block', 'token', 'float'] as const;
 export const PIPELINE_NAMES = PIPELINES.map(({ name }) => name);
 export const METRIC_NAMES = METRICS.map(({ name }) => name);
 
-const { pipeline, weightBits, activationBits, steps, salient, rotate, seed } = DEFAULT_SETTINGS;
+const { pipeline, weightBits, activationBits, steps, salientFraction, rotate, seed } = DEFAULT_SETTINGS;
 
 /** One signal a setting that the page offers; those it does not are the defaults of the command line. */
 export const chosen = {
@@ -26,7 +26,7 @@ export const chosen = {
   weightBits: urlSignal('all', 'wbits', weightBits, wholeIn(2, 8)),
   activationBits: urlSignal('all', 'abits', activationBits, wholeIn(2, 8)),
   steps: urlSignal('all', 'steps', steps, oneNumberOf(...STEP_COUNTS)),
-  salient: urlSignal('all', 'salient', salient, numberIn(0, 1)),
+  salient: urlSignal('all', 'salient', salientFraction, numberIn(0, 1)),
   saliency: urlSignal('all', 'saliency', METRIC_NAMES[0], oneOf(...METRIC_NAMES)),
   key: urlSignal('all', 'kv', 'block', oneOf(...CAUSAL_KEYS)),
   rotate: urlSignal('all', 'rotate', rotate, oneOf(...ROTATIONS)),

@@ -1,6 +1,6 @@
 /** A whole decoder on a backend. */
 import { createRunner, SpikeError, type Backend, type DeviceTensor, type Runner } from '@spikellm/backend';
-import { createCache, type KvCache } from '../attention/cache.ts';
+import { checkContext, createCache, mostPositions, type KvCache } from '../attention/cache.ts';
 import { parseModel } from '../families/index.ts';
 import type { Table } from '../formats/format.ts';
 import { inArena } from '../host-arena.ts';
@@ -12,13 +12,18 @@ import type { TensorSource } from '../tensors.ts';
 import { bindTensors } from '../weights.ts';
 import { readLayer } from './layer-weights.ts';
 import type { Observers } from './pass.ts';
-import { loadEnd, prepareLayer, type DecoderLayer } from './prepare.ts';
+import { loadEnd, prepareLayer, type DecoderLayer, type End } from './prepare.ts';
 
 export interface LoadOptions {
   /** Parsed config.json. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: TensorSource;
   readonly backend: Backend;
+  /**
+   * Positions that a text may have in all, prompt and answer. Rotary embeddings whose angles depend on it are made for it
+   * once; without it, each cache is made for as many as it holds.
+   */
+  readonly context?: number | undefined;
   readonly signal?: AbortSignal;
   /** Called after each layer. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -38,7 +43,9 @@ export interface Decoder extends Disposable {
   readonly model: ModelGraph;
   readonly config: DecoderConfig;
   readonly spiking: SpikingConfig | undefined;
-  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context. */
+  /** Positions that a text may have at most: as declared, or those of the model. */
+  readonly context: number;
+  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context, or the one that was declared. */
   createCache(capacity: number): KvCache;
   /**
    * Runs the tokens that follow what the cache holds, and moves the cache on. When `signal` is aborted before the pass
@@ -56,11 +63,13 @@ export async function loadDecoder({
   config: json,
   tensors: source,
   backend,
+  context,
   signal,
   onProgress,
 }: LoadOptions): Promise<Decoder> {
   const model = parseModel(json);
   const spiking = parseSpikingConfig(json);
+  if (context !== undefined) checkContext(context, model);
   const tensors = bindTensors(source, model, spiking);
   const runner = createRunner(backend);
   const arena = inArena(tensors);
@@ -76,7 +85,7 @@ export async function loadDecoder({
       await backend.synchronize(); // so that no more than one layer waits to be packed
       onProgress?.(layers.length, model.layers.length);
     }
-    return assemble(runner, model, spiking, ends, layers);
+    return assemble(runner, { model, spiking, context }, ends, layers);
   } catch (error) {
     runner.dispose();
     throw error;
@@ -86,9 +95,9 @@ export async function loadDecoder({
 /** The two ends of a decoder. Where they are tied there is one table in memory. */
 interface Ends {
   /** ids [N] to x [N, C]. */
-  readonly embed: (ids: DeviceTensor) => DeviceTensor;
+  readonly embed: End;
   /** x [N, C] to logits [N, V]. */
-  readonly head: (x: DeviceTensor) => DeviceTensor;
+  readonly head: End;
 }
 
 async function loadEnds(
@@ -105,8 +114,7 @@ async function loadEnds(
 
 function assemble(
   runner: Runner,
-  model: ModelGraph,
-  spiking: SpikingConfig | undefined,
+  { model, spiking, context }: Pick<Decoder, 'model' | 'spiking'> & Pick<LoadOptions, 'context'>,
   { embed, head }: Ends,
   layers: readonly DecoderLayer[],
 ): Decoder {
@@ -124,14 +132,15 @@ function assemble(
     model,
     config,
     spiking,
-    createCache: (capacity) => createCache(backend, model, attention, capacity),
+    context: context ?? mostPositions(model),
+    createCache: (capacity) => createCache(backend, model, attention, capacity, context),
 
     forward(ids, cache, { observers, logits, signal }) {
       checkIds(ids, config.vocabularySize);
       checkRoom(ids.length, cache);
       const pass = (): DeviceTensor => {
         const at = { position: cache.position, angles: cache.angles };
-        let x = gather(ids, embed);
+        let x = gather(ids, (tokens) => embed(tokens, cache.position));
         layers.forEach((layer, index) => {
           const next = runner.scope(() => layer.forward(x, cache.layers[index], at, observers));
           x.dispose();

@@ -21,7 +21,7 @@ export interface BitCount {
 
 export function bitCount(steps: number, levels: number): BitCount {
   const binarySteps = steps * levels;
-  const { transmitted, information } = bitsPerActivation({ bits: spikeBits(levels), steps, salientFraction: 1 });
+  const { transmitted, information } = bitsPerActivation({ bits: spikeBits(levels), steps, salient: 1 });
   return {
     steps,
     binarySteps,

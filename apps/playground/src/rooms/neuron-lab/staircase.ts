@@ -33,8 +33,8 @@ export function staircase({ neuron, steps, drive, range }: Encoding, settings: S
   const made = labNeuron(neuron, settings);
   const { least, most, run } = made;
   const { threshold } = settings;
-  const published = range === 'saturating' && !isSigned(made);
-  const codes = { least: steps * least, most: published ? steps * (most + 1) - 1 : steps * most };
+  const saturating = range === 'saturating' && !isSigned(made);
+  const codes = { least: steps * least, most: saturating ? steps * (most + 1) - 1 : steps * most };
   const unit = threshold / steps;
 
   const span = (codes.most - codes.least) * unit;
