@@ -29,7 +29,11 @@ it('makes a model from settings that are partial, tells how far it is, and repor
     model: TALES,
     out,
     settings: { ...DEFAULT_SETTINGS, steps: 4, salientFraction: 0.05 },
-    ...{ samples: 1, seqlen: 16, windows: 1, window: 16, tokens: 15 },
+    samples: 1,
+    seqlen: 16,
+    windows: 1,
+    window: 16,
+    tokens: 15,
   });
   expect(report.averageSteps).toBeCloseTo(1.15, 1);
   expect(report.repeat).toBe(`spikellm eval ${out} --text ${report.text} --window 16 --max-windows 1`);

@@ -16,6 +16,8 @@ import { bundlers } from '../src/bundlers.ts';
 import { titleOf } from '../src/page.ts';
 import { archiveOf, linesOf, run, runWithNodeOnly } from '../src/run.ts';
 
+/** The oldest whose users are promised types that compile. */
+const OLDEST_TYPESCRIPT = '5.4.5';
 const scratch = mkdtempSync(join(tmpdir(), 'spikellm-packed-'));
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const published = readMembers('packages', 'apps')
@@ -41,7 +43,7 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** A sum by wasm, which is a module and workers, and by WebGPU; the bundled model, quantised in memory. */
+/** A sum by wasm, which is a module and workers, and by WebGPU; the bundled model, quantised in memory, and continued. */
 const PAGE = `
   import { createReferenceBackend, createRunner, firstAvailable } from '@spikellm/backend';
   import { createWasmBackend } from '@spikellm/backend-wasm';
@@ -49,6 +51,7 @@ const PAGE = `
   import { DEFAULT_SETTINGS, quantize } from '@spikellm/calibration';
   import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
   import { model as assets } from '@spikellm/demo-model';
+  import { openModel } from 'spikellm';
   const sums = [];
   for (const candidate of [
     { name: 'wasm', open: () => createWasmBackend({ threads: 2 }) },
@@ -67,7 +70,14 @@ const PAGE = `
   const backend = await createWasmBackend({ threads: 2 });
   const settings = { ...DEFAULT_SETTINGS, pipeline: 'smoothquant' };
   await quantize({ model, out: 'out', files, backend, settings, windows: [[1, 2, 3, 4]] });
-  document.title = sums.join(', ') + ', ' + files.blobs('out').size + ' files';
+  const chosen = await Promise.all(Object.entries({ ...parts, 'tokenizer.json': assets.tokenizer }).map(
+    async ([name, url]) => new File([await (await fetch(url)).blob()], name),
+  ));
+  const tales = await openModel(chosen);
+  let said = '';
+  for await (const text of tales.generate('The king said to his', { maxTokens: 2 })) said += text;
+  await tales.close();
+  document.title = sums.join(', ') + ', ' + files.blobs('out').size + ' files, ' + tales.backend.name + ' says' + said;
 `;
 const chromium = findChromium();
 
@@ -92,7 +102,8 @@ describe('packed', () => {
 describe('installed by npm', () => {
   beforeAll(async () => {
     const dependencies = Object.fromEntries(published.map(({ name, archive }) => [name, `file:${archive}`]));
-    const manifest = { name: 'scratch', private: true, type: 'module', dependencies };
+    const devDependencies = { typescript: OLDEST_TYPESCRIPT };
+    const manifest = { name: 'scratch', private: true, type: 'module', dependencies, devDependencies };
     writeFileSync(join(scratch, 'package.json'), JSON.stringify(manifest));
     await run(scratch, 'npm', 'install', '--no-audit', '--no-fund');
   });
@@ -102,10 +113,13 @@ describe('installed by npm', () => {
     expect(linesOf(await run(scratch, 'node', '--input-type=module', '--eval', script))).not.toEqual([]);
   });
 
-  test('the types compile in a strict project of somebody else', async () => {
+  test('the types compile in a strict project of somebody else, also of an old TypeScript without types of Node', async () => {
     const imports = libraries.map(({ name }, i) => `export * as a${i} from '${name}';`);
     writeFileSync(join(scratch, 'all.mts'), imports.join('\n'));
     await expectToRun('tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', 'all.mts');
+    const compilerOptions = { strict: true, module: 'nodenext', target: 'es2022', noEmit: true, types: [] };
+    writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['all.mts'] }));
+    await expectToRun('node', join(scratch, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
   });
 
   test('without a platform package and a compiler, spikellm says what it took instead', async () => {
@@ -144,7 +158,7 @@ describe('installed by npm', () => {
         .map((file) => readFileSync(join(out, file), 'utf8'));
       expect(texts.filter((text) => /spikellm_cpu\.node|dawn\.node/.test(text))).toEqual([]);
       expect(await titleOf(out, chromium!)).toMatch(
-        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\), \d+ files$/,
+        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\), \d+ files, wasm says wife:$/,
       );
     });
   });
