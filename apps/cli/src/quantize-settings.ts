@@ -113,8 +113,7 @@ export function withSettings(command: Command): Command {
 
 /** Adds an option for each setting that is not a method's own. */
 export function withCommonSettings(command: Command): Command {
-  for (const owned of [...COMMON, ...OWN])
-    if (!METHOD_SETTINGS.has(owned.name)) addField(command, owned);
+  for (const owned of [...COMMON, ...OWN]) if (!METHOD_SETTINGS.has(owned.name)) addField(command, owned);
   return command;
 }
 

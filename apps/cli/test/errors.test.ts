@@ -30,7 +30,7 @@ test.each([
   [['measure'], "unknown command 'measure'; --help lists what there is."],
   [['inspect', MODEL, '--prompt', 'a'], "unknown option '--prompt'; --help lists what there is."],
   [['eval', MODEL, '--text', TEXT, '--windows', '2'], "unknown option '--windows' (Did you mean --window?)"],
-  [['eval', MODEL], "required option '--text <file>' not specified"],
+  [['generate', MODEL], "required option '--prompt <text>' not specified"],
   [['eval', '--text', TEXT], "missing required argument 'model'"],
   [['generate', MODEL, '--prompt'], "option '--prompt <text>' argument missing"],
 ])('%j is explained in one line', (argv, sentence) => expectRefusal(argv, sentence));

@@ -17,8 +17,7 @@ const owned = PIPELINES.flatMap(({ name, fields }) =>
   Object.values(fields as Readonly<Record<string, SettingField<unknown>>>).map(({ flag, default: value }) => {
     const [option, argument] = flag.split(' ');
     const text =
-      { '--mean-steps': '1.4', '--weight-group': '128', '--weight-unit': 'element' }[option] ??
-      String(value);
+      { '--mean-steps': '1.4', '--weight-group': '128', '--weight-unit': 'element' }[option] ?? String(value);
     return { owner: name, option, typed: argument === undefined ? [option] : [option, text] };
   }),
 );

@@ -57,7 +57,8 @@ export function uniformSteps(layer: LayerGraph, settings: CommonSettings, steps:
 export function createStepChooser(settings: CommonSettings): StepChooser {
   const metric = metricOfSettings(settings);
   if (!hasSalience(settings) || !('score' in metric)) return (layer) => uniformSteps(layer, settings, 1);
-  const quota = (scores: Scores, steps: number): Uint8Array => allocateQuota(scores, settings.salientFraction, steps);
+  const quota = (scores: Scores, steps: number): Uint8Array =>
+    allocateQuota(scores, settings.salientFraction, steps);
   return (layer, statistics) => {
     const scores = scoresOf(metric, settings, layer, statistics);
     const linears = new Map<string, Uint8Array>();

@@ -131,7 +131,12 @@ describe('a metric of a user', () => {
 });
 
 describe('random saliency', () => {
-  const settings: CommonSettings = { ...DEFAULT_SETTINGS, saliency: 'random', salientFraction: 0.5, mask: 'own' };
+  const settings: CommonSettings = {
+    ...DEFAULT_SETTINGS,
+    saliency: 'random',
+    salientFraction: 0.5,
+    mask: 'own',
+  };
 
   it('is the same for a layer whatever came before', () => {
     const inOrder = createStepChooser(settings);

@@ -95,7 +95,11 @@ export const COMMON_FIELDS: Fields<CommonSettings> = {
     '1, 2 or 4',
     (steps) => STEP_COUNTS.some((count) => count === steps),
   ),
-  salientFraction: shareField({ flag: '--salient <p>', description: 'share of salient channels', default: 0.1 }),
+  salientFraction: shareField({
+    flag: '--salient <p>',
+    description: 'share of salient channels',
+    default: 0.1,
+  }),
   saliency,
   granularity: choiceField<CommonSettings['granularity']>(
     { flag: '--granularity <unit>', description: 'what fisher gives steps to', default: 'channel' },

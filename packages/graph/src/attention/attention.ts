@@ -25,6 +25,11 @@ export type Attend = (
 
 export interface PreparedAttention {
   readonly attend: Attend;
+  /**
+   * How many of the first `wanted` of `held` tokens the cache still holds as it held them then. What has been closed in
+   * blocks cannot be opened again.
+   */
+  kept(wanted: number, held: number): number;
   allocate(backend: Backend, capacity: number): LayerCache;
 }
 
@@ -56,6 +61,7 @@ export function prepareAttention(
     return {
       attend: (q, k, v, { keys, values }, position) =>
         runner.run('attend_f32', { q, k, v, keys, values }, shape, { position }).y,
+      kept: (wanted) => wanted,
       allocate: (backend, capacity) => ({
         keys: backend.allocate('float32', [capacity, width]),
         values: backend.allocate('float32', [capacity, width]),
@@ -80,6 +86,7 @@ export function prepareAttention(
         refuseContinuation(position);
         return runner.apply(kernel, { q, k, v }).y;
       },
+      kept: (wanted, held) => (wanted === held ? held : 0),
       allocate: () => ({}),
     };
   }
@@ -97,6 +104,7 @@ export function prepareAttention(
     return {
       attend: (q, k, v, cache, position) =>
         runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
+      kept: (wanted) => wanted,
       allocate: (backend, capacity) => ({
         ...coded(backend, 'key', capacity, capacity, perToken),
         ...values(backend, capacity),
@@ -107,6 +115,10 @@ export function prepareAttention(
   return {
     attend: (q, k, v, cache, position) =>
       runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
+    kept: (wanted, held) => {
+      const open = Math.floor(held / block) * block;
+      return wanted >= open ? wanted : Math.floor(wanted / block) * block;
+    },
     allocate: (backend, capacity) => ({
       openKeys: backend.allocate('float32', [block, width]),
       ...coded(backend, 'key', capacity, Math.ceil(capacity / block), width),

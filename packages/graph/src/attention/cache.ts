@@ -23,6 +23,14 @@ export interface KvCache extends Disposable {
   readonly layers: readonly LayerCache[];
   /** Forgets the text. */
   reset(): void;
+  /**
+   * Forgets what follows the first `wanted` tokens, so that another text goes on from there. Of keys that are cached in
+   * blocks a closed one cannot be cut: its tokens are forgotten as well, and run again.
+   *
+   * @param wanted - at most `position`
+   * @returns the tokens that are still held, the new `position`: `wanted` or fewer
+   */
+  rewind(wanted: number): number;
   dispose(): void;
 }
 
@@ -67,6 +75,11 @@ export function createCache(
     layers,
     reset() {
       cache.position = 0;
+    },
+    rewind(wanted) {
+      const { position } = cache;
+      cache.position = attention.reduce((kept, layer) => Math.min(kept, layer.kept(kept, position)), wanted);
+      return cache.position;
     },
     dispose() {
       for (const tensor of held) tensor.dispose();

@@ -31,8 +31,8 @@ export interface LoadOptions {
 
 export interface ForwardOptions {
   readonly observers?: Observers;
-  /** Logits of every token, or of the last one only. */
-  readonly logits: 'all' | 'last';
+  /** Logits of every token, of the last one only, or of so many of the last. */
+  readonly logits: 'all' | 'last' | number;
   /** Ties the pass to a signal, as `Backend.abortable` does; read the logits with the same signal. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,8 +51,9 @@ export interface Decoder extends Disposable {
    * Runs the tokens that follow what the cache holds, and moves the cache on. When `signal` is aborted before the pass
    * has ended, the logits and the whole cache mean nothing any more: reset or dispose it.
    *
-   * @returns logits [N, V], or [1, V] for `logits: 'last'`; the caller disposes them
-   * Errors: INVALID_ARGUMENT for no tokens, an id outside the vocabulary, or more tokens than the cache has room for.
+   * @returns logits [N, V], or as many rows as `logits` says, [1, V] for 'last'; the caller disposes them
+   * Errors: INVALID_ARGUMENT for no tokens, an id outside the vocabulary, more tokens than the cache has room for, or rows
+   * of logits that are not 1 to N.
    */
   forward(ids: readonly number[], cache: KvCache, options: ForwardOptions): DeviceTensor;
   dispose(): void;
@@ -138,6 +139,7 @@ function assemble(
     forward(ids, cache, { observers, logits, signal }) {
       checkIds(ids, config.vocabularySize);
       checkRoom(ids.length, cache);
+      const rows = rowsOf(logits, ids.length);
       const pass = (): DeviceTensor => {
         const at = { position: cache.position, angles: cache.angles };
         let x = gather(ids, (tokens) => embed(tokens, cache.position));
@@ -147,8 +149,8 @@ function assemble(
           x = next;
         });
         cache.position += ids.length;
-        const row = (index: DeviceTensor) => runner.run('embedding_f32', { ids: index, table: x }).y;
-        return head(logits === 'last' ? gather([ids.length - 1], row) : x);
+        const gathered = (index: DeviceTensor) => runner.run('embedding_f32', { ids: index, table: x }).y;
+        return head(rows.length === ids.length ? x : gather(rows, gathered));
       };
       return backend.abortable(signal, () => runner.scope(pass));
     },
@@ -170,6 +172,19 @@ export function checkIds(ids: readonly number[], vocabularySize: number): void {
       remedy: 'check that the tokenizer belongs to this model',
     });
   }
+}
+
+/** Indices of the tokens whose logits are asked for. */
+function rowsOf(logits: ForwardOptions['logits'], tokens: number): number[] {
+  const count = logits === 'all' ? tokens : logits === 'last' ? 1 : logits;
+  if (Number.isInteger(count) && count >= 1 && count <= tokens) {
+    return Array.from({ length: count }, (_, row) => tokens - count + row);
+  }
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where: 'forward',
+    expected: `logits of 1 to ${tokens} tokens`,
+    received: String(count),
+  });
 }
 
 function checkRoom(tokens: number, { position, capacity }: KvCache): void {
