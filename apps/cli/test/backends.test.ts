@@ -17,7 +17,10 @@ beforeEach(() => {
   wasm.mockReset();
 });
 
-async function open(backend: BackendOptions['backend'], threads?: number): Promise<{ name: string; stderr: string }> {
+async function open(
+  backend: BackendOptions['backend'],
+  threads?: number,
+): Promise<{ name: string; stderr: string }> {
   const [stdout, stderr] = [sink(), sink()];
   const session = { stdout, stderr, signal: new AbortController().signal };
   using opened = await openBackend(session, { backend, ...(threads !== undefined && { threads }) });

@@ -30,7 +30,7 @@ test.each([
   [['measure'], "unknown command 'measure'; --help lists what there is."],
   [['inspect', MODEL, '--prompt', 'a'], "unknown option '--prompt'; --help lists what there is."],
   [['eval', MODEL, '--text', TEXT, '--windows', '2'], "unknown option '--windows' (Did you mean --window?)"],
-  [['eval', MODEL], "required option '--text <file>' not specified"],
+  [['generate', MODEL], "required option '--prompt <text>' not specified"],
   [['eval', '--text', TEXT], "missing required argument 'model'"],
   [['generate', MODEL, '--prompt'], "option '--prompt <text>' argument missing"],
 ])('%j is explained in one line', (argv, sentence) => expectRefusal(argv, sentence));
@@ -45,7 +45,7 @@ test.each([
   ['--abits ', '--abits: expected a whole number from 2 to 8, or 16 for float, received nothing.'],
   ['--steps 3', '--steps: expected 1, 2 or 4, received 3.'],
   ['--pipeline best', '--pipeline: expected rtn, smoothquant, omniquant or gptq, received best.'],
-  ['--equal-steps 0.9', '--equal-steps: expected a number from 1 to 4, received 0.9.'],
+  ['--mean-steps 0.9', '--mean-steps: expected a number from 1 to 4, received 0.9.'],
   ['--weight-group 0', '--weight-group: expected a whole number of columns, 1 or more, received 0.'],
   ['--weight-group 1.5', '--weight-group: expected a whole number of columns, 1 or more, received 1.5.'],
   ['--weight-unit row', '--weight-unit: expected channel or element, received row.'],

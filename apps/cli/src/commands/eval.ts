@@ -1,3 +1,4 @@
+import { SpikeError } from '@spikellm/backend';
 import { cutWindows } from '@spikellm/evaluation';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
@@ -7,11 +8,12 @@ import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
 import { showOperations } from '../operations-report.ts';
 import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { holdNotes, print, printJson, type Session } from '../session.ts';
+import { openTasks, runTasks, showTasks, withTasks, type TaskOptions } from '../tasks.ts';
 import { readText } from '../text.ts';
 import { windowOf, windowOption } from '../window.ts';
 
-interface EvalOptions extends BackendOptions {
-  readonly text: string;
+interface EvalOptions extends BackendOptions, TaskOptions {
+  readonly text?: string;
   readonly window?: number;
   readonly maxWindows?: number;
   readonly operations?: boolean;
@@ -21,40 +23,66 @@ interface EvalOptions extends BackendOptions {
 export function addEval(program: Command, session: Session): void {
   const command = program
     .command('eval')
-    .description('Measure the perplexity of a model, float or spiking, on a text.')
+    .description('Measure a model, float or spiking: its perplexity on a text, and zero-shot tasks.')
     .argument('<model>', MODEL_ARGUMENT)
-    .requiredOption('--text <file>', 'UTF-8 text to predict')
+    .option('--text <file>', 'UTF-8 text to predict')
     .addOption(windowOption())
     .addOption(option('--max-windows <n>', 'windows at most, all without it', wholeAbove(0)))
     .option('--operations', 'count what a token costs: operations, spikes, bytes, and an estimate of energy')
     .option('--json', 'print one JSON document');
-  withVerbose(withBackend(command), 'eval ./tales --text story.txt --window 256').action(
-    (model: string, options: EvalOptions) => evaluate(session, model, options),
-  );
+  withVerbose(
+    withBackend(withTasks(command)),
+    'eval ./tales --text story.txt --window 256',
+    'eval ./tales --tasks piqa,arc_easy --task-data ./tasks --limit 100',
+  ).action((model: string, options: EvalOptions) => evaluate(session, model, options));
 }
 
 async function evaluate(session: Session, name: string, options: EvalOptions): Promise<void> {
+  checkWork(options);
   const { maxWindows } = options;
-  const text = await readText(options.text);
+  const text = options.text === undefined ? undefined : await readText(options.text);
   await using model = await openModel(session, name);
   const notes = holdNotes(session);
-  const window = windowOf(model, options.window, notes.say);
-  const ids = (await model.tokenizer()).encode(text);
-  const windows = { window, maxWindows };
-  cutWindows(ids, windows); // a short text is known before the model is loaded
+  const windows = { window: text === undefined ? 0 : windowOf(model, options.window, notes.say), maxWindows };
+  const ids = text === undefined ? undefined : (await model.tokenizer()).encode(text);
+  if (ids !== undefined) cutWindows(ids, windows); // a short text is known before the model is loaded
+  const opened = await openTasks(session, model, options);
   using backend = await openBackend(session, options, notes.say);
   using decoder = await openDecoder(session, model, backend);
   notes.release();
-  const result = await measureDecoder(session, decoder, ids, windows);
-  const operations = options.operations ? await countText(session, model, decoder, ids, windows) : undefined;
+  const result = ids && (await measureDecoder(session, decoder, ids, windows));
+  const operations =
+    ids && options.operations ? await countText(session, model, decoder, ids, windows) : undefined;
+  const tasks =
+    opened.length === 0 ? undefined : await runTasks(session, { model, decoder, backend }, opened, options);
   if (options.json === true) {
-    printJson(session, { model: name, text: options.text, backend: backend.name, ...result, operations });
+    printJson(session, {
+      model: name,
+      text: options.text,
+      backend: backend.name,
+      ...result,
+      operations,
+      tasks,
+    });
     return;
   }
-  print(session, `perplexity  ${result.perplexity.toFixed(4)}`);
-  print(session, `nll         ${result.nll.toFixed(4)} nats per token`);
-  print(session, `text        ${windowsOf(result)}`);
-  print(session, `protocol    ${result.protocol}`);
-  print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
+  if (result !== undefined) {
+    print(session, `perplexity  ${result.perplexity.toFixed(4)}`);
+    print(session, `nll         ${result.nll.toFixed(4)} nats per token`);
+    print(session, `text        ${windowsOf(result)}`);
+    print(session, `protocol    ${result.protocol}`);
+    print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
+  }
   if (operations !== undefined) showOperations(session, operations);
+  if (tasks !== undefined) showTasks(session, tasks);
+}
+
+/** Errors: INVALID_ARGUMENT where nothing is to be measured, or spikes without a text. */
+function checkWork({ text, tasks, operations }: EvalOptions): void {
+  if (text !== undefined || (tasks !== undefined && !operations)) return;
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where: operations ? '--operations' : 'eval',
+    expected: operations ? '--text, whose spikes are counted' : '--text, --tasks or both',
+    received: operations ? 'none' : 'neither',
+  });
 }

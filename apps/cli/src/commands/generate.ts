@@ -1,5 +1,5 @@
 import { SpikeError } from '@spikellm/backend';
-import { checkPrompt, generateText, parseModel, parseSpikingConfig } from '@spikellm/graph';
+import { checkPrompt, generateText, mostPositions, parseModel, parseSpikingConfig } from '@spikellm/graph';
 import { Option, type Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { secondsSince } from '../measure.ts';
@@ -68,8 +68,8 @@ async function generate(session: Session, name: string, options: GenerateOptions
   await using model = await openModel(session, name);
   const tokenizer = await model.tokenizer();
   const promptIds = tokenizer.encode(prompt);
-  const { config } = parseModel(model.config);
-  checkPrompt({ config, spiking: parseSpikingConfig(model.config) }, promptIds, options.maxTokens);
+  const context = mostPositions(parseModel(model.config));
+  checkPrompt({ context, spiking: parseSpikingConfig(model.config) }, promptIds, options.maxTokens);
   const notes = holdNotes(session);
   using backend = await openBackend(session, options, notes.say);
   using decoder = await openDecoder(session, model, backend);
