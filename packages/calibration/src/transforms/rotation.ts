@@ -20,7 +20,6 @@ import {
   rotateInputs,
   tablesOf,
   type Edge,
-  type GraphNode,
   type HostArena,
   type ModelGraph,
   type NormNode,
@@ -213,7 +212,7 @@ function untied(model: ModelGraph): ModelGraph {
       name: named(name),
       inputs: Object.fromEntries(inputs),
       output: renamed(output),
-    } as GraphNode;
+    };
   });
   const output = renamed(head.output);
   return {
