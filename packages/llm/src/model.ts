@@ -6,6 +6,7 @@ import {
   generateText,
   generateTokens,
   loadDecoder,
+  mostPositions,
   parseModel,
   type Decoder,
   type DecoderConfig,
@@ -30,7 +31,10 @@ export interface OpenModelOptions extends Omit<SourceOptions, 'onProgress'> {
    * taken by name only.
    */
   readonly backend?: BackendChoice | undefined;
-  /** Tokens of a text at most, prompt and continuation together. Default: the context of the model. */
+  /**
+   * Tokens of a text at most, prompt and continuation together; rotary embeddings that depend on it are made for it. Default:
+   * the context of the model, and embeddings for each text by itself.
+   */
   readonly context?: number | undefined;
   readonly onProgress?: ((step: OpenProgress) => void) | undefined;
 }
@@ -138,7 +142,8 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
   checkOptions('openModel', options, OPEN);
   const { signal, onProgress } = options;
   await using folder = await openSource(source, options);
-  const context = checkContext(options.context, parseModel(folder.config).config.contextLength);
+  const { context } = options;
+  if (context !== undefined) checkContext(context, mostPositions(parseModel(folder.config)));
   const tokenizer = await folder.tokenizer().catch((error: unknown) => {
     if (error instanceof SpikeError) return error; // a model without one still takes ids
     throw error;
@@ -149,10 +154,12 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
       config: folder.config,
       tensors: folder.tensors,
       backend: chosen.backend,
+      context,
       ...(signal && { signal }),
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     });
-    return createModel(nameOf(source), withContext(loaded, context), tokenizer, chosen);
+    const decoder = context === undefined ? loaded : withContext(loaded, context);
+    return createModel(nameOf(source), decoder, tokenizer, chosen);
   } catch (error) {
     chosen.release();
     throw error;
@@ -160,9 +167,8 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
 }
 
 /** Errors: INVALID_ARGUMENT for more tokens than the model has positions. */
-function checkContext(context: number | undefined, most: number): number {
-  if (context === undefined) return most;
-  if (Number.isSafeInteger(context) && context >= 2 && context <= most) return context;
+function checkContext(context: number, most: number): void {
+  if (Number.isSafeInteger(context) && context >= 2 && context <= most) return;
   throw wrong('context', `a whole number from 2 to ${most}, the context of the model`, context);
 }
 
