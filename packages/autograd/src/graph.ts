@@ -68,7 +68,8 @@ const RECORD: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, pass: Pass
   linear(node, { tape, hooks, at }) {
     const { weight, bias } = hooks.linear(tape, node);
     const x = at(node.inputs.x);
-    return tape.linear(hooks.carry?.(tape, node.name, x) ?? x, weight, bias);
+    const carried = node.router ? x : (hooks.carry?.(tape, node.name, x) ?? x);
+    return tape.linear(carried, weight, bias);
   },
 
   rotary({ inputs, headSize: D, table }, { tape, rotations, at }) {
@@ -92,6 +93,8 @@ const RECORD: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, pass: Pass
   activation: ({ inputs, of }, { tape, at }) => tape.activation(at(inputs.x), of),
   scale: ({ inputs, factor }, { tape, at }) => tape.scale(at(inputs.x), factor),
   softcap: ({ inputs, cap }, { tape, at }) => tape.softcap(at(inputs.x), cap),
+  route: ({ inputs, top, renormalised }, { tape, at }) => tape.route(at(inputs.x), { top, renormalised }),
+  weigh: ({ inputs, column }, { tape, at }) => tape.weigh(at(inputs.x), at(inputs.by), column),
   add: ({ inputs }, { tape, at }) => tape.add(at(inputs.a), at(inputs.b)),
   hadamard: ({ inputs }, { tape, at }) => tape.hadamard(at(inputs.x)),
 };

@@ -17,6 +17,12 @@ export interface Heads {
   readonly softcap?: number;
 }
 
+/** How many experts a token goes to, and whether their parts are made to add up to 1. */
+export interface Routing {
+  readonly top: number;
+  readonly renormalised: boolean;
+}
+
 /** What is trained of a weight [O, C]: it becomes weight columns[c] rows[o], then its range is clipped. */
 export interface WeightTraining {
   /** [C]: equivalent scales of the input channels. */
@@ -53,6 +59,10 @@ export interface Operations {
   scale(x: Value, factor: number): Value;
   /** cap tanh(x / cap) of x [N, C]. */
   softcap(x: Value, cap: number): Value;
+  /** The part of each of E experts in what a token gets, from x [N, E], as `route_f32` has it. */
+  route(x: Value, routing: Routing): Value;
+  /** x [N, C] times a column of by [N, E]. */
+  weigh(x: Value, by: Value, column: number): Value;
   /** The activation `of` of x [N, C]. */
   activation(x: Value, of: Activation): Value;
   /** Rotary embedding of x [N, H D] from position 0 on. */

@@ -127,6 +127,34 @@ export function operationsOn({ workspace, record }: Recorder): Operations {
       });
     },
 
+    route(x, routing) {
+      const computed = compute(x.tensor.dims, (y) => run('route_f32', { x: x.tensor, y }, { ...routing }));
+      return record(computed, {
+        inputs: [x],
+        saved: [x],
+        backward(dy, gradients) {
+          const dx = like(dy);
+          run('route_backward_f32', { x: x.tensor, dy, dx }, { ...routing });
+          gradients.give(x, dx);
+        },
+      });
+    },
+
+    weigh(x, by, column) {
+      const inputs = { x: x.tensor, by: by.tensor };
+      const computed = compute(x.tensor.dims, (y) => run('weigh_f32', { ...inputs, y }, { column }));
+      return record(computed, {
+        inputs: [x, by],
+        saved: [x, by],
+        backward(dy, gradients) {
+          const [dx, dby] = [like(dy), like(by.tensor)];
+          run('weigh_backward_f32', { ...inputs, dy, dx, dby }, { column });
+          gradients.give(x, dx);
+          gradients.give(by, dby);
+        },
+      });
+    },
+
     activation(x, of) {
       const computed = compute(x.tensor.dims, (y) => run('activation_f32', { x: x.tensor, y }, { of }));
       return record(computed, {

@@ -71,7 +71,31 @@ const onDevice = {
   target: runner.upload({ type: 'float32', data: Float32Array.from(target), dims: [3, 5] }),
 };
 
+/** Softmax of rows over the `top` largest, or over all with 0 for the others. */
+const routed = (x: Float64Array, E: number, top: number, renormalised: boolean): number[] =>
+  matrix(x.length / E, E, (n, e) => {
+    const row = [...x.slice(n * E, (n + 1) * E)];
+    const least = row.toSorted((a, b) => b - a)[top - 1];
+    const sum = total(row.map((score) => (renormalised && score < least ? 0 : Math.exp(score))));
+    return row[e] < least ? 0 : Math.exp(row[e]) / sum;
+  });
+
 const operations: Record<string, Operation> = {
+  'route, adding up to 1': {
+    inputs: { x: [3, 5] },
+    run: (tape, { x }) => tape.route(x, { top: 2, renormalised: true }),
+    formula: ({ x }) => routed(x, 5, 2, true),
+  },
+  'route, probabilities of all': {
+    inputs: { x: [3, 5] },
+    run: (tape, { x }) => tape.route(x, { top: 2, renormalised: false }),
+    formula: ({ x }) => routed(x, 5, 2, false),
+  },
+  weigh: {
+    inputs: { x: [3, 5], by: [3, 4] },
+    run: (tape, { x, by }) => tape.weigh(x, by, 2),
+    formula: ({ x, by }) => matrix(3, 5, (n, c) => x[n * 5 + c] * by[n * 4 + 2]),
+  },
   linear: {
     inputs: { x: [3, 5], weight: [7, 5], bias: [7] },
     run: (tape, { x, weight, bias }) => tape.linear(x, weight, bias),

@@ -254,7 +254,12 @@ const attention: Recipe = {
   ],
 };
 
+/** Columns that all of the widths have. */
+const weighed: Recipe = { axes: { column: [0, 1, 2], E: [3, 5, 8, 17] } };
+
 const RECIPES: Partial<Record<KernelName, Recipe>> = {
+  weigh_f32: weighed,
+  weigh_backward_f32: weighed,
   linear_codes_f32: { ...packedLinear, also: [beyondInt32] },
   linear_gif_f32: { ...packedLinear, also: [beyondInt32] },
   qkv_gif_f32: packedLinears('qWeight', 'kWeight', 'vWeight'),

@@ -3,12 +3,12 @@ import type { Skip } from '@spikellm/backend-conformance';
 
 const training = [
   'rmsnorm_backward_f32',
-  'layernorm_f32',
   'layernorm_backward_f32',
   'gated_backward_f32',
   'softcap_backward_f32',
-  'activation_f32',
   'activation_backward_f32',
+  'route_backward_f32',
+  'weigh_backward_f32',
   'attend_window_f32',
   'attend_window_backward_f32',
   'gif_round_trip_f32',

@@ -54,7 +54,8 @@ export async function roundLayer(
   for (const [name, linear] of weights.linears) {
     await nextTurn();
     signal?.throwIfAborted();
-    linears.set(name, { ...linear, weight: roundRows(denseOf(linear), bits, clipping?.get(name)) });
+    const own = (): Weight => roundRows(denseOf(linear), bits, clipping?.get(name));
+    linears.set(name, linear.node.router ? linear : { ...linear, weight: own() });
   }
   return { ...weights, linears };
 }

@@ -10,6 +10,7 @@ import { sharedDirectory } from '@spikellm/golden';
 import {
   buildGraph,
   loadDecoder,
+  nodesOf,
   parseModel,
   type Edge,
   type Graph,
@@ -64,7 +65,9 @@ async function expectSameLogits(
   const want = await logitsOf(backend, config, source, of);
   expect(difference(await logitsOf(backend, written, tensors, of), want)).toBeLessThan(1e-4);
   // The weights themselves are other ones.
-  const name = 'model.layers.0.mlp.down_proj.weight';
+  const [layer] = graph.layers;
+  const { name: last } = nodesOf(layer, 'linear').at(-1)!;
+  const name = `${layer.prefix}${last}.weight`;
   expect((await tensors.read(name)).data).not.toEqual((await source.read(name)).data);
 }
 
@@ -95,7 +98,17 @@ describe('a rotated float model has the same logits', () => {
 
 it('applies to most families, and says so of the others', () => {
   expect(rotating.map(([modelType]) => modelType)).toEqual(
-    expect.arrayContaining(['llama', 'mistral', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'granite']),
+    expect.arrayContaining([
+      'llama',
+      'mistral',
+      'qwen2',
+      'qwen3',
+      'smollm3',
+      'phi3',
+      'granite',
+      'mixtral',
+      'qwen3_moe',
+    ]),
   );
   for (const each of tinyFamilies.filter((family) => !rotating.includes(family)))
     expect(() => rotated(each[1])).toThrow(/^--rotate hadamard: expected a model whose residual stream/);

@@ -70,6 +70,7 @@ export interface ModelBytes {
   readonly kvLists: number;
   /** Token embedding and head. */
   readonly embeddings: number;
+  /** Norms, and the linears that route. */
   readonly norms: number;
   /** Tensors that the decoder does not read. */
   readonly other: number;
@@ -115,7 +116,7 @@ export async function describeModel(
   const linears: LinearReport[] = [];
   const steps: Uint8Array[] = [];
   for (const layer of model.layers) {
-    for (const node of nodesOf(layer, 'linear')) {
+    for (const node of nodesOf(layer, 'linear').filter(({ router }) => !router)) {
       const described = await describeLinear(bound, layer, node, format, spiking, signal);
       steps.push(described.steps);
       linears.push(described.report);
@@ -219,9 +220,10 @@ async function countBytes(
   }
   const packed = new Set(tables(model).map(({ prefix }) => `${prefix}.weight`));
   const entries = [...globalWeights(model), ...model.layers.flatMap(layerWeights)];
-  const unpacked = [...entries.filter(({ role }) => role === 'norm'), ...endWeights(model)].filter(
-    ({ name }) => !packed.has(name),
-  );
+  const unpacked = [
+    ...entries.filter(({ role }) => role === 'norm' || role === 'router'),
+    ...endWeights(model),
+  ].filter(({ name }) => !packed.has(name));
   for (const { name, shape } of unpacked) checkTensor(tensors, name, shape);
   const bytesOfRole = (...roles: WeightEntry['role'][]): number =>
     bytesOf(
@@ -238,7 +240,7 @@ async function countBytes(
     biases: bytesOfRole('bias'),
     kvLists: bytesOf(tensors, kvLists),
     embeddings: bytesOf(tensors, stored) + bytesOfRole('position', 'projection'),
-    norms: bytesOfRole('norm'),
+    norms: bytesOfRole('norm', 'router'),
   };
   const total = bytesOf(tensors, tensors.names());
   return { ...counted, other: total - sum(Object.values(counted), (bytes) => bytes), total };

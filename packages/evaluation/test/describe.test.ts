@@ -134,7 +134,7 @@ test.each(Object.values(TINY_CONFIGS))(
         .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b), 0);
     expect(bytes).toMatchObject({ linears: sizeOf('linear'), biases: sizeOf('bias'), other: 0 });
     const embeddings = sizeOf('table', 'position', 'projection');
-    expect(bytes).toMatchObject({ norms: sizeOf('norm'), embeddings });
+    expect(bytes).toMatchObject({ norms: sizeOf('norm', 'router'), embeddings });
     expect(total.bitsPerWeight).toBe(32);
   },
 );

@@ -5,12 +5,13 @@ import {
   type AttentionNode,
   type Edge,
   type Graph,
+  type GraphNode,
   type LinearNode,
 } from './ir/nodes.ts';
 
 /** What one or more linears read. */
 export interface InputSite {
-  /** By its readers: `qkv`, `o`, `gate_up`, `down`. */
+  /** By its readers, unique in its graph: `qkv`, `o`, `gate_up`, `down`, `experts.3.down`. */
   readonly name: string;
   readonly edge: Edge;
   /** Channels of the edge, C. */
@@ -27,12 +28,16 @@ export interface CacheSite {
   readonly channels: number;
 }
 
-/** The inputs of linears, in the order in which they are read. */
+/** The inputs of linears, in the order in which they are read; what routes is none. */
 export function inputSites(graph: Graph): InputSite[] {
-  const edges = new Set(nodesOf(graph, 'linear').map((linear) => linear.inputs.x));
-  return [...edges].map((edge) => {
-    const readers = readersOf(graph, edge).filter((node): node is LinearNode => node.kind === 'linear');
-    return { name: siteName(readers), edge, channels: edge.width, readers };
+  const isSpiking = (node: GraphNode): node is LinearNode => node.kind === 'linear' && !node.router;
+  const edges = [...new Set(graph.nodes.filter(isSpiking).map((linear) => linear.inputs.x))];
+  const sites = edges.map((edge) => ({ edge, readers: readersOf(graph, edge).filter(isSpiking) }));
+  const names = sites.map(({ readers }) => siteName(readers));
+  return sites.map(({ edge, readers }, i) => {
+    const isUnique = names.filter((name) => name === names[i]).length === 1;
+    const name = isUnique ? names[i] : `${placeOf(readers[0])}.${names[i]}`;
+    return { name, edge, channels: edge.width, readers };
   });
 }
 
@@ -54,8 +59,12 @@ export function attentionOf(graph: Graph): AttentionNode {
   return attention;
 }
 
-/** Short names of the linears in a row: single dims as they are, others with `_` between them. */
+/** Short names of the linears in a row, each once: single letters as they are, others with `_` between them. */
 function siteName(readers: readonly LinearNode[]): string {
-  const names = readers.map(({ name }) => name.replace(/^.*\./, '').replace(/_proj$/, ''));
-  return names.join(names.every((name) => name.length === 1) ? '' : '_');
+  const names = new Set(readers.map(({ name }) => name.replace(/^.*\./, '').replace(/_proj$/, '')));
+  const isLetters = [...names].every((name) => name.length === 1);
+  return [...names].join(isLetters ? '' : '_');
 }
+
+/** Where a linear of one of several experts is: `experts.3`. */
+const placeOf = ({ name }: LinearNode): string => name.split('.').slice(-3, -1).join('.');

@@ -18,7 +18,7 @@ export type LowestPrecision = 'packed' | 'float16' | 'float32';
 export interface WeightEntry {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly role: 'linear' | 'table' | 'position' | 'projection' | 'norm' | 'bias';
+  readonly role: 'linear' | 'router' | 'table' | 'position' | 'projection' | 'norm' | 'bias';
   readonly lowestPrecision: LowestPrecision;
 }
 
@@ -58,8 +58,9 @@ function nodeWeights(node: GraphNode, prefix: string): WeightEntry[] {
       const weight: WeightEntry = {
         name: `${name}.weight`,
         shape: [outputs, inputs],
-        role: 'linear',
-        lowestPrecision: 'packed',
+        ...(node.router
+          ? { role: 'router', lowestPrecision: 'float32' }
+          : { role: 'linear', lowestPrecision: 'packed' }),
       };
       return [weight, ...(node.bias ? bias(outputs) : [])];
     }

@@ -23,6 +23,10 @@ const OPENERS: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
     const { createWasmBackend } = await import('@spikellm/backend-wasm');
     return await createWasmBackend({ threads: 1 });
   },
+  webgpu: async () => {
+    const { createWebGpuBackend } = await import('@spikellm/backend-webgpu');
+    return await createWebGpuBackend();
+  },
 };
 
 /** All of them; to be called once in a test file. */

@@ -76,7 +76,7 @@ it.for([...folders])('%s can be read', ([name, folder], { skip }) => {
 const readable = [...folders].filter(([name, folder]) => unsupported(name, folder) === undefined);
 
 describe.each(readable)('%s', (_, folder) => {
-  it.for(backends)('has the expected logits on $name', async ({ open }, { skip }) => {
+  it.for(backends)('has the expected logits on $name', async ({ name, open }, { skip }) => {
     const { backend, missing } = await open();
     skip(missing !== undefined, missing);
     const expected: Expected = readJson(folder, 'expected.json');
@@ -90,6 +90,11 @@ describe.each(readable)('%s', (_, folder) => {
     const middle = Math.ceil(ids.length / 2);
     const parts = await logitsOf(decoder, ids.slice(0, middle), ids.slice(middle));
     expect(errorOf(parts, expected)).toBeLessThan(1);
-    expect(errorOf(await logitsOf(decoder, ...ids.map((id) => [id])), expected)).toBeLessThan(1);
+    // A software driver takes its time for each token.
+    const before = name === 'webgpu' ? ids.length - 4 : 0;
+    const singly = [ids.slice(0, before), ...ids.slice(before).map((id) => [id])].filter(
+      ({ length }) => length > 0,
+    );
+    expect(errorOf(await logitsOf(decoder, ...singly), expected)).toBeLessThan(1);
   });
 });

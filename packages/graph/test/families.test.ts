@@ -108,7 +108,11 @@ describe.each(FAMILIES)('$title', ({ modelType }) => {
   it('may be rotated as it runs', async () => {
     using backend = createReferenceBackend();
     const rotated = { ...config, down_rotation: 'hadamard' };
-    expect(nodesOf(parseModel(rotated).layers[0], 'hadamard')).toHaveLength(1);
+    const [layer] = parseModel(config).layers;
+    const activated = [...nodesOf(layer, 'gated'), ...nodesOf(layer, 'activation')];
+    expect(nodesOf(parseModel(rotated).layers[0], 'hadamard').map(({ inputs }) => inputs.x)).toEqual(
+      activated.map(({ output }) => output),
+    );
     using decoder = await loadFloat(backend, rotated);
     expect((await logitsOf(decoder, ids)).every((row) => row.every(Number.isFinite))).toBe(true);
   });

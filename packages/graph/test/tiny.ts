@@ -15,11 +15,11 @@ import {
   cachePrefixes,
   globalWeights,
   hostTensor,
+  inputSites,
   integerWeight,
   layerWeights,
   linearRows,
   loadDecoder,
-  nodesOf,
   parseModel,
   salientTensors,
   type Decoder,
@@ -60,9 +60,11 @@ export const weightsOf = (model: ModelGraph): WeightEntry[] => [
   ...model.layers.flatMap(layerWeights),
 ];
 
-/** The rows of the linears of all layers. */
+/** The rows of the linears of all layers that may spike. */
 export const linearsOf = (model: ModelGraph): WeightRows[] =>
-  model.layers.flatMap((layer) => nodesOf(layer, 'linear').map((node) => linearRows(layer.prefix, node)));
+  model.layers.flatMap((layer) =>
+    inputSites(layer).flatMap(({ readers }) => readers.map((node) => linearRows(layer.prefix, node))),
+  );
 
 /** Float weights of a config from a seed. */
 export const floatTensors = (json: Json, seed = 5): Tensors =>

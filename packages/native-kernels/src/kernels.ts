@@ -17,6 +17,7 @@ export type Attributes = Gif & {
   readonly eps: number;
   readonly block: number;
   readonly of: Activation;
+  readonly renormalised: boolean;
 };
 /** KernelParameters of a call from its dims, attributes and scalars. */
 export type KernelParameters = (dims: Dims, attributes: Attributes, scalars: Dims) => number[];
@@ -56,6 +57,14 @@ export const heads = ({ N, H, K, D, scale, window, softcap }: Dims, position: nu
 /** Elements of operands that are all of one size. */
 export const elements: KernelParameters = ({ N, C }) => [N * C];
 export const activationOf = ({ of }: Attributes): number => activations.indexOf(of);
+/** Of kernels of experts. */
+export const routed: KernelParameters = ({ N, E, top }, { renormalised }) => [
+  N,
+  E,
+  top,
+  Number(renormalised),
+];
+export const weighed: KernelParameters = ({ N, C, E, column }) => [N, C, E, column];
 /** Elements, then the activation. */
 export const activated: KernelParameters = ({ N, C }, attributes) => [N * C, activationOf(attributes)];
 /** Elements, then the cap. */
@@ -178,6 +187,8 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
   matmul_tn_f32: { operands: ['a', 'b', 'y'], parameters: ({ N, O, C }) => [N, O, C] },
   scale_f32: { operands: ['x', 'y'], parameters: ({ N, C, factor }) => [N * C, factor] },
   softcap_f32: { operands: ['x', 'y'], parameters: capped },
+  route_f32: { operands: ['x', 'y'], parameters: routed },
+  weigh_f32: { operands: ['x', 'by', 'y'], parameters: weighed },
   gated_f32: { operands: ['gate', 'up', 'y'], parameters: activated },
   rope_f32: {
     operands: ['x', 'cos', 'sin', 'y'],

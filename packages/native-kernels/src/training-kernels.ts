@@ -6,7 +6,9 @@ import {
   gif,
   heads,
   normed,
+  routed,
   rows,
+  weighed,
   type Attributes,
   type KernelCall,
   type KernelParameters,
@@ -32,6 +34,8 @@ export const trainingCalls = {
   activation_f32: { operands: ['x', 'y'], parameters: activated },
   activation_backward_f32: { operands: ['x', 'dy', 'dx'], parameters: activated },
   softcap_backward_f32: { operands: ['x', 'dy', 'dx'], parameters: capped },
+  route_backward_f32: { operands: ['x', 'dy', 'dx'], parameters: routed },
+  weigh_backward_f32: { operands: ['x', 'by', 'dy', 'dx', 'dby'], parameters: weighed },
   attend_window_f32: { operands: [...windowInputs, 'y'], parameters: windowed },
   attend_window_backward_f32: {
     operands: [...windowInputs, 'dy', 'dq', 'dk', 'dv', 'dclosed'],

@@ -6,6 +6,7 @@ import { floatFormulas } from './float.ts';
 import { fusedFormulas } from './fused.ts';
 import { hessianFormulas } from './hessian.ts';
 import type { Formula } from './formula.ts';
+import { routingFormulas } from './routing.ts';
 import { roundTripFormulas } from './round-trip.ts';
 import { spikingFormulas } from './spiking.ts';
 import { ternaryFormulas } from './ternary.ts';
@@ -15,6 +16,7 @@ import { trainingFormulas } from './training.ts';
 export const formulas: Partial<Record<KernelName, Formula>> = {
   ...floatFormulas,
   ...activationFormulas,
+  ...routingFormulas,
   ...spikingFormulas,
   ...fusedFormulas,
   ...attentionFormulas,

@@ -12,6 +12,7 @@ export type Attributes = GifFormat & {
   readonly eps: number;
   readonly block: number;
   readonly of: Activation;
+  readonly renormalised: boolean;
 };
 export type Buffers = Readonly<Record<string, DeviceBuffer | undefined>>;
 

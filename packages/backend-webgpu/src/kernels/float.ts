@@ -1,6 +1,16 @@
 /** Kernels on float activations. */
 import { activations, type Dims } from '@spikellm/backend';
-import { add, embedding, embeddingHalf, gated, rope, scale, softcap } from '../shaders/elementwise.ts';
+import {
+  activate,
+  add,
+  embedding,
+  embeddingHalf,
+  gated,
+  rope,
+  scale,
+  softcap,
+} from '../shaders/elementwise.ts';
+import { layernorm } from '../shaders/layernorm.ts';
 import { epsWords } from '../shaders/norm.ts';
 import {
   embeddingPacked,
@@ -14,6 +24,7 @@ import {
   matmulTn,
 } from '../shaders/product.ts';
 import { rmsnorm } from '../shaders/rmsnorm.ts';
+import { route, weigh } from '../shaders/routing.ts';
 import { crossEntropy } from '../shaders/statistics.ts';
 import type { Shader } from '../shader.ts';
 import { elementwise, floatWord, single, type Attributes, type Buffers, type KernelCall } from './call.ts';
@@ -63,6 +74,21 @@ export const floatCalls = {
     ({ N, C }) => N * C,
     (_, { of }) => [activations.indexOf(of)],
   ),
+  activation_f32: elementwise(
+    activate,
+    ({ N, C }) => N * C,
+    (_, { of }) => [activations.indexOf(of)],
+  ),
+  route_f32: elementwise(
+    route,
+    ({ N, E }) => N * E,
+    ({ E, top }, { renormalised }) => [E, top, Number(renormalised)],
+  ),
+  weigh_f32: elementwise(
+    weigh,
+    ({ N, C }) => N * C,
+    ({ C, E, column }) => [C, E, column],
+  ),
   scale_f32: elementwise(
     scale,
     ({ N, C }) => N * C,
@@ -83,6 +109,14 @@ export const floatCalls = {
     ({ N, H }) => N * H,
     ({ C }, { eps }) => [C, ...epsWords(eps)],
   ),
+  layernorm_f32: {
+    run: (recorder, operands, { N, C }, { eps }) =>
+      recorder.run(layernorm, {
+        operands,
+        params: [C, floatWord(eps), hasBias(operands)],
+        groups: N,
+      }),
+  },
   linear_f32: linear(linearToken, linearTokens, ({ C }, _, operands) => [C, hasBias(operands)]),
   linear_half_f32: linear(linearHalfToken, linearHalfTokens, ({ C }, _, operands) => [C, hasBias(operands)]),
   linear_packed_f32: linear(linearPackedToken, linearPackedTokens, ({ C }, { weightBits }, operands) => [

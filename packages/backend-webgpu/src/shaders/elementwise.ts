@@ -103,6 +103,25 @@ export const embeddingHalf: Shader = {
   code: embeddingCode('halfOf((table[at / 2u] >> (16u * (at % 2u))) & 0xffffu)'),
 };
 
+export const activate: Shader = {
+  name: 'activation_f32',
+  lanes: 64,
+  bindings: { x: 'read array<f32>', y: 'write array<f32>' },
+  params: ['count', 'activation'],
+  needs: [activation],
+  code: /* wgsl */ `
+// y = a(x), a the activation of that number.
+// x, y [count].
+// One invocation an element.
+// A few float32 roundings.
+// Oracle: activate of the reference backend.
+fn run(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  if (i < params.count) { y[i] = activated(x[i]); }
+}
+`,
+};
+
 export const scale: Shader = {
   name: 'scale_f32',
   lanes: 64,

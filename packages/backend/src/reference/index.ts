@@ -43,6 +43,7 @@ import {
   weightRoundTrip,
   weightRoundTripBackward,
 } from './round-trip.ts';
+import { route, routeBackward, weigh, weighBackward } from './routing.ts';
 import { decode, embeddingPacked, encode, linearCodes, linearPacked } from './spiking.ts';
 import { linearTernary, linearTernaryCodes } from './ternary.ts';
 import { channelSaliency, columnAbsmax, columnDot, kvSaliency } from './statistics.ts';
@@ -81,6 +82,10 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   scale_f32: plain(scale),
   softcap_f32: plain(softcap),
   softcap_backward_f32: plain(softcapBackward),
+  route_f32: plain(route),
+  route_backward_f32: plain(routeBackward),
+  weigh_f32: plain(weigh),
+  weigh_backward_f32: plain(weighBackward),
   gif_encode_f32: plain(encode),
   gif_decode_f32: plain(decode),
   linear_codes_f32: linearCodes,

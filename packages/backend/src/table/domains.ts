@@ -70,6 +70,12 @@ export const trainedBits: Domain<number> = {
   accepts: (value): value is number => value === 16 || isWhole(value, 1, 8),
 };
 
+/** true or false. */
+export const either: Domain<boolean> = {
+  expected: 'true or false',
+  accepts: (value): value is boolean => typeof value === 'boolean',
+};
+
 /** The activations; kernels in other languages know them by their places here. */
 export const activations = ['relu', 'silu', 'gelu_tanh', 'gelu'] as const;
 export type Activation = (typeof activations)[number];

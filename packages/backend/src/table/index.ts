@@ -2,6 +2,7 @@ import { activationKernels } from './activations.ts';
 import { floatKernels } from './float.ts';
 import { fusedKernels } from './fused.ts';
 import { hessianKernels } from './hessian.ts';
+import { routingKernels } from './routing.ts';
 import { spikingKernels } from './spiking.ts';
 import { statisticsKernels } from './statistics.ts';
 import { ternaryKernels } from './ternary.ts';
@@ -11,6 +12,7 @@ import { trainingKernels } from './training.ts';
 export const kernels = {
   ...floatKernels,
   ...activationKernels,
+  ...routingKernels,
   ...spikingKernels,
   ...fusedKernels,
   ...ternaryKernels,

@@ -143,6 +143,6 @@ function packedLayer(layer: LayerGraph, settings: QuantizeSettings): number {
   return linearsOf(layer).reduce(
     (sum, rows) =>
       sum + (size.rowBytes?.(rows, own) ?? plainRowBytes(rows, settings.weightBits)) + salient * rows.inputs,
-    floats.reduce((sum, { shape }) => sum + F32 * shape[0], 0),
+    floats.reduce((sum, { shape }) => sum + F32 * shape.reduce((a, b) => a * b), 0),
   );
 }

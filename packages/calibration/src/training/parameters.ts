@@ -59,9 +59,10 @@ export function initialParameters(
   return {
     scales: Object.fromEntries(trainedFolds(layer).map((fold) => [fold.name, initial(fold)])),
     clipping: new Map(
-      [...weights.linears].map(([name, { node }]) => {
+      [...weights.linears].flatMap(([name, { node }]) => {
+        if (node.router) return [];
         const factors = (): Float32Array => new Float32Array(node.output.width).fill(INITIAL_CLIPPING);
-        return [name, { upper: factors(), lower: factors() }];
+        return [[name, { upper: factors(), lower: factors() }]];
       }),
     ),
   };

@@ -8,6 +8,7 @@ import {
   type LayerGraph,
   type LayerWeights,
   type ModelGraph,
+  FLOAT_BITS,
 } from '@spikellm/graph';
 import { prepareFakeQuantisation } from '../fake-quantisation.ts';
 import { cacheSpikes, KEY_BLOCK, type CommonSettings } from '../settings/settings.ts';
@@ -93,7 +94,7 @@ export function prepareTapeLayer(
           const divisor = scales.get(`${name} norm`)?.divisor;
           return { weight: over(weight, divisor), bias: bias && over(bias, divisor) };
         },
-        linear(_, { name }) {
+        linear(_, { name, router }) {
           const { weight, bias } = linears.get(name)!;
           const rows = scales.get(`${name} rows`);
           const training = {
@@ -102,7 +103,7 @@ export function prepareTapeLayer(
             upper: parameters.get(`${name}.upper`),
             lower: parameters.get(`${name}.lower`),
           };
-          const rounded = tape.roundWeight(weight, training, settings.weightBits);
+          const rounded = tape.roundWeight(weight, training, router ? FLOAT_BITS : settings.weightBits);
           const scaled = bias && over(bias, rows?.divisor);
           const ids = repeated.get(name);
           if (ids === undefined) return { weight: rounded, bias: scaled };

@@ -6,6 +6,7 @@
 import {
   inputSites,
   producerOf,
+  readersOf,
   readsOf,
   type AttentionNode,
   type Edge,
@@ -51,9 +52,11 @@ export function planFolds(graph: Graph): Fold[] {
   const [norms, gates]: Fold[][] = [[], []];
   for (const { name, edge, channels, readers } of sites) {
     const writer = producerOf(graph, edge);
-    const columns = readers.map(({ name: node }): FoldPart => ({ node, side: 'columns', power: 1 }));
+    const routers = readersOf(graph, edge).filter((node) => node.kind === 'linear' && node.router);
+    const all = [...readers, ...routers];
+    const columns = all.map(({ name: node }): FoldPart => ({ node, side: 'columns', power: 1 }));
     const fold = { name, channels, readers, site: name };
-    if (writer?.kind === 'norm' && writer.groups === 1 && isReadBy(graph, edge, readers)) {
+    if (writer?.kind === 'norm' && writer.groups === 1 && isReadBy(graph, edge, all)) {
       const divided: FoldPart = { node: writer.name, side: 'norm', power: -1 };
       norms.push({ ...fold, kind: 'norm', parts: [divided, ...columns] });
     }

@@ -2,7 +2,7 @@
 import { SpikeError } from '@spikellm/backend';
 import {
   attentionOf,
-  inputSites,
+  nodesOf,
   producerOf,
   readersOf,
   readsOf,
@@ -41,11 +41,9 @@ export function planRotation(graph: Graph): ReadonlyMap<string, LinearRotation> 
     if (rotatesOnline(graph, edge)) return { by: 'online' };
     return { by: producer?.kind === 'attention' && heads ? 'heads' : 'none' };
   };
-  for (const { edge, readers } of inputSites(graph)) {
-    for (const linear of readers) {
-      const outputs = writers.has(linear) ? 'stream' : linear === heads ? 'heads' : 'none';
-      plan.set(linear.name, { inputs: inputsOf(edge), outputs });
-    }
+  for (const linear of nodesOf(graph, 'linear')) {
+    const outputs = writers.has(linear) ? 'stream' : linear === heads ? 'heads' : 'none';
+    plan.set(linear.name, { inputs: inputsOf(linear.inputs.x), outputs });
   }
   return plan;
 }
@@ -67,7 +65,8 @@ function walkStream(graph: Graph): { writers: ReadonlySet<LinearNode>; norms: Re
       continue;
     }
     if (node.kind !== 'add') throw refused(node.name, 'it reads the residual stream without a norm');
-    for (const edge of readsOf(node)) if (!stream.has(edge)) writers.add(writerOf(graph, edge));
+    for (const edge of readsOf(node))
+      if (!stream.has(edge)) for (const writer of writersOf(graph, edge)) writers.add(writer);
     stream.add(node.output);
   }
   if (!stream.has(graph.output))
@@ -75,12 +74,13 @@ function walkStream(graph: Graph): { writers: ReadonlySet<LinearNode>; norms: Re
   return { writers, norms };
 }
 
-/** The linear whose result, times factors, is added to the residual stream. */
-function writerOf(graph: Graph, edge: Edge): LinearNode {
+/** The linears whose results, times factors and summed, are added to the residual stream. */
+function writersOf(graph: Graph, edge: Edge): LinearNode[] {
   if (readersOf(graph, edge).length > 1) throw refused(edge.name, 'not only the residual stream reads it');
   const node = producerOf(graph, edge);
-  if (node?.kind === 'linear') return node;
-  if (node?.kind === 'scale') return writerOf(graph, node.inputs.x);
+  if (node?.kind === 'linear') return [node];
+  if (node?.kind === 'scale' || node?.kind === 'weigh') return writersOf(graph, node.inputs.x);
+  if (node?.kind === 'add') return readsOf(node).flatMap((each) => writersOf(graph, each));
   throw refused(edge.name, 'it stands between a linear and the residual stream');
 }
 

@@ -204,8 +204,8 @@ function untied(model: ModelGraph): ModelGraph {
     edges.set(edge, known);
     return known;
   };
-  const nodes = head.nodes.map((node) => {
-    const inputs = Object.entries(node.inputs).map(([name, edge]: [string, Edge]) => [name, renamed(edge)]);
+  const nodes = head.nodes.map((node): GraphNode => {
+    const inputs = Object.entries(node.inputs).map(([of, edge]: [string, Edge]) => [of, renamed(edge)]);
     const { name, output } = node;
     return {
       ...node,

@@ -2,6 +2,7 @@
 import type { HostTensor } from '@spikellm/backend';
 import { cachedChannels, type KvSteps } from '../attention/attention.ts';
 import type { Weight } from '../formats/format.ts';
+import { floatFormat } from '../formats/float.ts';
 import { weightFormat } from '../formats/index.ts';
 import { hostTensor } from '../host-tensor.ts';
 import { nodesOf, type Graph, type LinearNode, type NormNode } from '../ir/nodes.ts';
@@ -76,8 +77,8 @@ export async function readLinears(
     const rows = linearRows(graphPrefix, node);
     const { prefix, outputs, inputs } = rows;
     const bias = node.bias ? await readFloats(source, `${prefix}.bias`, [outputs], signal) : undefined;
-    const weight = await format.read(source, rows, signal);
-    const steps = spikes ? await readSteps(source, prefix, inputs, signal) : undefined;
+    const weight = await (node.router ? floatFormat : format).read(source, rows, signal);
+    const steps = spikes && !node.router ? await readSteps(source, prefix, inputs, signal) : undefined;
     linears.set(node.name, { node, weight, bias, steps });
   }
   return linears;

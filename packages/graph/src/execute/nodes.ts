@@ -105,6 +105,18 @@ const PREPARE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, with_: Pr
     return ({ values }) => void (values[y] = runner.run('softcap_f32', { x: values[x] }, { cap }).y);
   },
 
+  route({ inputs, output, top, renormalised }, { runner, slot }) {
+    const [x, y] = [slot(inputs.x), slot(output)];
+    return ({ values }) =>
+      void (values[y] = runner.run('route_f32', { x: values[x] }, { top, renormalised }).y);
+  },
+
+  weigh({ inputs, output, column }, { runner, slot }) {
+    const [x, by, y] = [slot(inputs.x), slot(inputs.by), slot(output)];
+    return ({ values }) =>
+      void (values[y] = runner.run('weigh_f32', { x: values[x], by: values[by] }, { column }).y);
+  },
+
   hadamard({ inputs, output }, { runner, slot }) {
     const [x, y] = [slot(inputs.x), slot(output)];
     return ({ values }) => void (values[y] = runner.run('hadamard_f32', { x: values[x] }).y);

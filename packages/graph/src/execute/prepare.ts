@@ -79,7 +79,7 @@ function prepareSteps(preparing: Preparing, fused: boolean): Step[] {
     if (done.has(node)) continue;
     const found = fused ? fuse(node, preparing) : undefined;
     for (const each of found?.nodes ?? [node]) done.add(each);
-    if (layer !== undefined && node.kind === 'linear' && !seen.has(node.inputs.x)) {
+    if (layer !== undefined && node.kind === 'linear' && !node.router && !seen.has(node.inputs.x)) {
       const x = node.inputs.x;
       const observe = observer(preparing, x);
       seen.add(x);

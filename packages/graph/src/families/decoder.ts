@@ -4,6 +4,7 @@ import type { Activation } from '@spikellm/backend';
 import type { GraphBuilder } from '../ir/builder.ts';
 import type { Edge } from '../ir/nodes.ts';
 import type { RotaryTable } from '../rotary.ts';
+import { mixture, type Experts } from './experts.ts';
 import type { Blueprint } from './family.ts';
 import { positive, readFields, unsupported, type Json } from './fields.ts';
 import { readRope } from './rope.ts';
@@ -28,6 +29,9 @@ export interface Variant {
   /** The table of layer `index`; undefined where it does not rotate. */
   readonly table?: (index: number) => string | undefined;
   readonly activation?: Activation;
+  /** Experts in place of the MLP, and the layers that have them: all, where it is not said. */
+  readonly experts?: Experts;
+  readonly hasExperts?: (index: number) => boolean;
   /** Factors of the embeddings, of q . k, of what is added to the residual stream, and of logits. */
   readonly factors?: Readonly<Partial<Record<'embedding' | 'attention' | 'residual' | 'logits', number>>>;
   /** Caps of scores and of logits; 0 for none. */
@@ -37,6 +41,7 @@ export interface Variant {
 interface LayerParameters {
   readonly window: number;
   readonly table: string | undefined;
+  readonly hasExperts: boolean;
 }
 
 /** Names of the norms before and after attention, and of those before and after the MLP. */
@@ -60,7 +65,8 @@ export function readDecoder(json: Json, variant: Variant): Blueprint<LayerParame
   const config = readSizes(json);
   const { hiddenSize: C, heads, kvHeads, headSize: D, vocabularySize: V, intermediateSize } = config;
   const { rms_norm_eps: eps } = readFields(json, { rms_norm_eps: v.nullish(positive, 1e-6) });
-  const { biases = {}, queryKeyNorms, window = () => 0, table = () => 'rope' } = variant;
+  const { biases = {}, queryKeyNorms, window = () => 0, table = () => 'rope', experts } = variant;
+  const hasExperts = variant.hasExperts ?? (() => experts !== undefined);
   const tables = variant.tables ?? { rope: readRope(json, { headSize: D, theta: variant.theta }) };
   const [aroundAttention, aroundMlp] = NORMS[variant.norms ?? 'before'];
   const norm = { eps, offset: variant.normOffset ?? 0 };
@@ -79,7 +85,11 @@ export function readDecoder(json: Json, variant: Variant): Blueprint<LayerParame
     config,
     rotary: tables,
     embed: (g, ids) => scaled(g, g.embedding('model.embed_tokens', ids, V, C), factors.embedding),
-    parameters: (index) => ({ window: window(index), table: table(index) }),
+    parameters: (index) => ({
+      window: window(index),
+      table: table(index),
+      hasExperts: hasExperts(index),
+    }),
     layer(g, x, parameters) {
       const rotate = (from: Edge): Edge => {
         const { table: name } = parameters;
@@ -106,7 +116,9 @@ export function readDecoder(json: Json, variant: Variant): Blueprint<LayerParame
         return g.linear('self_attn.o_proj', attended, C, { bias: biases.o ?? false });
       });
       return residual(g, h, aroundMlp, (m) =>
-        gatedMlp(g, m, { width: intermediateSize, bias: biases.mlp ?? false, of: activation }),
+        parameters.hasExperts && experts
+          ? mixture(g, m, experts, activation)
+          : gatedMlp(g, m, { width: intermediateSize, bias: biases.mlp ?? false, of: activation }),
       );
     },
     head(g, x) {

@@ -10,11 +10,13 @@ import { gemma3, gemma3Text } from './gemma3.ts';
 import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
+import { mixtral } from './mixtral.ts';
 import { olmo2 } from './olmo2.ts';
 import { opt } from './opt.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { qwen3Moe } from './qwen3_moe.ts';
 import { smollm3 } from './smollm3.ts';
 
 export const FAMILIES: readonly Family[] = [
@@ -30,6 +32,8 @@ export const FAMILIES: readonly Family[] = [
   granite,
   olmo2,
   opt,
+  mixtral,
+  qwen3Moe,
 ];
 
 /**

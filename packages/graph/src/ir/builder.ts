@@ -28,6 +28,8 @@ export interface GraphBuilder {
   linear(name: string, x: Edge, outputs: number, options?: { readonly bias?: boolean }): Edge;
   /** The linear of a head, whose rows are a table of the vocabulary. */
   head(name: string, x: Edge, rows: number): Edge;
+  /** The linear that scores experts. */
+  router(name: string, x: Edge, experts: number): Edge;
   /** @param width - channels of each head that are rotated; all where it is not given */
   rotary(x: Edge, headSize: number, table: string, width?: number): Edge;
   attention(name: string, q: Edge, k: Edge, v: Edge, options: AttentionOptions): Edge;
@@ -35,6 +37,9 @@ export interface GraphBuilder {
   activation(of: Activation, x: Edge): Edge;
   scale(x: Edge, factor: number): Edge;
   softcap(x: Edge, cap: number): Edge;
+  route(scores: Edge, options: { readonly top: number; readonly renormalised: boolean }): Edge;
+  /** Each token of x times its number in a column of `by`. */
+  weigh(x: Edge, by: Edge, column: number): Edge;
   add(a: Edge, b: Edge): Edge;
   hadamard(x: Edge): Edge;
 }
@@ -77,9 +82,14 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
     must(x.width % groups === 0, `a norm ${name} of ${groups} groups in ${x.width} channels`);
     return add('norm', name, x.width, { inputs: { x }, of, eps, groups, offset, bias });
   };
-  const linear = (name: string, x: Edge, outputs: number, bias: boolean, table: boolean): Edge => {
+  const linear = (
+    name: string,
+    x: Edge,
+    outputs: number,
+    { bias = false, table = false, router = false },
+  ): Edge => {
     must(!names.has(name), `two nodes ${name}`);
-    return add('linear', name, outputs, { inputs: { x }, bias, table });
+    return add('linear', name, outputs, { inputs: { x }, bias, table, router });
   };
 
   const g: GraphBuilder = {
@@ -88,8 +98,9 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
       add('positions', name, width, { inputs: { ids }, rows, first }),
     rmsNorm: (name, x, options) => norm('rms', name, x, options),
     layerNorm: (name, x, options) => norm('layer', name, x, options),
-    linear: (name, x, outputs, { bias = false } = {}) => linear(name, x, outputs, bias, false),
-    head: (name, x, rows) => linear(name, x, rows, false, true),
+    linear: (name, x, outputs, options = {}) => linear(name, x, outputs, options),
+    head: (name, x, rows) => linear(name, x, rows, { table: true }),
+    router: (name, x, experts) => linear(name, x, experts, { router: true }),
     rotary(x, headSize, table, width = headSize) {
       must(x.width % headSize === 0, `heads of ${headSize} in ${x.name} [${x.width}]`);
       must(width % 2 === 0 && width <= headSize, `a rotation of ${width} channels in heads of ${headSize}`);
@@ -120,6 +131,14 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
     add(a, b) {
       same('a sum', a, b);
       return add('add', 'residual', a.width, { inputs: { a, b } });
+    },
+    route(scores, { top, renormalised }) {
+      must(top >= 1 && top <= scores.width, `${top} of the ${scores.width} experts of ${scores.name}`);
+      return add('route', `${scores.name}.route`, scores.width, { inputs: { x: scores }, top, renormalised });
+    },
+    weigh(x, by, column) {
+      must(column < by.width, `column ${column} of ${by.name} [${by.width}]`);
+      return add('weigh', `${x.name}.weighed`, x.width, { inputs: { x, by }, column });
     },
     scale: (x, factor) => add('scale', `${x.name}.scaled`, x.width, { inputs: { x }, factor }),
     softcap: (x, cap) => add('softcap', `${x.name}.capped`, x.width, { inputs: { x }, cap }),

@@ -47,6 +47,8 @@ export interface LinearNode extends NodeOf<'linear', 'x'> {
   readonly bias: boolean;
   /** Of the head: its rows may be those of the embedding, and they are kept in the precision in which they are stored. */
   readonly table: boolean;
+  /** Of routing: it stays in float, and so does what it reads. */
+  readonly router: boolean;
 }
 
 /** Rotary embedding of each head by the angles of a table of the model. */
@@ -91,6 +93,18 @@ export interface SoftcapNode extends NodeOf<'softcap', 'x'> {
   readonly cap: number;
 }
 
+/** The part of each expert in what a token gets, [N, experts]: probabilities of the `top` largest scores, 0 of the others. */
+export interface RouteNode extends NodeOf<'route', 'x'> {
+  readonly top: number;
+  /** Whether the parts are made to add up to 1. */
+  readonly renormalised: boolean;
+}
+
+/** x times a column of `by`, a number for each token. */
+export interface WeighNode extends NodeOf<'weigh', 'x' | 'by'> {
+  readonly column: number;
+}
+
 /** a + b. */
 export type AddNode = NodeOf<'add', 'a' | 'b'>;
 
@@ -109,6 +123,8 @@ export type GraphNode =
   | AddNode
   | ScaleNode
   | SoftcapNode
+  | RouteNode
+  | WeighNode
   | HadamardNode;
 
 export type NodeKind = GraphNode['kind'];

@@ -9,8 +9,8 @@ const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => strin
     const heads = groups > 1 ? ` of each of ${groups} heads` : '';
     return `${name}${heads}${offset === 1 ? ', weight 1 + w' : ''}${bias ? ' + bias' : ''}, eps ${eps}`;
   },
-  linear: ({ table, bias, inputs, output }) =>
-    `${table ? 'head' : 'linear'} ${inputs.x.width} -> ${output.width}${bias ? ' + bias' : ''}`,
+  linear: ({ table, router, bias, inputs, output }) =>
+    `${table ? 'head' : router ? 'router' : 'linear'} ${inputs.x.width} -> ${output.width}${bias ? ' + bias' : ''}`,
   rotary: ({ headSize, width, table }) =>
     `rotary, ${width < headSize ? `${width} channels of ` : ''}heads of ${headSize}, table ${table}`,
   attention({ heads, kvHeads, headSize, scale, window, softcap }) {
@@ -20,6 +20,8 @@ const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => strin
   },
   gated: ({ of }) => `${of}(gate) up`,
   activation: ({ of }) => of,
+  route: ({ top, renormalised }) => `the ${top} largest${renormalised ? ', adding up to 1' : ''}`,
+  weigh: ({ column }) => `times column ${column}`,
   add: () => 'add',
   scale: ({ factor }) => `times ${factor}`,
   softcap: ({ cap }) => `softcap ${cap}`,

@@ -21,6 +21,7 @@
 #include "hadamard.inc.h"
 #include "gram.inc.h"
 #include "cholesky.inc.h"
+#include "routing.inc.h"
 #include "training_float.inc.h"
 #include "training_loss.inc.h"
 #include "training_round.inc.h"
@@ -40,6 +41,10 @@ const KernelEntry entries[] = {
     {"scale_f32", scaleAll, nullptr},
     {"softcap_f32", softcap, nullptr},
     {"softcap_backward_f32", softcapBackward, nullptr},
+    {"route_f32", route, nullptr},
+    {"route_backward_f32", routeBackward, nullptr},
+    {"weigh_f32", weigh, nullptr},
+    {"weigh_backward_f32", weighBackward, nullptr},
     {"rope_f32", rope, nullptr},
     {"hadamard_f32", hadamard, nullptr},
     {"attend_f32", attend, nullptr},
