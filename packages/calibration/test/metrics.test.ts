@@ -124,7 +124,7 @@ describe('a metric of a user', () => {
     const onProgress = ({ phase }: { phase: string }): void =>
       void (phase === 'encode' && later.abort(new Error('enough')));
     await expect(run('begun', { saliency }, { signal: later.signal, onProgress })).rejects.toThrow('enough');
-    await expect(run('begun', {}, { resume: true })).rejects.toThrow('saliency published instead of mine');
+    await expect(run('begun', {}, { resume: true })).rejects.toThrow('saliency obs instead of mine');
     await run('begun', { saliency }, { resume: true });
     expect(await contents(join(folder, 'begun'))).toEqual(await contents(await run('whole', { saliency })));
   });

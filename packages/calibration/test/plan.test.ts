@@ -156,7 +156,7 @@ describe('with every pipeline', () => {
     using decoder = await loadDecoder({ config: opened.config, tensors: opened.tensors, backend });
     const { perplexity: value } = await perplexity(decoder, windows.flat(), { window: 40 });
     expect(Number.isFinite(value)).toBe(true);
-    const salient = !('salient' in changes);
+    const salient = !('salientFraction' in changes);
     expect((opened.config.quantization_config as SpikingConfig).activations).toMatchObject(
       salient
         ? { saliency: 'fisher', granularity: 'granularity' in changes ? 'linear' : 'channel' }

@@ -20,6 +20,7 @@ import {
   rotateInputs,
   tablesOf,
   type Edge,
+  type GraphNode,
   type HostArena,
   type ModelGraph,
   type NormNode,
