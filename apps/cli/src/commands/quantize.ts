@@ -8,7 +8,7 @@ import {
   type TrainingProgress,
 } from '@spikellm/calibration';
 import { openModelFolder } from '@spikellm/checkpoint';
-import { cutWindows, describeModel } from '@spikellm/evaluation';
+import { cutWindows, describeModel, modelCost } from '@spikellm/evaluation';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { BUNDLED_CALIBRATION_TEXT } from '../bundled.ts';
@@ -97,7 +97,8 @@ async function run(
   const seconds = secondsSince(began);
 
   await using written = await openModelFolder(out);
-  const { total, bytes } = await describeModel(written.config, written.tensors);
+  const report = await describeModel(written.config, written.tensors);
+  const { total, bytes } = report;
   const repeat = `spikellm eval ${shellQuote(out)} --text ${shellQuote(text)} --window ${seqlen} --max-windows ${options.evalWindows}`;
   const { seconds: evalSeconds, ...result } = await measure(session, written, backend, ids, evaluated).catch(
     (error: unknown) => {
@@ -114,9 +115,8 @@ async function run(
       samples,
       seqlen,
       ...result,
-      bitsPerWeight: total.bitsPerWeight,
       averageSteps: total.averageSteps,
-      bitsPerActivation: total.transmittedBits,
+      ...modelCost(written.config, report),
       informationBitsPerActivation: total.informationBits,
       bytes: bytes.total,
       backend: backend.name,
@@ -129,7 +129,7 @@ async function run(
   const activations =
     total.averageSteps === null
       ? 'float activations'
-      : `${total.averageSteps.toFixed(3)} steps per channel, ${total.transmittedBits.toFixed(2)} bits per activation`;
+      : `${total.averageSteps.toFixed(3)} steps per channel, ${total.bitsPerActivation.toFixed(2)} bits per activation`;
   print(session, `${out} written in ${seconds.toFixed(1)} s`);
   print(session, `${total.bitsPerWeight.toFixed(3)} bits per weight, ${activations}`);
   print(session, `perplexity ${result.perplexity.toFixed(4)} on the calibration text (${windowsOf(result)})`);
