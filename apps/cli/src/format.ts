@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { Perplexity } from '@spikellm/evaluation';
+import { spikesInCache, type SpikingConfig } from '@spikellm/graph';
 
 /** A plain table: the first column to the left, numbers to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -29,3 +30,10 @@ function scaled(value: number, units: readonly string[], places: number): string
 
 export const windowsOf = ({ windows, window, tokens }: Perplexity): string =>
   `${windows} windows of ${window} tokens, ${tokens} predicted`;
+
+/** Which cache of keys and values a model has. */
+export function cacheOf(spiking: SpikingConfig | undefined): string {
+  if (!spikesInCache(spiking)) return 'float';
+  const { key, bits, block } = spiking.kv;
+  return `${bits} bits, keys ${key === 'block' ? `by channel in blocks of ${block}, float while a block is open` : key}`;
+}

@@ -1,5 +1,6 @@
 import {
   SIMULATION_NOTE,
+  type AttentionOperations,
   type LayerOperationReport,
   type LinearOperationReport,
   type OperationReport,
@@ -21,14 +22,18 @@ const HEAD = [
 
 /** What a token costs, layer by layer. */
 export function showOperations(session: Session, report: OperationReport): void {
-  const { linears, layers, total, uncounted, energyTable } = report;
+  const { linears, transforms, layers, total, uncounted, energyTable } = report;
   print(session, `\nper token, the linears of all layers; ${widths(linears)}:`);
   print(
     session,
     table(HEAD, [...layers.map((layer, index) => row(String(index), layer)), row('all', total)]),
   );
   const { head, attention } = uncounted;
-  print(session, `not counted  head ${operations(head)} MACs, attention ${operations(attention)} MACs`);
+  print(session, `not counted  head ${operations(head)} MACs, attention ${attentionOf(attention)}`);
+  if (transforms.length > 0) {
+    const macs = transforms.reduce((sum, transform) => sum + transform.macs, 0);
+    print(session, `of these     ${operations(macs)} MACs of rotations, floats of 16 bits`);
+  }
   const { weightBytes, activationBytes, energy } = total;
   print(session, `bytes moved  weights ${bytes(weightBytes)}, activations ${bytes(activationBytes)}`);
   const arithmetic = [
@@ -53,6 +58,9 @@ const row = (name: string, counts: LayerOperationReport): string[] => [
   bytes(counts.weightBytes),
   joules(arithmeticOf(counts)),
 ];
+
+const attentionOf = ({ macs, ace, floatKeyShare }: AttentionOperations): string =>
+  `${operations(macs)} MACs of ${operations(ace)} ACE, ${(100 * floatKeyShare).toFixed(1)} % of the keys in float`;
 
 /** In additions alone where that is possible. */
 const arithmeticOf = ({ energy }: LayerOperationReport): number => energy.additive ?? energy.dense;

@@ -28,6 +28,7 @@ test('eval for people shows the same number, its protocol and nothing on stderr 
   const { stdout, stderr } = await run(...EVAL, '--backend', 'reference');
   expect(stdout).toContain(`perplexity  ${perplexity.toFixed(4)}\n`);
   expect(stdout).toContain('2 windows of 32 tokens, 62 predicted');
+  expect(stdout).toContain('KV cache    float\n');
   expect(stderr).toBe('');
 });
 
@@ -106,7 +107,11 @@ test('quantize, then inspect, eval and generate the result', async () => {
   const made = JSON.parse(stdout);
   expect(made).toMatchObject({ out, backend: TAKEN, windows: 2, window: 32, tokens: 62 });
   expect(made.averageSteps).toBeCloseTo(1.1, 1);
-  expect(made.bitsPerActivation).toBeCloseTo(4 * made.averageSteps, 10);
+  // Spikes of 4 bits, and scales and zero points.
+  expect(made.bitsPerActivation).toBeGreaterThan(4 * made.averageSteps);
+  expect(made).toMatchObject({ meanSteps: made.averageSteps, transformMacRatio: 0, kv: { key: 'block' } });
+  expect(made.aceRatio).toBeCloseTo(1.1, 1);
+  expect(made.floatResidueBits).toBe(made.kv.floatResidueBits);
   expect(made.bitsPerWeight).toBeGreaterThan(4);
   expect(made.bitsPerWeight).toBeLessThan(4.5);
   expect(made.seconds).toBeGreaterThan(0);
@@ -118,6 +123,16 @@ test('quantize, then inspect, eval and generate the result', async () => {
   const report = JSON.parse((await run('inspect', out, '--json')).stdout);
   expect(report.total.bitsPerWeight).toBe(made.bitsPerWeight);
   expect(report.total.averageSteps).toBe(made.averageSteps);
+  for (const name of [
+    'meanSteps',
+    'aceRatio',
+    'transformMacRatio',
+    'kv',
+    'floatResidueBits',
+    'bitsPerWeight',
+    'bitsPerActivation',
+  ])
+    expect(report[name]).toEqual(made[name]);
   expect(report.linears).toHaveLength(35);
   expect(report.kv.key).toBe('block');
   const { stdout: shown } = await run('inspect', out);

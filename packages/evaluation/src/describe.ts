@@ -3,7 +3,6 @@ import {
   bindTensors,
   cachePrefixes,
   checkTensor,
-  FLOAT_BITS,
   globalWeights,
   layerWeights,
   linearRows,
@@ -24,6 +23,7 @@ import {
   type WeightEntry,
   type WeightFormat,
 } from '@spikellm/graph';
+import { activationBits, type ActivationBits } from './activation-bits.ts';
 import { describeKv, type KvReport } from './kv-cost.ts';
 import { sum } from './sum.ts';
 
@@ -32,18 +32,6 @@ export interface TensorIndex extends TensorSource {
   info(
     name: string,
   ): { readonly dtype: string; readonly shape: readonly number[]; readonly bytes: number } | undefined;
-}
-
-/** What the activations at the inputs of linears cost, as means over their channels. */
-export interface ActivationBits {
-  /** Channels with more than one step. */
-  readonly salientChannels: number;
-  /** Mean steps of a channel; null where activations are float. */
-  readonly averageSteps: number | null;
-  /** n * mean T, that is n ((1 - p) + p T): bits of the spikes sent; 32 where activations are float. */
-  readonly transmittedBits: number;
-  /** n + mean log2 T, that is n + p log2 T: bits of the codes the spikes carry; 32 where activations are float. */
-  readonly informationBits: number;
 }
 
 export interface LinearReport extends ActivationBits {
@@ -57,8 +45,12 @@ export interface LinearReport extends ActivationBits {
   /** Codes or trits, scales, zero points, steps of channels or a map of weights; or the float weight. Without the bias. */
   readonly bytes: number;
   readonly biasBytes: number;
-  /** 8 bytes / (O C). */
+  /** 8 bytes / (O C): a trit takes 2 bits. */
   readonly bitsPerWeight: number;
+  /** The same with log2 3 bits a trit, what it could be packed to; equal where weights are not ternary. */
+  readonly bitsPerWeightLog3: number;
+  /** Products of a weight step and a spike step for a token: O sum_c T_c T'_c. */
+  readonly products: number;
 }
 
 /** Bytes in the files of a model. */
@@ -87,6 +79,7 @@ export interface ModelReport {
     readonly weights: number;
     readonly inputChannels: number;
     readonly bitsPerWeight: number;
+    readonly bitsPerWeightLog3: number;
     readonly averageWeightSteps: number | null;
   };
   /** Embedding and head with all that they store, per weight. */
@@ -95,7 +88,16 @@ export interface ModelReport {
   readonly bytes: ModelBytes;
 }
 
-const FLOAT32_BITS = 32;
+/** As trits are packed. */
+const TRIT_BITS = 2;
+
+export interface DescribeOptions {
+  /** Tokens of the window over which reads of the KV cache are counted; the default is 256, or the context if shorter. */
+  readonly window?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const USUAL_WINDOW = 256;
 
 /**
  * Counts a model: true bits per weight with everything that a linear stores, steps and bits of activations and of the
@@ -107,7 +109,7 @@ const FLOAT32_BITS = 32;
 export async function describeModel(
   config: Readonly<Record<string, unknown>>,
   tensors: TensorIndex,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  { window, signal }: DescribeOptions = {},
 ): Promise<ModelReport> {
   const model = parseModel(config);
   const spiking = parseSpikingConfig(config);
@@ -123,6 +125,7 @@ export async function describeModel(
     }
   }
   const weights = sum(linears, ({ outputs, inputs }) => outputs * inputs);
+  const tokens = window ?? Math.min(USUAL_WINDOW, model.config.contextLength);
   const bytes = await countBytes(model, spiking, bound, linears, signal);
   return {
     config: model.config,
@@ -132,12 +135,14 @@ export async function describeModel(
       weights,
       inputChannels: sum(linears, ({ inputs }) => inputs),
       bitsPerWeight: (8 * bytes.linears) / weights,
+      bitsPerWeightLog3:
+        sum(linears, (linear) => linear.outputs * linear.inputs * linear.bitsPerWeightLog3) / weights,
       averageWeightSteps: meanWeightSteps(linears),
       ...activationBits(steps, spiking),
     },
     embeddingBits:
       (8 * bytes.embeddings) / sum(endWeights(model), ({ shape: [rows, width] }) => rows * width),
-    kv: await describeKv(model, spiking, bound, signal),
+    kv: await describeKv(model, spiking, bound, { tokens, signal }),
     bytes,
   };
 }
@@ -160,15 +165,19 @@ async function describeLinear(
     ...stored.tensors.map(([name]) => name),
     ...Object.values(salientNames(prefix)),
   ]);
+  const averageWeightSteps = stored.steps && sum(stored.steps, (T) => T) / inputs;
+  const bitsPerWeight = (8 * bytes) / (outputs * inputs);
   const report = {
     layer: layer.index,
     name: node.name,
     outputs,
     inputs,
-    averageWeightSteps: stored.steps && sum(stored.steps, (T) => T) / inputs,
+    averageWeightSteps,
     bytes,
     biasBytes: node.bias ? bytesOf(tensors, [`${prefix}.bias`]) : 0,
-    bitsPerWeight: (8 * bytes) / (outputs * inputs),
+    bitsPerWeight,
+    bitsPerWeightLog3: bitsPerWeight - (TRIT_BITS - Math.log2(3)) * (averageWeightSteps ?? 0),
+    products: outputs * sum(steps.entries(), ([channel, T]) => T * (stored.steps?.[channel] ?? 1)),
     ...activationBits([steps], spiking),
   };
   return { report, steps };
@@ -178,28 +187,6 @@ function meanWeightSteps(linears: readonly LinearReport[]): number | null {
   if (linears.some(({ averageWeightSteps }) => averageWeightSteps === null)) return null;
   const size = ({ outputs, inputs }: LinearReport): number => outputs * inputs;
   return sum(linears, (linear) => size(linear) * linear.averageWeightSteps!) / sum(linears, size);
-}
-
-/** Means over the channels of all the inputs given, each a list of steps. */
-function activationBits(inputs: readonly Uint8Array[], spiking: SpikingConfig | undefined): ActivationBits {
-  const bits = spiking?.activations.bits ?? FLOAT_BITS;
-  if (bits >= FLOAT_BITS) {
-    return {
-      salientChannels: 0,
-      averageSteps: null,
-      transmittedBits: FLOAT32_BITS,
-      informationBits: FLOAT32_BITS,
-    };
-  }
-  const channels = sum(inputs, (steps) => steps.length);
-  const mean = (of: (T: number) => number): number => sum(inputs, (steps) => sum(steps, of)) / channels;
-  const averageSteps = mean((T) => T);
-  return {
-    salientChannels: sum(inputs, (steps) => steps.filter((T) => T > 1).length),
-    averageSteps,
-    transmittedBits: bits * averageSteps,
-    informationBits: bits + mean(Math.log2),
-  };
 }
 
 /** The matrices outside the layers. */

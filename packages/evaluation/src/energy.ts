@@ -2,7 +2,7 @@
 export interface EnergyTable {
   /** What the figures are and where they come from. */
   readonly source: string;
-  /** Arithmetic by the kind of its operands. */
+  /** Arithmetic by the kind of its operands; an addition has the width of its accumulator. */
   readonly arithmetic: Readonly<Record<Arithmetic, { readonly add: number; readonly multiply: number }>>;
   /** A byte of weights, read from outside the chip once for each token: decoding with a batch of one. */
   readonly weightByte: number;
@@ -15,14 +15,15 @@ export type Arithmetic = 'int8' | 'int32' | 'float16';
 
 /**
  * 45 nm at 0.9 V (M. Horowitz, "Computing's energy problem", ISSCC 2014): 640 pJ for 32 bits from DRAM, 5 pJ for 32 bits
- * from 8 KB of SRAM.
+ * from 8 KB of SRAM. Sums are held in 32 bits, whole numbers or float, as the kernels hold them: no bound on a sum makes less
+ * enough.
  */
 export const ENERGY_45NM: EnergyTable = {
   source: '45 nm, 0.9 V (Horowitz, ISSCC 2014)',
   arithmetic: {
-    int8: { add: 0.03, multiply: 0.2 },
+    int8: { add: 0.1, multiply: 0.2 },
     int32: { add: 0.1, multiply: 3.1 },
-    float16: { add: 0.4, multiply: 1.1 },
+    float16: { add: 0.9, multiply: 1.1 },
   },
   weightByte: 640 / 4,
   activationByte: 5 / 4,
@@ -56,7 +57,7 @@ export interface EnergyCounts {
   readonly activationBytes: number;
 }
 
-/** The estimate of one linear. Additions and multiply-accumulates are priced at the same width. */
+/** The estimate of one linear. */
 export function estimateEnergy(counts: EnergyCounts, table: EnergyTable): EnergyEstimate {
   const { add, multiply } = table.arithmetic[counts.arithmetic];
   const product = counts.ternary ? add : add + multiply;

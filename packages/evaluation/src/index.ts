@@ -7,14 +7,23 @@ export { cutWindows, type WindowOptions } from './windows.ts';
 export { perplexity, PERPLEXITY_PROTOCOL, type Perplexity, type PerplexityOptions } from './perplexity.ts';
 export {
   describeModel,
-  type ActivationBits,
+  type DescribeOptions,
   type LinearReport,
   type ModelBytes,
   type ModelReport,
   type TensorIndex,
 } from './describe.ts';
+export type { ActivationBits } from './activation-bits.ts';
 export type { KvReport } from './kv-cost.ts';
 export { salientMasks, type SalientMask } from './salient-masks.ts';
+export { modelCost, type ModelCost } from './cost.ts';
+export type { AttentionOperations } from './attention-operations.ts';
+export type { OperationCounts } from './operation-counts.ts';
+export {
+  hadamardOperations,
+  type TransformOperationReport,
+  type TransformOperations,
+} from './transform-operations.ts';
 export { spikeStatistics, type SpikeRates, type SpikeStatistics } from './spike-statistics.ts';
 export {
   countSpikes,
@@ -37,7 +46,6 @@ export {
   type BinaryWeights,
   type LayerOperationReport,
   type LinearOperationReport,
-  type OperationCounts,
   type OperationOptions,
   type OperationReport,
 } from './operations.ts';

@@ -8,10 +8,14 @@ import {
   stepClasses,
   type AttentionNode,
   type KeyQuantiser,
+  type LayerGraph,
   type ModelGraph,
   type SpikingConfig,
   type TensorSource,
 } from '@spikellm/graph';
+import { FLOAT32_BITS, THRESHOLD_BITS } from './activation-bits.ts';
+import { floatKeyShare, type CacheSteps } from './attention-operations.ts';
+import { sum } from './sum.ts';
 
 /** What cached keys and values cost. */
 export interface KvReport {
@@ -23,53 +27,74 @@ export interface KvReport {
   readonly informationBits: number;
   /**
    * Bits of device memory for each value at full context: codes in whole bytes, scales, zero points and the open block
-   * counted. Null for the published key quantiser, which keeps no cache.
+   * counted. Null for the key quantiser `whole`, which keeps no cache.
    */
   readonly storedBits: number | null;
+  /** Tokens of the window over which reads are counted. */
+  readonly window: number;
+  /** Fraction of the keys that the queries of that window read which are float: those of the open block, or all. */
+  readonly floatKeyShare: number;
+  /** Float bits of a key or value that they read, as a mean: 32 for those in float, none for those in spikes. */
+  readonly floatResidueBits: number;
 }
-
-const FLOAT32_BITS = 32;
-/** A float32 scale and an int32 zero point. */
-const THRESHOLD_BITS = 64;
 
 export async function describeKv(
   { layers: graphs, config: { contextLength } }: ModelGraph,
   spiking: SpikingConfig | undefined,
   tensors: TensorSource,
-  signal?: AbortSignal,
+  { tokens, signal }: { readonly tokens: number; readonly signal?: AbortSignal | undefined },
 ): Promise<KvReport> {
-  if (!spikesInCache(spiking)) {
+  const share = floatKeyShare(graphs, spiking, tokens);
+  const steps = await cacheSteps(graphs, spiking, tensors, signal);
+  if (!spikesInCache(spiking) || steps === undefined) {
     return {
       key: 'float',
       salientChannels: 0,
       averageSteps: null,
       informationBits: FLOAT32_BITS,
       storedBits: FLOAT32_BITS,
+      window: tokens,
+      floatKeyShare: share,
+      floatResidueBits: FLOAT32_BITS,
     };
   }
   const { key, bits } = spiking.kv;
-  const layers: Uint8Array[][] = [];
-  for (const layer of graphs) {
-    const attention = attentionOf(layer);
-    const channels = cachedChannels(attention, key);
-    const { keys, values } = cachePrefixes(layer, attention.name);
-    layers.push([
-      await readSteps(tensors, keys, channels, signal),
-      await readSteps(tensors, values, channels, signal),
-    ]);
-  }
-  const steps = layers.flat().flatMap((each) => [...each]);
-  const mean = (of: (T: number) => number): number => steps.reduce((sum, T) => sum + of(T), 0) / steps.length;
-  const stored = layers.map((pair, index) =>
-    storedBits(attentionOf(graphs[index]), contextLength, spiking, stepClasses(...pair)),
+  const all = steps.flatMap(({ keys, values }) => [...keys, ...values]);
+  const mean = (of: (T: number) => number): number => sum(all, of) / all.length;
+  const stored = steps.map(({ keys, values }, index) =>
+    storedBits(attentionOf(graphs[index]), contextLength, spiking, stepClasses(keys, values)),
   );
   return {
     key,
-    salientChannels: steps.filter((T) => T > 1).length,
+    salientChannels: all.filter((T) => T > 1).length,
     averageSteps: mean((T) => T),
     informationBits: bits + mean(Math.log2),
-    storedBits: key === 'whole' ? null : stored.reduce((sum, each) => sum + each, 0) / layers.length,
+    storedBits: key === 'whole' ? null : sum(stored, (each) => each) / stored.length,
+    window: tokens,
+    floatKeyShare: share,
+    floatResidueBits: (FLOAT32_BITS * share) / 2,
   };
+}
+
+/** Steps of the cached channels of every layer; undefined where the cache is float. */
+export async function cacheSteps(
+  layers: readonly LayerGraph[],
+  spiking: SpikingConfig | undefined,
+  tensors: TensorSource,
+  signal?: AbortSignal,
+): Promise<CacheSteps[] | undefined> {
+  if (!spikesInCache(spiking)) return undefined;
+  const steps: CacheSteps[] = [];
+  for (const layer of layers) {
+    const attention = attentionOf(layer);
+    const channels = cachedChannels(attention, spiking.kv.key);
+    const { keys, values } = cachePrefixes(layer, attention.name);
+    steps.push({
+      keys: await readSteps(tensors, keys, channels, signal),
+      values: await readSteps(tensors, values, channels, signal),
+    });
+  }
+  return steps;
 }
 
 /** Bits of memory for each of the 2 P K D values that one layer's cache of P positions holds. */

@@ -44,9 +44,14 @@ export interface LinearOperations {
    * carries for each trit. Null where a float input meets weights that are no trits.
    */
   readonly additions: number | null;
-  /** Arithmetic computation effort: the bits of both operands multiplied, summed over `dense`. */
+  /** Arithmetic computation effort: the bits of both operands multiplied, summed over `dense`; a trit has 2 bits. */
   readonly ace: number;
+  /** The same with log2 3 bits a trit; equal where weights are no trits. */
+  readonly aceLog3: number;
 }
+
+/** As trits are stored. Binary weights, which count as trits here, have one bit. */
+const TRIT_BITS = 2;
 
 /**
  * Counts a linear with T spike steps in a channel of the input and T' weight steps (1 where there are none).
@@ -78,5 +83,6 @@ export function linearOperations({
     multiplications: byTrits ? 0 : done,
     additions: byTrits ? done : activations === undefined ? null : levels,
     ace: dense * weightBits * activationBits,
+    aceLog3: dense * (weightBits === TRIT_BITS && byTrits ? Math.log2(3) : weightBits) * activationBits,
   };
 }

@@ -1,26 +1,25 @@
 import { SpikeError } from '@spikellm/backend';
 import {
-  attentionOf,
   FLOAT_BITS,
   linearRows,
   nodesOf,
+  stepClasses,
   weightFormat,
   type Decoder,
   type SpikingConfig,
   type WeightSpikes,
 } from '@spikellm/graph';
+import { THRESHOLD_BITS } from './activation-bits.ts';
+import { attentionOperations, type AttentionOperations } from './attention-operations.ts';
 import { describeModel, type LinearReport, type TensorIndex } from './describe.ts';
-import {
-  ENERGY_45NM,
-  estimateEnergy,
-  type Arithmetic,
-  type EnergyEstimate,
-  type EnergyTable,
-} from './energy.ts';
-import { linearOperations, type LinearOperations } from './linear-operations.ts';
+import { ENERGY_45NM, estimateEnergy, type Arithmetic, type EnergyTable } from './energy.ts';
+import { cacheSteps } from './kv-cost.ts';
+import { linearOperations } from './linear-operations.ts';
+import { addCounts, type OperationCounts } from './operation-counts.ts';
 import { countSpikes, type ChannelCounts, type SpikeCountOptions } from './spike-counts.ts';
 import { spikeRates } from './spike-statistics.ts';
 import { sum } from './sum.ts';
+import { reportTransform, type TransformOperationReport } from './transform-operations.ts';
 import { cutWindows } from './windows.ts';
 
 export interface OperationOptions extends SpikeCountOptions {
@@ -39,15 +38,6 @@ export interface BinaryWeights {
   readonly bitsPerWeight: number;
   /** Binary digits of a weight, one addition each against a float input, were none of them 0. */
   readonly steps: number;
-}
-
-/** Means per token. */
-export interface OperationCounts extends LinearOperations {
-  /** Of the weights as they are stored, biases included: read once for each token when the batch is one. */
-  readonly weightBytes: number;
-  /** Inputs as spikes, n bits a step, and outputs in 16 bits; float inputs in 16 bits too. */
-  readonly activationBytes: number;
-  readonly energy: EnergyEstimate;
 }
 
 /** Of one linear, means per token. */
@@ -69,7 +59,7 @@ export interface LinearOperationReport extends OperationCounts {
   readonly firingRate: number | null;
 }
 
-/** The linears of one layer, or of all. */
+/** The linears of one layer, or of all, and the rotations that run in it. */
 export interface LayerOperationReport extends OperationCounts {
   /** Mean over the steps of all inputs, each encoding counted once; null where inputs are float. */
   readonly firingRate: number | null;
@@ -79,11 +69,12 @@ export interface OperationReport {
   /** Tokens whose spikes were counted; 0 where activations are float and nothing had to be run. */
   readonly tokens: number;
   readonly linears: readonly LinearOperationReport[];
+  readonly transforms: readonly TransformOperationReport[];
   readonly layers: readonly LayerOperationReport[];
-  /** All linears of all layers, as ACE counts in arXiv 2407.04752. */
+  /** All linears of all layers, as ACE counts in arXiv 2407.04752, and all rotations that run. */
   readonly total: LayerOperationReport;
-  /** Multiply-accumulates per token that are not in `total`: the head, and q k^T and P v as a mean over the window. */
-  readonly uncounted: { readonly head: number; readonly attention: number };
+  /** What is not in `total`: the multiply-accumulates of the head, and attention. */
+  readonly uncounted: { readonly head: number; readonly attention: AttentionOperations };
   readonly energyTable: EnergyTable;
 }
 
@@ -120,21 +111,25 @@ export async function countOperations(
     reports.push(reportLinear(linear, decoder.spiking, weights, spikes, counted?.tokens ?? 0, energy));
   }
   const { layers, head } = decoder.model;
+  const transforms = layers.flatMap((layer) =>
+    nodesOf(layer, 'hadamard').map(({ name, output }) =>
+      reportTransform(layer.index, name, output.width, energy),
+    ),
+  );
+  const steps = await cacheSteps(layers, decoder.spiking, tensors, signal);
   const together = (holds: (at: { readonly layer: number }) => boolean): LayerOperationReport => ({
-    ...addCounts(reports.filter(holds)),
+    ...addCounts([...reports, ...transforms].filter(holds)),
     firingRate: counted ? spikeRates(counted.encodings.filter(holds), counted.tokens, bits).firingRate : null,
   });
   return {
     tokens: counted?.tokens ?? 0,
     linears: reports,
+    transforms,
     layers: layers.map(({ index }) => together(({ layer }) => layer === index)),
     total: together(() => true),
     uncounted: {
       head: sum(nodesOf(head, 'linear'), ({ inputs, output }) => inputs.x.width * output.width),
-      attention: sum(layers, (layer) => {
-        const { heads, headSize } = attentionOf(layer);
-        return 2 * heads * headSize * ((window + 1) / 2);
-      }),
+      attention: attentionOperations(layers, decoder.spiking, steps, window),
     },
     energyTable: energy,
   };
@@ -179,9 +174,10 @@ function reportLinear(
   };
   const operations = linearOperations({ outputs, inputs, weightBits, activationBits, weights, activations });
   const sentSteps = spikes === undefined ? inputs : sum(spikes.steps, (T) => T);
+  const thresholds = spikes === undefined ? 0 : THRESHOLD_BITS * stepClasses(spikes.steps).length;
   const moved = {
     weightBytes: bytes + biasBytes,
-    activationBytes: (sentSteps * activationBits + outputs * FLOAT_BITS) / 8,
+    activationBytes: (sentSteps * activationBits + thresholds + outputs * FLOAT_BITS) / 8,
   };
   const arithmetic = arithmeticOf(weightBits, activationBits);
   return {
@@ -233,27 +229,4 @@ function arithmeticOf(weightBits: number, activationBits: number): Arithmetic {
   const widest = Math.max(weightBits, activationBits);
   if (widest === FLOAT_BITS) return 'float16';
   return widest <= 8 ? 'int8' : 'int32';
-}
-
-/** Sums of counts; a sum with an unknown part is unknown. */
-function addCounts(all: readonly OperationCounts[]): OperationCounts {
-  const total = (of: (counts: OperationCounts) => number): number => sum(all, of);
-  const partial = (of: (counts: OperationCounts) => number | null): number | null =>
-    all.some((counts) => of(counts) === null) ? null : total((counts) => of(counts)!);
-  return {
-    macs: total((counts) => counts.macs),
-    dense: total((counts) => counts.dense),
-    skipped: total((counts) => counts.skipped),
-    multiplications: total((counts) => counts.multiplications),
-    additions: partial((counts) => counts.additions),
-    ace: total((counts) => counts.ace),
-    weightBytes: total((counts) => counts.weightBytes),
-    activationBytes: total((counts) => counts.activationBytes),
-    energy: {
-      dense: total(({ energy }) => energy.dense),
-      events: total(({ energy }) => energy.events),
-      additive: partial(({ energy }) => energy.additive),
-      memory: total(({ energy }) => energy.memory),
-    },
-  };
 }

@@ -20,6 +20,11 @@ describe('a spiking model', () => {
     expect(query.averageSteps).toBe((4 + 2 + 2 + 13) / 16);
     expect(query.transmittedBits).toBe((4 * 21) / 16);
     expect(query.informationBits).toBe(4 + (2 + 1 + 1) / 16);
+    // Classes of 4, 2 and 1 steps have a float32 scale and an int32 zero point each.
+    expect(query.thresholdBits).toBe((3 * 64) / 16);
+    expect(query.bitsPerActivation).toBe((4 * 21 + 3 * 64) / 16);
+    expect(query.products).toBe(16 * 21);
+    expect(query.bitsPerWeightLog3).toBe(query.bitsPerWeight);
   });
 
   test('the total weighs linears by their weights and activations by their channels', async () => {
@@ -55,6 +60,9 @@ test('ternary weights take two bits a trit, and their scales and steps', async (
   // 16 rows of 15 + 3 trits in 5 bytes, two float32 scales a row, 16 weight steps, 3 int32 channels with uint8 steps.
   expect(query.bytes).toBe(16 * 5 + 16 * 8 + 16 + 3 * 5);
   expect(query.averageWeightSteps).toBe(18 / 16);
+  expect(query.bitsPerWeight - query.bitsPerWeightLog3).toBeCloseTo(((2 - Math.log2(3)) * 18) / 16, 12);
+  // The first channel has 3 trits a weight and 4 spike steps, the second and third 1 and 2.
+  expect(query.products).toBe(16 * (3 * 4 + 2 + 2 + 13));
   // Two more trits for each output of each linear: 16 + 8 + 8 + 16 + 24 + 24 + 16 outputs a layer.
   expect(total.averageWeightSteps).toBeCloseTo(1 + (2 * 2 * 112) / total.weights, 12);
   expect((await describeToy(spiking({}))).total.averageWeightSteps).toBeNull();
@@ -119,6 +127,9 @@ test('a float model', async () => {
     averageSteps: null,
     informationBits: 32,
     storedBits: 32,
+    window: 64,
+    floatKeyShare: 1,
+    floatResidueBits: 32,
   });
 });
 

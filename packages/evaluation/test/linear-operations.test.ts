@@ -38,6 +38,7 @@ test('codes against spikes, counted by hand', () => {
     multiplications: 6,
     additions: 40, // 20 levels, 2 outputs
     ace: 96, // 8 products of 3 and 4 bits
+    aceLog3: 96,
   });
 });
 
@@ -52,6 +53,7 @@ test('trits against floats and against spikes, counted by hand', () => {
     multiplications: 0,
     additions: 4,
     ace: 6 * 2 * 16,
+    aceLog3: 6 * Math.log2(3) * 16,
   });
   // Channel 0 is silent in one of its two steps; channel 1 fires in its one.
   const activations = { steps: [2, 1], levels: [9, 4], events: [1, 1] };
@@ -62,6 +64,7 @@ test('trits against floats and against spikes, counted by hand', () => {
     multiplications: 0,
     additions: 4,
     ace: 8 * 2 * 4,
+    aceLog3: 8 * Math.log2(3) * 4,
   });
 });
 
@@ -73,5 +76,11 @@ test('floats leave nothing out, and cannot be added alone', () => {
     multiplications: 15,
     additions: null,
     ace: 15 * 256,
+    aceLog3: 15 * 256,
   });
+});
+
+test('two bits that are codes are no trits', () => {
+  const two = linearOperations({ outputs: 3, inputs: 5, weightBits: 2, activationBits: 16 });
+  expect(two.aceLog3).toBe(two.ace);
 });

@@ -9,7 +9,14 @@ import {
   type QuantizeSettings,
 } from '@spikellm/calibration';
 import { openModelFolder, type FileStore } from '@spikellm/checkpoint';
-import { cutWindows, describeModel, perplexity, type Perplexity } from '@spikellm/evaluation';
+import {
+  cutWindows,
+  describeModel,
+  modelCost,
+  perplexity,
+  type ModelCost,
+  type Perplexity,
+} from '@spikellm/evaluation';
 import { loadDecoder } from '@spikellm/graph';
 import { host } from '#host';
 import { chooseBackend, type BackendChoice } from './backends.ts';
@@ -59,7 +66,7 @@ export interface Written {
 }
 
 /** What was made, and its perplexity on the calibration text. `spikellm quantize --json` prints it. */
-export interface QuantizeReport extends Perplexity, Written {
+export interface QuantizeReport extends Perplexity, ModelCost, Written {
   /** The source. */
   readonly model: string;
   readonly settings: QuantizeSettings;
@@ -67,12 +74,8 @@ export interface QuantizeReport extends Perplexity, Written {
   readonly text: string | null;
   readonly samples: number;
   readonly seqlen: number;
-  /** True bits: all that the linears store, over their weights. */
-  readonly bitsPerWeight: number;
-  /** Mean spike steps of an input channel; null where activations are float. */
+  /** As `meanSteps`. */
   readonly averageSteps: number | null;
-  /** Bits of the spikes sent, a channel. */
-  readonly bitsPerActivation: number;
   /** Bits of the codes that they carry, a channel. */
   readonly informationBitsPerActivation: number;
   /** Of all tensors. */
@@ -154,7 +157,8 @@ export async function quantize(
     onWritten?.(written);
 
     await using folder = await openModelFolder(out, files ? { files } : {});
-    const { total, bytes } = await describeModel(folder.config, folder.tensors, { signal });
+    const described = await describeModel(folder.config, folder.tensors, { signal });
+    const { total, bytes } = described;
     using decoder = await loadDecoder({
       config: folder.config,
       tensors: folder.tensors,
@@ -175,9 +179,8 @@ export async function quantize(
       samples,
       seqlen,
       ...measured,
-      bitsPerWeight: total.bitsPerWeight,
+      ...modelCost(folder.config, described),
       averageSteps: total.averageSteps,
-      bitsPerActivation: total.transmittedBits,
       informationBitsPerActivation: total.informationBits,
       bytes: bytes.total,
       backend: backend.name,

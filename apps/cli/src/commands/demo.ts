@@ -125,7 +125,7 @@ async function measureRow(
     perplexity.toFixed(2),
     total.bitsPerWeight.toFixed(2),
     total.averageSteps?.toFixed(2) ?? '-',
-    total.transmittedBits.toFixed(2),
+    total.bitsPerActivation.toFixed(2),
   ];
 }
 

@@ -2,7 +2,7 @@ import { SpikeError } from '@spikellm/backend';
 import { cutWindows } from '@spikellm/evaluation';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
-import { windowsOf } from '../format.ts';
+import { cacheOf, windowsOf } from '../format.ts';
 import { countText, measureDecoder } from '../measure.ts';
 import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
 import { showOperations } from '../operations-report.ts';
@@ -73,6 +73,7 @@ async function evaluate(session: Session, name: string, options: EvalOptions): P
     print(session, `protocol    ${result.protocol}`);
     print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
   }
+  print(session, `KV cache    ${cacheOf(decoder.spiking)}`);
   if (operations !== undefined) showOperations(session, operations);
   if (tasks !== undefined) showTasks(session, tasks);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import {
   describeModel,
+  modelCost,
   salientMasks,
   type LinearReport,
   type ModelReport,
@@ -72,7 +73,12 @@ async function inspect(session: Session, name: string, { channels, json }: Inspe
   const report = await describeModel(model.config, model.tensors, { signal });
   const masks = channels ? await salientMasks(model.config, model.tensors, { signal }) : undefined;
   if (json) {
-    printJson(session, { model: name, ...report, ...(masks && { masks }) });
+    printJson(session, {
+      model: name,
+      ...report,
+      ...modelCost(model.config, report),
+      ...(masks && { masks }),
+    });
     return;
   }
   print(session, `${name}: ${title(report)}`);
@@ -130,7 +136,7 @@ function summary({ total, embeddingBits, kv, bytes: parts }: ModelReport): strin
   const activations =
     total.averageSteps === null
       ? '32 (float)'
-      : `${total.transmittedBits.toFixed(2)} sent in spikes, ${total.informationBits.toFixed(2)} of code`;
+      : `${total.bitsPerActivation.toFixed(2)} sent: ${total.transmittedBits.toFixed(2)} in spikes, ${total.thresholdBits.toFixed(2)} of scales and zero points; ${total.informationBits.toFixed(2)} of code`;
   const stored =
     kv.storedBits === null ? 'no cache' : `${kv.storedBits.toFixed(2)} in memory at full context`;
   const sizes = Object.entries(parts)
@@ -139,10 +145,14 @@ function summary({ total, embeddingBits, kv, bytes: parts }: ModelReport): strin
   return [
     ...(total.averageWeightSteps === null
       ? []
-      : [`steps per weight     ${total.averageWeightSteps.toFixed(3)} (ternary)`]),
+      : [
+          `steps per weight     ${total.averageWeightSteps.toFixed(3)} (ternary)`,
+          `bits per weight      ${total.bitsPerWeight.toFixed(3)} with 2 bits a trit, ${total.bitsPerWeightLog3.toFixed(3)} with log2 3`,
+        ]),
     `bits per activation  ${activations}`,
     `bits per embedding   ${embeddingBits.toFixed(3)} a weight, the head included`,
     `bits per KV value    ${kv.informationBits.toFixed(2)} of code (${kv.key}), ${stored}`,
+    `float in the cache   ${(100 * kv.floatKeyShare).toFixed(1)} % of the keys that a window of ${kv.window} tokens reads, ${kv.floatResidueBits.toFixed(2)} bits per KV value`,
     `bytes                ${bytes(parts.total)}: ${sizes.join(', ')}`,
   ];
 }

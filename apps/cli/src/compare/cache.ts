@@ -8,7 +8,7 @@ import { showProgress } from '../progress.ts';
 import type { Session } from '../session.ts';
 
 /** Part of every fingerprint: to be raised when what is kept changes its form or its meaning. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Results by the fingerprint of all that decides them. */
 export interface ResultCache {

@@ -1,5 +1,5 @@
 import type { BaselineMethod, QuantizeSettings } from '@spikellm/calibration';
-import type { OperationReport } from '@spikellm/evaluation';
+import type { KvReport, OperationReport } from '@spikellm/evaluation';
 import type { Measured } from '../measure.ts';
 
 /** What is measured of one method. */
@@ -12,6 +12,8 @@ export interface Measurements {
   /** Mean steps of an input channel; null where inputs are float. */
   readonly averageSteps: number | null;
   readonly operations: OperationReport;
+  /** The cache that was used, and what stays float in it. */
+  readonly kv: KvReport;
   /** Of the tensors in the model folder; null for a baseline, whose folder of floats says nothing of its size. */
   readonly bytes: number | null;
   /** From the float model to the written folder; null for the float model. */

@@ -180,7 +180,9 @@ async function measureModel(
   calibrationSeconds: number | null,
   baseline?: BaselineReport,
 ): Promise<Measurements> {
-  const { total, bytes } = await describeModel(model.config, model.tensors, { signal: session.signal });
+  const { window } = windows;
+  const described = await describeModel(model.config, model.tensors, { window, signal: session.signal });
+  const { total, bytes, kv } = described;
   using decoder = await openDecoder(session, model, backend);
   return {
     evaluation: await measureDecoder(session, decoder, evaluation, windows),
@@ -188,6 +190,7 @@ async function measureModel(
     averageWeightSteps: baseline?.steps ?? total.averageWeightSteps,
     averageSteps: total.averageSteps,
     operations: await countText(session, model, decoder, evaluation, { ...windows, standsFor: baseline }),
+    kv,
     bytes: baseline === undefined ? bytes.total : null,
     calibrationSeconds,
     tokensPerSecond: await decodingRate(decoder, session.signal),

@@ -22,6 +22,8 @@ const COLUMNS: readonly Column[] = [
   { head: ['weight', 'steps'], show: ({ averageWeightSteps }) => orDash(averageWeightSteps, 2) },
   { head: ['spike', 'steps'], show: ({ averageSteps }) => orDash(averageSteps, 2) },
   { head: ['', 'ACE'], show: (row) => operations(row.operations.total.ace) },
+  { head: ['KV', 'cache'], show: ({ kv }) => kv.key },
+  { head: ['float bits', 'of a KV'], show: ({ kv }) => kv.floatResidueBits.toFixed(1) },
   { head: ['arithmetic', 'energy'], show: (row) => joules(arithmeticEnergy(row)) },
   { head: ['memory', 'energy'], show: (row) => joules(row.operations.total.energy.memory) },
   { head: ['', 'size'], show: (row) => (row.bytes === null ? NOTHING : bytes(row.bytes)) },
@@ -45,7 +47,8 @@ export function tableNotes(rows: readonly DoneRow[]): string[] {
   const baselines = rows.filter(({ baseline }) => baseline !== null).map(({ method }) => method);
   const kept = rows.filter(({ cached }) => cached).map(({ method }) => method);
   return [
-    `Perplexity on ${windows} windows of ${window} tokens. ACE and energy are per token, of the linears of all layers.`,
+    `Perplexity on ${windows} windows of ${window} tokens. ACE and energy are per token, of the linears of all layers and rotations that run. Float bits are those of a cached ` +
+      'value that queries read: 32, or the share of keys whose block is open.',
     `Energy is an estimate, counts times ${source}: arithmetic in additions alone where spikes permit, memory with ` +
       'every weight read once per token. Nothing of it is measured.',
     SIMULATION_NOTE,

@@ -148,5 +148,7 @@ async function measureWith(
     averageSteps: total.averageSteps,
     transmittedBits: total.transmittedBits,
     informationBits: total.informationBits,
+    thresholdBits: total.thresholdBits,
+    bitsPerActivation: total.bitsPerActivation,
   };
 }

@@ -9,7 +9,7 @@ const COLUMNS: readonly [head: string, cell: (row: Measurement) => string][] = [
   ['perplexity', ({ perplexity }) => perplexity.toFixed(3)],
   ['bits per weight', ({ bitsPerWeight }) => bitsPerWeight.toFixed(2)],
   ['average steps T', ({ averageSteps }) => averageSteps?.toFixed(3) ?? '-'],
-  ['bits per activation', ({ transmittedBits }) => transmittedBits.toFixed(2)],
+  ['bits per activation', ({ bitsPerActivation }) => bitsPerActivation.toFixed(2)],
   ['size', (row) => bytes(row.bytes)],
   ['measured in, s', (row) => seconds(row.seconds)],
 ];
