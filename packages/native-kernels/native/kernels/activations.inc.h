@@ -1,25 +1,30 @@
 // Activations alone and as gates, and their gradients.
 
+/// The first `count` lanes of a vector, or all of them; the others are 0.
+inline F loadFirst(const float* p, size_t count) {
+  if (count >= LANES) return load(p);
+  float lanes[LANES] = {};
+  std::memcpy(lanes, p, count * sizeof(float));
+  return load(lanes);
+}
+/// The first `count` lanes of a vector, or all of them, to memory.
+inline void storeFirst(float* p, F x, size_t count) {
+  if (count >= LANES) return store(p, x);
+  float lanes[LANES];
+  store(lanes, x);
+  std::memcpy(p, lanes, count * sizeof(float));
+}
+
 /// out = of(in) for `count` elements of IN inputs and OUT outputs, in vectors. `of` takes and fills arrays of vectors.
 template <size_t IN_, size_t OUT_, class Of>
 void mapVectors(const Call& call, size_t count, const float* const (&in)[IN_], float* const (&out)[OUT_],
                 const Of& of) {
   parallelRanges(call, count, 4096, [&](size_t from, size_t to) {
     F x[IN_], y[OUT_];
-    size_t i = from;
-    for (; i + LANES <= to; i += LANES) {
-      for (size_t j = 0; j < IN_; j++) x[j] = load(in[j] + i);
+    for (size_t i = from; i < to; i += LANES) {
+      for (size_t j = 0; j < IN_; j++) x[j] = loadFirst(in[j] + i, to - i);
       of(x, y);
-      for (size_t j = 0; j < OUT_; j++) store(out[j] + i, y[j]);
-    }
-    for (; i < to; i++) {
-      float lanes[LANES];
-      for (size_t j = 0; j < IN_; j++) x[j] = broadcast(in[j][i]);
-      of(x, y);
-      for (size_t j = 0; j < OUT_; j++) {
-        store(lanes, y[j]);
-        out[j][i] = lanes[0];
-      }
+      for (size_t j = 0; j < OUT_; j++) storeFirst(out[j] + i, y[j], to - i);
     }
   });
 }
@@ -87,13 +92,9 @@ auto withActivation(size_t of, const Body& body) {
 using GateAll = void (*)(const float* gate, const float* up, size_t count, float* y);
 template <class Activation>
 void gateAll(const float* gate, const float* up, size_t count, float* y) {
-  const auto gated = [](F x, F factor) { return mul(Activation::value(x), factor); };
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(y + i, gated(load(gate + i), load(up + i)));
-  for (; i < count; i++) {
-    float lanes[LANES];
-    store(lanes, gated(broadcast(gate[i]), broadcast(up[i])));
-    y[i] = lanes[0];
+  for (size_t i = 0; i < count; i += LANES) {
+    const F x = loadFirst(gate + i, count - i), factor = loadFirst(up + i, count - i);
+    storeFirst(y + i, mul(Activation::value(x), factor), count - i);
   }
 }
 inline GateAll gateOf(size_t of) {

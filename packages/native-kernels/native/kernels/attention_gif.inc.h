@@ -235,8 +235,10 @@ void attendGifWhole(const Call& call) {
   const size_t N = heads.N, D = heads.D, width = heads.H * D;
   const auto* keyClasses = operand<int32_t>(call, 4);
   const auto* valueClasses = keyClasses + width;
+  auto* queries = scratchOf<float>(call, N * width);
   auto* keys = scratchOf<float>(call, N * width);
   auto* values = scratchOf<float>(call, N * width);
+  const GifQueries decoded{operand<float>(call, 0), gif};
   parallel(call, heads.H, [&](size_t h, unsigned) {
     const size_t column = h * heads.K / heads.H * D;
     float scale[5];
@@ -255,6 +257,7 @@ void attendGifWhole(const Call& call) {
       }
     }
     for (size_t n = 0; n < N; n++) {
+      decoded(n * heads.H + h, D, queries + (n * heads.H + h) * D);
       const float* row = v + n * heads.width() + column;
       float min, max;
       extent(row, D, &min, &max);
@@ -267,8 +270,5 @@ void attendGifWhole(const Call& call) {
   });
   Heads own = heads;  // every query head has keys and values of its own
   own.K = heads.H;
-  const FloatRows keyRows{keys, 0, width, D}, valueRows{values, 0, width, D};
-  const Source<GifQueries, FloatRows, FloatRows, FloatRows> source{
-      {operand<float>(call, 0), gif}, keyRows, keyRows, valueRows, 0};
-  attendAll(call, own, source, operand<float>(call, 3));
+  attendAll(call, own, floatSource(own, queries, keys, values), operand<float>(call, 3));
 }

@@ -25,7 +25,7 @@ struct Heads {
 };
 
 /// row[t] = softcap tanh(scale row[t] / softcap) for t in [from, to), whole vectors.
-void capRow(float* row, size_t from, size_t to, float scale, float softcap) {
+SHARED void capRow(float* row, size_t from, size_t to, float scale, float softcap) {
   const F inner = broadcast(scale / softcap), outer = broadcast(softcap);
   for (size_t t = from; t < to; t += LANES) store(row + t, mul(outer, tanhOf(mul(inner, load(row + t)))));
 }
@@ -36,7 +36,7 @@ struct Seen {
 };
 
 /// row[t] = exp(scale (row[t] - largest)) where t is seen, else 0; returns the sum.
-float softmaxRow(float* row, const Seen& seen, float scale) {
+SHARED float softmaxRow(float* row, const Seen& seen, float scale) {
   for (size_t t = seen.from; t < seen.first; t++) row[t] = -INFINITY;
   for (size_t t = seen.end; t < seen.to; t++) row[t] = -INFINITY;
   F most = broadcast(-INFINITY);

@@ -19,6 +19,13 @@
 #define UNROLL(count)
 #endif
 
+// SHARED: one copy for all callers where kernels are downloaded; for functions that are called once a row or a tile.
+#if defined(__wasm__)
+#define SHARED __attribute__((noinline))
+#else
+#define SHARED
+#endif
+
 // PREFETCH(address): a read of it follows soon.
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFETCH(address) __builtin_prefetch(address)

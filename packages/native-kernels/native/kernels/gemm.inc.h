@@ -55,8 +55,8 @@ Tile tileOf(size_t rows) {
 }
 
 /// Y (+)= A times one panel.
-void tiles(const float* a, size_t lda, const float* panel, size_t stride, size_t K, float* y, size_t ldy, size_t M,
-           size_t columns, bool add_) {
+SHARED void tiles(const float* a, size_t lda, const float* panel, size_t stride, size_t K, float* y, size_t ldy,
+                  size_t M, size_t columns, bool add_) {
   for (size_t m = 0; m < M; m += TILE_ROWS) {
     const size_t rows = smallerSize(TILE_ROWS, M - m);
     tileOf<TILE_ROWS>(rows)(a + m * lda, lda, panel, stride, K, y + m * ldy, ldy, columns, add_);
@@ -105,7 +105,7 @@ void multiplyFew(const float* a, size_t lda, const float* b, size_t ldb, float* 
 }
 
 /// to[k][n] = from[n][k] for n < N, k < K, in vectors as far as they go. Rows of `to` are `toStride` apart.
-void transpose(const float* from, size_t stride, size_t N, size_t K, float* to, size_t toStride) {
+SHARED void transpose(const float* from, size_t stride, size_t N, size_t K, float* to, size_t toStride) {
   const size_t wholeN = N / LANES * LANES, wholeK = K / LANES * LANES;
   for (size_t n = 0; n < wholeN; n += LANES) {
     for (size_t k = 0; k < wholeK; k += LANES) {

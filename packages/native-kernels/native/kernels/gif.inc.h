@@ -27,7 +27,7 @@ Gif readGif(const double* numbers) {
 inline float clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
 /// Scale and zero point of a class for a group of values between min and max.
-void gifParameters(const Gif& gif, int steps, float min, float max, float* scale, int32_t* zero) {
+SHARED void gifParameters(const Gif& gif, int steps, float min, float max, float* scale, int32_t* zero) {
   const float spread = max - min;
   if (spread == 0 && gif.lossless) {
     *scale = (max == 0 ? 1.0f : std::fabs(max)) / static_cast<float>(steps);
@@ -60,7 +60,7 @@ struct Encoder {
 };
 
 /// Smallest and largest of `count` values, those that are no numbers left out.
-void extent(const float* x, size_t count, float* min, float* max) {
+SHARED void extent(const float* x, size_t count, float* min, float* max) {
   F low = broadcast(INFINITY), high = broadcast(-INFINITY);
   size_t i = 0;
   for (; i + LANES <= count; i += LANES) {
