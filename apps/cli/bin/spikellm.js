@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-const entry = new URL('../dist/index.js', import.meta.url);
+const entry = new URL('../dist/command.js', import.meta.url);
 
 const cli = await import(entry.href).catch((error) => {
   if (error?.code !== 'ERR_MODULE_NOT_FOUND' || error.url !== entry.href) throw error;

@@ -29,7 +29,3 @@ function scaled(value: number, units: readonly string[], places: number): string
 
 export const windowsOf = ({ windows, window, tokens }: Perplexity): string =>
   `${windows} windows of ${window} tokens, ${tokens} predicted`;
-
-/** An argument as a POSIX shell takes it. */
-export const shellQuote = (argument: string): string =>
-  /^[\w./:@=+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,10 +1,11 @@
 /** Pictures of all graphs of a model: the embedding, each layer graph once, the head. */
-import { mermaidGraph, printGraph, type Graph, type LayerGraph, type ModelGraph } from '@spikellm/graph';
-
-interface Part {
-  readonly title: string;
-  readonly graph: Graph;
-}
+import {
+  mermaidGraphs,
+  printGraph,
+  type LayerGraph,
+  type ModelGraph,
+  type TitledGraph,
+} from '@spikellm/graph';
 
 /** A paragraph a graph, under the layers that have it. */
 export const graphText = (model: ModelGraph): string =>
@@ -13,17 +14,9 @@ export const graphText = (model: ModelGraph): string =>
     .join('\n\n');
 
 /** One flowchart with a box for each graph. */
-export function graphMermaid(model: ModelGraph): string {
-  const charts = partsOf(model).map(({ title, graph }, index) => own(mermaidGraph(graph, title), index));
-  const [first, ...rest] = charts;
-  return [first, ...rest.map((chart) => chart.replace(/^.*\n/, ''))].join('\n');
-}
+export const graphMermaid = (model: ModelGraph): string => mermaidGraphs(partsOf(model));
 
-/** A flowchart whose ids are not those of another: they begin a line, or end an arrow. */
-const own = (chart: string, index: number): string =>
-  chart.replaceAll(/^ +(?=n\d)|(?<=\| )(?=n\d+$)/gm, (space) => `${space}g${index}`);
-
-const partsOf = ({ embed, layers, head }: ModelGraph): Part[] => [
+const partsOf = ({ embed, layers, head }: ModelGraph): TitledGraph[] => [
   { title: 'embedding', graph: embed },
   ...distinctLayers(layers).map((alike) => ({ title: titleOf(alike), graph: alike[0] })),
   { title: 'head', graph: head },

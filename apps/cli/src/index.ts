@@ -1,7 +1,6 @@
 /**
- * The `spikellm` command line.
+ * What `npm i spikellm` gives to programs: all of `@spikellm/llm`. The command is `command.ts`.
  *
  * @module
  */
-export { interruptSignal } from './interrupts.ts';
-export { main } from './main.ts';
+export * from '@spikellm/llm';

@@ -1,7 +1,7 @@
 import { printable, shortened, SpikeError } from '@spikellm/backend';
 import { CommanderError } from 'commander';
 import { createProgram } from './program.ts';
-import { Interrupted, note, type Streams } from './session.ts';
+import { Interrupted, note, type Session, type Streams } from './session.ts';
 
 /**
  * Runs one command line.
@@ -16,8 +16,8 @@ export async function main(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<number> {
   try {
-    const { stdout, stderr } = streams;
-    await createProgram({ stdout, stderr, signal }).parseAsync(argv, { from: 'user' });
+    const given = argv[0] === '-V' ? ['-v'] : argv; // as earlier versions had it
+    await createProgram(sessionOf(streams, signal)).parseAsync(given, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && PRINTED.includes(error.code)) return error.exitCode;
@@ -27,6 +27,16 @@ export async function main(
     return signal.aborted ? 130 : 1;
   }
 }
+
+/** Standard input is looked at only by who reads it: a look opens it. */
+const sessionOf = (streams: Streams, signal: AbortSignal): Session => ({
+  stdout: streams.stdout,
+  stderr: streams.stderr,
+  get stdin() {
+    return streams.stdin;
+  },
+  signal,
+});
 
 /** Not errors, or errors that commander has answered with the help. */
 const PRINTED = ['commander.help', 'commander.helpDisplayed', 'commander.version'];

@@ -1,21 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SpikeError, type Backend } from '@spikellm/backend';
-import { openModelFolder, readJsonFile, resolveModel, type ModelFolder } from '@spikellm/checkpoint';
+import { readJsonFile, type ModelFolder } from '@spikellm/checkpoint';
 import { loadDecoder, type Decoder, type LoadOptions } from '@spikellm/graph';
+import { openSource } from '@spikellm/llm';
 import { showProgress } from './progress.ts';
 import type { Session } from './session.ts';
 
-export const MODEL_ARGUMENT = 'model folder, or a Hugging Face id like owner/name';
+export const MODEL_ARGUMENT = 'model folder, .gguf file, or a Hugging Face id like owner/name';
 
-/** Opens a model by the path of its folder or by its id, which may take a download. */
+/** Opens the files of a model by its path or by its id, which may take a download. */
 export async function openModel(session: Session, name: string): Promise<ModelFolder> {
   using progress = showProgress(session);
-  const path = await resolveModel(name, {
+  return await openSource(name, {
     signal: session.signal,
-    onProgress: ({ loadedBytes, totalBytes }) => progress.update('download', loadedBytes, totalBytes),
+    onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
-  return openModelFolder(path);
 }
 
 /** Loads a model onto a backend. */
@@ -34,8 +34,12 @@ export async function openDecoder(
   });
 }
 
-/** The config.json of a folder, or at a path of its own. Errors: MISSING, CORRUPT_FILE. */
+/** The config.json of a folder, or at a path of its own, or what a .gguf file says. Errors: MISSING, CORRUPT_FILE. */
 export async function readConfig(name: string): Promise<Record<string, unknown>> {
+  if (/\.gguf$/i.test(name)) {
+    await using model = await openSource(name);
+    return model.config;
+  }
   const folder = await stat(name).then(
     (found) => found.isDirectory(),
     () => undefined,

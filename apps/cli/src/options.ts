@@ -1,6 +1,6 @@
 import { SpikeError } from '@spikellm/backend';
+import { backendNames } from '@spikellm/llm';
 import { Option, type Command } from 'commander';
-import { BACKENDS } from './backends.ts';
 
 /** What an option takes. */
 export interface Domain<T> {
@@ -77,8 +77,8 @@ export function withVerbose(command: Command, ...examples: readonly string[]): C
 
 /** What every command that computes takes. */
 export function withBackend(command: Command): Command {
-  const names = BACKENDS.map(({ name }) => name);
+  const names = ['auto', ...backendNames()];
   return command
-    .addOption(option('--backend <name>', 'what computes', oneOf(['auto', ...names])).default('auto'))
+    .addOption(option('--backend <name>', 'what computes', oneOf(names)).default('auto'))
     .addOption(option('--threads <n>', 'threads of a backend that has them', wholeBetween(1, 1024)));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBench } from './commands/bench.ts';
 import { addCompare } from './commands/compare.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEval } from './commands/eval.ts';
 import { addGenerate } from './commands/generate.ts';
@@ -14,14 +15,14 @@ export function createProgram(session: Session): Command {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   const program = new Command('spikellm')
     .description('Turn a LLaMA into a spiking language model, measure it, and let it speak.')
-    .version(version)
+    .version(version, '-v, --version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void session.stdout.write(text),
       writeErr: (text) => void session.stderr.write(text),
       outputError: () => {}, // main says it
     });
-  for (const add of [addQuantize, addEval, addGenerate, addInspect, addCompare, addBench, addDemo])
-    add(program, session);
+  const commands = [addQuantize, addEval, addGenerate, addInspect, addCompare, addBench, addDemo];
+  for (const add of [...commands, addCompletion]) add(program, session);
   return program;
 }

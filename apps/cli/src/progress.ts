@@ -18,14 +18,14 @@ interface Step {
 }
 
 /**
- * Bars on stderr, where it is a terminal, for steps that take more than two seconds. A bar keeps the process alive
+ * Bars on stderr, where it is a terminal that can move its cursor, for steps that take more than two seconds. A bar keeps the process alive
  * until it is disposed: await the work before leaving the scope of a `using`.
  */
 export function showProgress({ stderr }: Session): Progress {
   let step: Step | undefined;
   return {
     update(label, done, total, detail = '') {
-      if (stderr.isTTY !== true) return;
+      if (stderr.isTTY !== true || process.env.TERM === 'dumb') return;
       if (step?.label !== label) {
         step?.bar?.stop();
         step = { label, began: performance.now(), first: done };

@@ -11,7 +11,20 @@ const MAX_BYTES = 250_000_000;
  * @param where - the option that names it
  */
 export async function readText(path: string, where = '--text'): Promise<string> {
-  const bytes = await readBytes(where, path);
+  return textOf(where, path, await readBytes(where, path, createReadStream(path)));
+}
+
+/**
+ * Reads standard input as a text, without the line feed that ends what `echo` prints. Errors: as `readText`.
+ *
+ * @param where - the option in whose place it stands
+ */
+export async function readInput(stdin: AsyncIterable<Uint8Array | string>, where: string): Promise<string> {
+  const name = 'standard input';
+  return textOf(where, name, await readBytes(where, name, stdin)).replace(/\n$/, '');
+}
+
+function textOf(where: string, path: string, bytes: Buffer): string {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -35,13 +48,18 @@ export async function readText(path: string, where = '--text'): Promise<string> 
 }
 
 /** By and by, since a pipe or device has no size and may have no end. */
-async function readBytes(where: string, path: string): Promise<Buffer> {
+async function readBytes(
+  where: string,
+  path: string,
+  stream: AsyncIterable<Uint8Array | string>,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of createReadStream(path)) {
-      chunks.push(chunk as Buffer);
-      size += (chunk as Buffer).length;
+    for await (const chunk of stream) {
+      const bytes = Buffer.from(chunk as Uint8Array);
+      chunks.push(bytes);
+      size += bytes.length;
       if (size > MAX_BYTES) break;
     }
   } catch (error) {

@@ -24,6 +24,12 @@ test('a step of more than two seconds gets a bar with the time left, and no time
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test('a terminal that cannot move its cursor gets none', () => {
+  vi.stubEnv('TERM', 'dumb');
+  expect(watch(true, 5)).toBe('');
+  vi.unstubAllEnvs();
+});
+
 test('long times are in minutes', () => {
   const stderr = Object.assign(sink(), { isTTY: true });
   using progress = showProgress({ stdout: sink(), stderr, signal: new AbortController().signal });

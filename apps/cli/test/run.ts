@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { main } from '../src/index.ts';
+import { main } from '../src/main.ts';
 import { BUNDLED_EVALUATION_TEXT, BUNDLED_MODEL } from '../src/bundled.ts';
 
 export const MODEL = BUNDLED_MODEL;

@@ -29,7 +29,7 @@ export class Heap {
     this.#buffer = buffer;
     this.#bytes = new Uint8Array(buffer);
     this.#operands = new Int32Array(buffer, this.#exports.operands(), MOST_OPERANDS);
-    this.#parameters = new Float64Array(buffer, this.#exports.parameters(), MOST_NUMBERS);
+    this.#parameters = new Float64Array(buffer, this.#exports.numbers(), MOST_NUMBERS);
   }
 
   get size(): number {

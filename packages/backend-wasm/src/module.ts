@@ -15,7 +15,7 @@ export interface Exports {
   release(address: Address | 0): void;
   /** Where `run` finds 32-bit addresses of operands and 64-bit numbers. */
   operands(): number;
-  parameters(): number;
+  numbers(): number;
   /** Where it says what went wrong: whether an index was out of range (32 bits, then 32 unused), the index, the limit. */
   fault(): number;
   /** The address of a kernel's name, which a zero ends; 0 after the last kernel. */

@@ -12,6 +12,7 @@ import {
   writeFileAtomic,
 } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, type ModelFolder } from './folder.ts';
+import type { GgufFolder } from './gguf/folder.ts';
 import { differences, readJournal, writeJournal, type Fingerprint, type Journal } from './journal.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 import type { FilesOption, FileStore } from './store.ts';
@@ -51,7 +52,7 @@ export interface CheckpointWriter {
 }
 
 /** A folder, in the store of the writer where it names none. */
-type CopySource = Pick<ModelFolder, 'path'> & FilesOption;
+type CopySource = Pick<ModelFolder, 'path'> & FilesOption & Partial<Pick<GgufFolder, 'keptFiles'>>;
 
 const SHARD_EXTENSION = '.safetensors';
 
@@ -245,7 +246,12 @@ async function writeIndex(files: FileStore, partial: string, names: readonly str
 }
 
 async function copyKept(from: CopySource, files: FileStore, partial: string): Promise<void> {
-  const { path, files: sources = files } = from;
+  const { path, files: sources = files, keptFiles } = from;
+  if (keptFiles !== undefined) {
+    for (const [file, json] of Object.entries(keptFiles()))
+      await writeFileAtomic(files, files.join(partial, file), [jsonText(json)]);
+    return;
+  }
   const found = await sources.stat(path).catch((error: unknown) => {
     throw fileError(path, error);
   });

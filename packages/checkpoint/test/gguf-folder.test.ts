@@ -39,6 +39,7 @@ describe('tensors', () => {
         vector('output_norm.weight', 1, 2),
       ],
     });
+    expect(folder.keptFiles()).toEqual({}); // it has no tokenizer
     expect([...folder.tensors.names()]).toEqual([
       'model.embed_tokens.weight',
       'model.layers.0.self_attn.q_proj.weight',

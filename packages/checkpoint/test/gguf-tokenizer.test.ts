@@ -1,11 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-common';
 import { describe, expect, test } from 'vitest';
 import { createMetadata } from '../src/gguf/metadata.ts';
 import { PRE_TOKENIZERS } from '../src/gguf/pre-tokenizers.ts';
 import { tokenizerFiles } from '../src/gguf/tokenizer.ts';
 import type { GgufValue } from '../src/gguf/values.ts';
-import { createMemoryFiles, openGguf, openModelFolder, type TextTokenizer } from '../src/index.ts';
+import {
+  createCheckpoint,
+  createMemoryFiles,
+  openGguf,
+  openModelFolder,
+  type TextTokenizer,
+} from '../src/index.ts';
 import { loadTokenizer } from '../src/tokenizer.ts';
 import { expectError, sharedGoldenOrSkip, sharedOrSkip } from './fixtures.ts';
 
@@ -227,6 +234,17 @@ describe('a real file', () => {
       expect(got.encode(part)).toEqual(ids);
       expect(got.decode(ids)).toBe(wanted.decode(ids));
     }
+  });
+
+  test('gives its tokenizer to a folder that is made from it', async (context) => {
+    await using folder = await openGguf(sharedGoldenOrSkip(context, 'gguf/stories260k-q8_0.gguf'));
+    const files = createMemoryFiles();
+    const writer = await createCheckpoint('made', { fingerprint: {}, files });
+    await writer.writeShard('model', [['a', new Tensor('float32', [1], [1])]]);
+    await writer.finish(folder.config, folder);
+    await using made = await openModelFolder('made', { files });
+    const [got, wanted] = [await made.tokenizer(), await folder.tokenizer()];
+    expect(got.encode('Once upon a time')).toEqual(wanted.encode('Once upon a time'));
   });
 
   test('of SmolLM2 has the ids that transformers gives', async (context) => {

@@ -14,6 +14,7 @@ export {
   type TensorIndex,
 } from './describe.ts';
 export type { KvReport } from './kv-cost.ts';
+export { salientMasks, type SalientMask } from './salient-masks.ts';
 export { spikeStatistics, type SpikeRates, type SpikeStatistics } from './spike-statistics.ts';
 export {
   countSpikes,

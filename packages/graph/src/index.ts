@@ -56,6 +56,7 @@ export { channelWeight, elementWeight, ternaryFormat, type TernarySettings } fro
 export { packElements, type ElementSteps, type PackedElements } from './formats/ternary-elements.ts';
 export { tableFormat, weightFormat, type WeightSettings } from './formats/index.ts';
 export {
+  checkPrompt,
   generateText,
   generateTokens,
   type Detokenizer,
@@ -82,7 +83,7 @@ export {
   type NormNode,
   type RotaryNode,
 } from './ir/nodes.ts';
-export { describeNode, mermaidGraph, printGraph } from './ir/print.ts';
+export { describeNode, mermaidGraphs, printGraph, type TitledGraph } from './ir/print.ts';
 export { rotateInputs, rotatesOnline } from './ir/rotate.ts';
 export type { DecoderConfig, LayerGraph, ModelGraph } from './model.ts';
 export { rotaryAngles, rotaryFrequencies, type RotaryScaling, type RotaryTable } from './rotary.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   buildGraph,
-  mermaidGraph,
+  mermaidGraphs,
   nodesOf,
   parseModel,
   printGraph,
@@ -158,51 +158,51 @@ describe('pictures', () => {
   });
 
   it('are flowcharts', () => {
-    expect(mermaidGraph(layers[0], 'layers 0 to 1')).toMatchInlineSnapshot(`
+    expect(mermaidGraphs([{ graph: layers[0], title: 'layers 0 to 1' }])).toMatchInlineSnapshot(`
       "flowchart TD
-        n0(["x"])
+        g0n0(["x"])
         subgraph "layers 0 to 1"
-          n1["input_layernorm<br/>RMSNorm, eps 0.000001"]
-          n2["self_attn.q_proj<br/>linear 16 -> 16 + bias"]
-          n3["self_attn.q_proj.rotary<br/>rotary, heads of 4, table rope"]
-          n4["self_attn.k_proj<br/>linear 16 -> 8 + bias"]
-          n5["self_attn.k_proj.rotary<br/>rotary, heads of 4, table rope"]
-          n6["self_attn.v_proj<br/>linear 16 -> 8 + bias"]
-          n7["self_attn<br/>attention, 4 heads of 4 on 2"]
-          n8["self_attn.o_proj<br/>linear 16 -> 16 + bias"]
-          n9["residual<br/>add"]
-          n10["post_attention_layernorm<br/>RMSNorm, eps 0.000001"]
-          n11["mlp.gate_proj<br/>linear 16 -> 24"]
-          n12["mlp.up_proj<br/>linear 16 -> 24"]
-          n13["mlp.gate_proj.gated<br/>silu(gate) up"]
-          n14["mlp.down_proj<br/>linear 24 -> 16"]
-          n15["residual.2<br/>add"]
+          g0n1["input_layernorm<br/>RMSNorm, eps 0.000001"]
+          g0n2["self_attn.q_proj<br/>linear 16 -> 16 + bias"]
+          g0n3["self_attn.q_proj.rotary<br/>rotary, heads of 4, table rope"]
+          g0n4["self_attn.k_proj<br/>linear 16 -> 8 + bias"]
+          g0n5["self_attn.k_proj.rotary<br/>rotary, heads of 4, table rope"]
+          g0n6["self_attn.v_proj<br/>linear 16 -> 8 + bias"]
+          g0n7["self_attn<br/>attention, 4 heads of 4 on 2"]
+          g0n8["self_attn.o_proj<br/>linear 16 -> 16 + bias"]
+          g0n9["residual<br/>add"]
+          g0n10["post_attention_layernorm<br/>RMSNorm, eps 0.000001"]
+          g0n11["mlp.gate_proj<br/>linear 16 -> 24"]
+          g0n12["mlp.up_proj<br/>linear 16 -> 24"]
+          g0n13["mlp.gate_proj.gated<br/>silu(gate) up"]
+          g0n14["mlp.down_proj<br/>linear 24 -> 16"]
+          g0n15["residual.2<br/>add"]
         end
-        n0 -->|16| n1
-        n1 -->|16| n2
-        n2 -->|16| n3
-        n1 -->|16| n4
-        n4 -->|8| n5
-        n1 -->|16| n6
-        n3 -->|16| n7
-        n5 -->|8| n7
-        n6 -->|8| n7
-        n7 -->|16| n8
-        n0 -->|16| n9
-        n8 -->|16| n9
-        n9 -->|16| n10
-        n10 -->|16| n11
-        n10 -->|16| n12
-        n11 -->|24| n13
-        n12 -->|24| n13
-        n13 -->|24| n14
-        n9 -->|16| n15
-        n14 -->|16| n15"
+        g0n0 -->|16| g0n1
+        g0n1 -->|16| g0n2
+        g0n2 -->|16| g0n3
+        g0n1 -->|16| g0n4
+        g0n4 -->|8| g0n5
+        g0n1 -->|16| g0n6
+        g0n3 -->|16| g0n7
+        g0n5 -->|8| g0n7
+        g0n6 -->|8| g0n7
+        g0n7 -->|16| g0n8
+        g0n0 -->|16| g0n9
+        g0n8 -->|16| g0n9
+        g0n9 -->|16| g0n10
+        g0n10 -->|16| g0n11
+        g0n10 -->|16| g0n12
+        g0n11 -->|24| g0n13
+        g0n12 -->|24| g0n13
+        g0n13 -->|24| g0n14
+        g0n9 -->|16| g0n15
+        g0n14 -->|16| g0n15"
     `);
   });
 
   it('of embeddings say that ids come in', () => {
-    expect(mermaidGraph(embed, 'ends')).toContain('n0 -->|ids| n1');
+    expect(mermaidGraphs([{ graph: embed, title: 'ends' }])).toContain('g0n0 -->|ids| g0n1');
   });
 
   it('say what nodes of other families do', () => {

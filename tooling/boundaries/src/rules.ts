@@ -4,6 +4,8 @@ import { importsOf, packageOf } from './imports.ts';
 import { runtimeDependencies, shortName, type Member } from './workspace.ts';
 
 const concreteBackends: ReadonlySet<string> = new Set(['backend-cpu', 'backend-wasm', 'backend-webgpu']);
+/** The package that chooses a backend for who names none; all others take it as a value. */
+const CHOOSER = 'llm';
 
 /** Runtime dependencies between workspace packages that no arrow permits. */
 export function undrawnDependencies(members: readonly Member[], arrows: Arrows): string[] {
@@ -21,7 +23,7 @@ function permitted(importer: Member, imported: Member, arrows: Arrows): boolean 
   if (imported.folder.startsWith('apps/')) return false;
   if (imported.folder.startsWith('tooling/')) return importer.manifest.private === true;
   if (!importer.folder.startsWith('packages/')) return true;
-  if (concreteBackends.has(shortName(imported))) return false;
+  if (concreteBackends.has(shortName(imported)) && shortName(importer) !== CHOOSER) return false;
   return arrows.get(shortName(importer))?.has(shortName(imported)) ?? false;
 }
 

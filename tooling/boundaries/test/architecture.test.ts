@@ -72,11 +72,12 @@ describe('the rules', () => {
     expect(undrawnDependencies(members, arrows)).toEqual(['packages/base depends on cli: no such arrow']);
   });
 
-  test('leave concrete backends to the apps even where an arrow is drawn', () => {
-    const drawn = parseArrows('```arrows\nbackend-cpu <- top\n```');
+  test('leave concrete backends to the apps and to llm even where an arrow is drawn', () => {
+    const drawn = parseArrows('```arrows\nbackend-cpu <- top, llm\n```');
     const members = [
       member('packages/backend-cpu', []),
       member('packages/top', ['@x/backend-cpu']),
+      member('packages/llm', ['@x/backend-cpu']),
       member('apps/cli', ['@x/backend-cpu']),
     ];
     expect(undrawnDependencies(members, drawn)).toEqual([

@@ -41,7 +41,7 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** A sum by wasm, which is a module and workers, and by WebGPU; the bundled model, quantised in memory. */
+/** A sum by wasm, which is a module and workers, and by WebGPU; the bundled model, quantised in memory, and continued. */
 const PAGE = `
   import { createReferenceBackend, createRunner, firstAvailable } from '@spikellm/backend';
   import { createWasmBackend } from '@spikellm/backend-wasm';
@@ -49,6 +49,7 @@ const PAGE = `
   import { DEFAULT_SETTINGS, quantize } from '@spikellm/calibration';
   import { createMemoryFiles, openModelFolder } from '@spikellm/checkpoint';
   import { model as assets } from '@spikellm/demo-model';
+  import { openModel } from 'spikellm';
   const sums = [];
   for (const candidate of [
     { name: 'wasm', open: () => createWasmBackend({ threads: 2 }) },
@@ -67,7 +68,14 @@ const PAGE = `
   const backend = await createWasmBackend({ threads: 2 });
   const settings = { ...DEFAULT_SETTINGS, pipeline: 'smoothquant' };
   await quantize({ model, out: 'out', files, backend, settings, windows: [[1, 2, 3, 4]] });
-  document.title = sums.join(', ') + ', ' + files.blobs('out').size + ' files';
+  const chosen = await Promise.all(Object.entries({ ...parts, 'tokenizer.json': assets.tokenizer }).map(
+    async ([name, url]) => new File([await (await fetch(url)).blob()], name),
+  ));
+  const tales = await openModel(chosen);
+  let said = '';
+  for await (const text of tales.generate('The king said to his', { maxTokens: 2 })) said += text;
+  await tales.close();
+  document.title = sums.join(', ') + ', ' + files.blobs('out').size + ' files, ' + tales.backend.name + ' says' + said;
 `;
 const chromium = findChromium();
 
@@ -144,7 +152,7 @@ describe('installed by npm', () => {
         .map((file) => readFileSync(join(out, file), 'utf8'));
       expect(texts.filter((text) => /spikellm_cpu\.node|dawn\.node/.test(text))).toEqual([]);
       expect(await titleOf(out, chromium!)).toMatch(
-        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\), \d+ files$/,
+        /^3 by WebAssembly relaxed SIMD on 2 threads, 3 by WebGPU in software \(.*\), \d+ files, wasm says wife:$/,
       );
     });
   });

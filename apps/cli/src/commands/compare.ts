@@ -9,7 +9,7 @@ import { openBackend, type BackendOptions } from '../backends.ts';
 import { BUNDLED_CALIBRATION_TEXT } from '../bundled.ts';
 import { defaultCacheFolder, fingerprintModel, openCache } from '../compare/cache.ts';
 import { METHODS, parseMethods, QUICK_METHODS, type Method } from '../compare/methods.ts';
-import { isDone, type Row } from '../compare/row.ts';
+import { isDone, jsonRow, type Row } from '../compare/row.ts';
 import { runMethods, type Comparison } from '../compare/run.ts';
 import { saliencyMap } from '../compare/saliency-map.ts';
 import { showComparison } from '../compare/table.ts';
@@ -17,15 +17,16 @@ import { MODEL_ARGUMENT, openModel } from '../model.ts';
 import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { commonSettingsOf, ownOptionsOf, withCommonSettings } from '../quantize-settings.ts';
 import { checkReportPath, writeReport } from '../report/file.ts';
-import { Interrupted, note, print, printJson, type Session } from '../session.ts';
+import { holdNotes, Interrupted, note, print, printJson, type HeldNotes, type Session } from '../session.ts';
 import { readText } from '../text.ts';
+import { windowOf, windowOption } from '../window.ts';
 
 interface CompareOptions extends BackendOptions {
   readonly text: string;
   readonly methods?: readonly Method[];
   readonly calibration?: string;
   readonly samples: number;
-  readonly window: number;
+  readonly window?: number;
   readonly maxWindows?: number;
   readonly html?: string;
   readonly cache: string;
@@ -47,7 +48,7 @@ export function addCompare(program: Command, session: Session): void {
     .addOption(methods)
     .option('--calibration <file>', 'UTF-8 text to calibrate on (default: the bundled one)')
     .addOption(option('--samples <n>', 'calibration windows', wholeAbove(0)).default(32))
-    .addOption(option('--window <n>', 'tokens in a window', wholeAbove(1)).default(256))
+    .addOption(windowOption())
     .addOption(option('--max-windows <n>', 'windows to predict at most, all without it', wholeAbove(0)));
   withCommonSettings(command)
     .option('--html <file>', 'write a report with plots, one file that needs no network')
@@ -72,8 +73,9 @@ async function compare(
   await using model = await openModel(session, name);
   requireFloat(name, model);
   const settings = commonSettingsOf(command);
-  const texts = await prepareTexts(session, model, settings.seed, options);
-  using backend = await openBackend(session, options);
+  const notes = holdNotes(session);
+  const texts = await prepareTexts(notes, model, settings.seed, options);
+  using backend = await openBackend(session, options, notes.say);
   const comparison: Comparison = {
     model,
     backend,
@@ -83,6 +85,7 @@ async function compare(
     fingerprint: await fingerprintModel(session, model),
     version: JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
   };
+  notes.release();
   const rows: Row[] = [];
   try {
     await runMethods(session, comparison, methods, cache, (row) => rows.push(row));
@@ -93,7 +96,8 @@ async function compare(
     throw new Interrupted(`Interrupted; ${done}, run the same command again to go on from there.`);
   }
   const summary = { model: name, text: options.text, backend: backend.name, device: backend.report.device };
-  if (options.json === true) printJson(session, { ...summary, settings: comparison.settings, rows });
+  if (options.json === true)
+    printJson(session, { ...summary, settings: comparison.settings, rows: rows.map(jsonRow) });
   else showComparison(session, rows);
   if (html !== undefined) {
     const saliency = await saliencyMap(session, comparison, cache);
@@ -113,13 +117,14 @@ function requireFloat(name: string, { config }: ModelFolder): void {
 }
 
 /** The windows to calibrate on and the ids to predict: a short text is known before the work begins. */
-async function prepareTexts(session: Session, model: ModelFolder, seed: number, options: CompareOptions) {
-  const { window, maxWindows, samples, calibration = BUNDLED_CALIBRATION_TEXT } = options;
+async function prepareTexts(notes: HeldNotes, model: ModelFolder, seed: number, options: CompareOptions) {
+  const { maxWindows, samples, calibration = BUNDLED_CALIBRATION_TEXT } = options;
+  const window = windowOf(model, options.window, notes.say);
   const tokenizer = await model.tokenizer();
   const evaluation = tokenizer.encode(await readText(options.text));
   const windows = { window, maxWindows };
   cutWindows(evaluation, windows);
-  if (options.calibration === undefined) note(session, `calibrating on the bundled text, ${calibration}`);
+  if (options.calibration === undefined) notes.say(`calibrating on the bundled text, ${calibration}`);
   const ids = tokenizer.encode(await readText(calibration, '--calibration'));
   return { evaluation, windows, calibration: sampleWindows(ids, { samples, length: window, seed }) };
 }

@@ -1,14 +1,15 @@
 import { SpikeError } from '@spikellm/backend';
-import { generateText } from '@spikellm/graph';
+import { checkPrompt, generateText, parseModel, parseSpikingConfig } from '@spikellm/graph';
 import { Option, type Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { secondsSince } from '../measure.ts';
 import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
 import { numbers, option, seeds, wholeAbove, withBackend, withVerbose } from '../options.ts';
-import { note, print, printJson, type Session } from '../session.ts';
+import { holdNotes, note, print, printJson, type Session } from '../session.ts';
+import { readInput } from '../text.ts';
 
 interface GenerateOptions extends BackendOptions {
-  readonly prompt: string;
+  readonly prompt?: string;
   readonly maxTokens?: number;
   readonly temperature: number;
   readonly topK?: number;
@@ -26,7 +27,7 @@ export function addGenerate(program: Command, session: Session): void {
     .command('generate')
     .description('Continue a prompt, text as it comes.')
     .argument('<model>', MODEL_ARGUMENT)
-    .requiredOption('--prompt <text>', 'text to continue')
+    .option('--prompt <text>', 'text to continue (default: standard input)')
     .addOption(
       option(
         '--max-tokens <n>',
@@ -51,14 +52,29 @@ function collect(text: string, before: readonly string[]): string[] {
   throw new SpikeError('INVALID_ARGUMENT', { where: '--stop', expected: 'a text', received: 'nothing' });
 }
 
+/** Errors: MISSING where somebody would have to type it, and those of `readText`. */
+async function promptOf({ stdin }: Session): Promise<string> {
+  if (stdin !== undefined && stdin.isTTY !== true) return readInput(stdin, '--prompt');
+  throw new SpikeError('MISSING', {
+    where: '--prompt',
+    expected: 'a text to continue, here or on standard input',
+    received: 'nothing',
+  });
+}
+
 async function generate(session: Session, name: string, options: GenerateOptions): Promise<void> {
-  const { prompt, json = false } = options;
+  const { json = false } = options;
+  const prompt = options.prompt ?? (await promptOf(session));
   await using model = await openModel(session, name);
   const tokenizer = await model.tokenizer();
-  using backend = await openBackend(session, options);
-  using decoder = await openDecoder(session, model, backend);
-
   const promptIds = tokenizer.encode(prompt);
+  const { config } = parseModel(model.config);
+  checkPrompt({ config, spiking: parseSpikingConfig(model.config) }, promptIds, options.maxTokens);
+  const notes = holdNotes(session);
+  using backend = await openBackend(session, options, notes.say);
+  using decoder = await openDecoder(session, model, backend);
+  notes.release();
+
   const detokenizer = tokenizer.stream();
   let text = '';
   const emit = (piece: string): void => {

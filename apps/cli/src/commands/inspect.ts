@@ -1,5 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { describeModel, type LinearReport, type ModelReport } from '@spikellm/evaluation';
+import {
+  describeModel,
+  salientMasks,
+  type LinearReport,
+  type ModelReport,
+  type SalientMask,
+} from '@spikellm/evaluation';
 import { parseModel, parseSpikingConfig, weightFormat } from '@spikellm/graph';
 import type { Command } from 'commander';
 import { bytes, table } from '../format.ts';
@@ -10,6 +16,7 @@ import { print, printJson, type Session } from '../session.ts';
 
 interface InspectOptions {
   readonly graph?: Picture;
+  readonly channels?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,10 +36,11 @@ export function addInspect(program: Command, session: Session): void {
         .preset('text')
         .conflicts('json'),
     )
+    .option('--channels', 'list the salient channels of every linear and cache, with their steps')
     .option('--json', 'print one JSON document');
   withVerbose(command, 'inspect ./tales-spiking', 'inspect ./tales --graph mermaid').action(
-    (model: string, { graph, json = false }: InspectOptions) =>
-      graph === undefined ? inspect(session, model, json) : showGraph(session, model, graph),
+    (model: string, { graph, ...options }: InspectOptions) =>
+      graph === undefined ? inspect(session, model, options) : showGraph(session, model, graph),
   );
 }
 
@@ -58,11 +66,13 @@ async function configOf(session: Session, name: string): Promise<Readonly<Record
   return model.config;
 }
 
-async function inspect(session: Session, name: string, json: boolean): Promise<void> {
+async function inspect(session: Session, name: string, { channels, json }: InspectOptions): Promise<void> {
   await using model = await openModel(session, name);
-  const report = await describeModel(model.config, model.tensors, { signal: session.signal });
+  const { signal } = session;
+  const report = await describeModel(model.config, model.tensors, { signal });
+  const masks = channels ? await salientMasks(model.config, model.tensors, { signal }) : undefined;
   if (json) {
-    printJson(session, { model: name, ...report });
+    printJson(session, { model: name, ...report, ...(masks && { masks }) });
     return;
   }
   print(session, `${name}: ${title(report)}`);
@@ -77,6 +87,15 @@ async function inspect(session: Session, name: string, json: boolean): Promise<v
     ),
   );
   for (const line of summary(report)) print(session, line);
+  for (const line of masks?.map(maskLine) ?? []) print(session, line);
+}
+
+/** Channels by their steps, the most first: `layer 3 mlp.down_proj, 2 of 688 channels: T=4 17, T=2 3`. */
+function maskLine({ layer, name, channels, salient, steps }: SalientMask): string {
+  const counts = [...new Set(steps)].toSorted((a, b) => b - a);
+  const lists = counts.map((T) => `T=${T} ${salient.filter((_, i) => steps[i] === T).join(' ')}`);
+  const said = lists.length === 0 ? '' : `: ${lists.join(', ')}`;
+  return `layer ${layer} ${name}, ${salient.length} of ${channels} channels${said}`;
 }
 
 function title({ config, spiking }: Pick<ModelReport, 'config' | 'spiking'>): string {

@@ -1,24 +1,14 @@
 import { SpikeError } from '@spikellm/backend';
-import {
-  DEFAULT_MEMORY,
-  quantize,
-  sampleWindows,
-  type QuantizeOptions,
-  type QuantizeSettings,
-  type TrainingProgress,
-} from '@spikellm/calibration';
-import { openModelFolder } from '@spikellm/checkpoint';
-import { cutWindows, describeModel } from '@spikellm/evaluation';
+import { DEFAULT_MEMORY, type QuantizeSettings, type TrainingProgress } from '@spikellm/calibration';
+import { quantize, type QuantizeOptions, type QuantizeProgress, type Written } from '@spikellm/llm';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
-import { BUNDLED_CALIBRATION_TEXT } from '../bundled.ts';
-import { shellQuote, windowsOf } from '../format.ts';
-import { measure, secondsSince } from '../measure.ts';
-import { MODEL_ARGUMENT, openModel } from '../model.ts';
+import { windowsOf } from '../format.ts';
+import { MODEL_ARGUMENT } from '../model.ts';
 import { option, sizes, wholeAbove, wholeBetween, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
 import { settingsOf, withSettings } from '../quantize-settings.ts';
-import { Interrupted, note, print, printJson, type Session } from '../session.ts';
+import { holdNotes, Interrupted, print, printJson, type HeldNotes, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 import { dryRun } from './dry-run.ts';
 
@@ -73,8 +63,7 @@ async function run(
   settings: QuantizeSettings,
   options: QuantizeCommandOptions,
 ): Promise<void> {
-  const { out, seqlen, samples, text = BUNDLED_CALIBRATION_TEXT } = options;
-  const { seed } = settings;
+  const { out, text: path } = options;
   if (options.dryRun === true) return dryRun(session, name, settings, options);
   if (out === undefined) {
     throw new SpikeError('INVALID_ARGUMENT', {
@@ -83,79 +72,71 @@ async function run(
       received: 'nothing',
     });
   }
-  const content = await readText(text);
-  await using model = await openModel(session, name);
-  const ids = (await model.tokenizer()).encode(content);
-  const windows = sampleWindows(ids, { samples, length: seqlen, seed });
-  const evaluated = { window: seqlen, maxWindows: options.evalWindows };
-  cutWindows(ids, evaluated); // a short text is known before the work begins
-  if (options.text === undefined) note(session, `calibrating on the bundled text, ${text}`);
-  using backend = await openBackend(session, options);
-  const began = performance.now();
-  const { memory, resume = false } = options;
-  await calibrate(session, { model, out, backend, settings, windows, memory, resume });
-  const seconds = secondsSince(began);
-
-  await using written = await openModelFolder(out);
-  const { total, bytes } = await describeModel(written.config, written.tensors);
-  const repeat = `spikellm eval ${shellQuote(out)} --text ${shellQuote(text)} --window ${seqlen} --max-windows ${options.evalWindows}`;
-  const { seconds: evalSeconds, ...result } = await measure(session, written, backend, ids, evaluated).catch(
-    (error: unknown) => {
-      if (!session.signal.aborted) throw error;
-      throw new Interrupted(`Interrupted; ${out} is complete, measure it with: ${repeat}`);
-    },
-  );
-  if (options.json === true) {
-    printJson(session, {
-      model: name,
-      out,
-      settings,
+  const text = path === undefined ? undefined : { name: path, text: await readText(path) };
+  const notes = holdNotes(session);
+  using backend = await openBackend(session, options, notes.say);
+  const { samples, seqlen, memory, resume = false, evalWindows } = options;
+  const report = await watched(session, notes, (watching) =>
+    quantize(name, out, settings, {
+      ...watching,
       text,
+      backend,
       samples,
       seqlen,
-      ...result,
-      bitsPerWeight: total.bitsPerWeight,
-      averageSteps: total.averageSteps,
-      bitsPerActivation: total.transmittedBits,
-      informationBitsPerActivation: total.informationBits,
-      bytes: bytes.total,
-      backend: backend.name,
-      seconds,
-      evalSeconds,
-      repeat,
-    });
+      memory,
+      resume,
+      evalWindows,
+    }),
+  );
+  if (options.json === true) {
+    printJson(session, report);
     return;
   }
+  const { bitsPerWeight, averageSteps, bitsPerActivation, perplexity } = report;
   const activations =
-    total.averageSteps === null
+    averageSteps === null
       ? 'float activations'
-      : `${total.averageSteps.toFixed(3)} steps per channel, ${total.transmittedBits.toFixed(2)} bits per activation`;
-  print(session, `${out} written in ${seconds.toFixed(1)} s`);
-  print(session, `${total.bitsPerWeight.toFixed(3)} bits per weight, ${activations}`);
-  print(session, `perplexity ${result.perplexity.toFixed(4)} on the calibration text (${windowsOf(result)})`);
-  print(session, `repeat: ${repeat}`);
+      : `${averageSteps.toFixed(3)} steps per channel, ${bitsPerActivation.toFixed(2)} bits per activation`;
+  print(session, `${out} written in ${report.seconds.toFixed(1)} s`);
+  print(session, `${bitsPerWeight.toFixed(3)} bits per weight, ${activations}`);
+  print(session, `perplexity ${perplexity.toFixed(4)} on the calibration text (${windowsOf(report)})`);
+  print(session, `repeat: ${report.repeat}`);
 }
 
-/** Quantises with a bar; an interrupted run says how to go on. */
-async function calibrate(
+type Watching = Required<Pick<QuantizeOptions, 'signal' | 'onProgress' | 'onNotice' | 'onWritten'>>;
+
+/** Runs with a bar, and with notes as soon as everything is checked; an interrupted run says how to go on. */
+async function watched<T>(
   session: Session,
-  options: Omit<QuantizeOptions, 'signal' | 'onProgress' | 'onNotice'>,
-): Promise<void> {
+  notes: HeldNotes,
+  body: (watching: Watching) => Promise<T>,
+): Promise<T> {
   using progress = showProgress(session);
   const { signal } = session;
+  let written: Written | undefined;
   try {
-    await quantize({
-      ...options,
+    return await body({
       signal,
-      onNotice: (text) => note(session, text),
-      onProgress: ({ phase, done, total, training }) =>
-        progress.update(phase, done, total, training && describeTraining(training)),
+      onNotice: notes.say,
+      onWritten: (model) => (written = model),
+      onProgress(step) {
+        if (!BEFORE_WORK.includes(step.phase)) notes.release();
+        const detail = 'training' in step && step.training ? describeTraining(step.training) : undefined;
+        progress.update(step.phase, step.done, step.total, detail);
+      },
     });
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new Interrupted('Interrupted; run the same command with --resume to go on from here.');
+    throw new Interrupted(
+      written === undefined
+        ? 'Interrupted; run the same command with --resume to go on from here.'
+        : `Interrupted; ${written.out} is complete, measure it with: ${written.repeat}`,
+    );
   }
 }
+
+/** While these last the run may still be refused. */
+const BEFORE_WORK: readonly QuantizeProgress['phase'][] = ['download', 'check'];
 
 /** Where training stands, and what it has won so far. */
 function describeTraining({ layer, layers, epochs, losses }: TrainingProgress): string {

@@ -63,4 +63,19 @@ export interface FailedRow extends RowHead {
 
 export type Row = DoneRow | FailedRow;
 
+/** Channels of a raster that are shown, those in front. */
+export const RASTER_CHANNELS = 256;
+
+/** A row as JSON, whose size does not grow with the model: operations in total, and the channels of a raster that are shown. */
+export function jsonRow(row: Row): unknown {
+  if (!isDone(row)) return row;
+  const { linears: _, layers: __, ...operations } = row.operations;
+  const raster = row.raster && {
+    ...row.raster,
+    steps: row.raster.steps.slice(0, RASTER_CHANNELS),
+    codes: row.raster.codes.slice(0, RASTER_CHANNELS),
+  };
+  return { ...row, operations, raster };
+}
+
 export const isDone = (row: Row): row is DoneRow => row.error === null;

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { unroll } from '@spikellm/neurons';
-import type { Raster } from '../compare/row.ts';
+import { RASTER_CHANNELS, type Raster } from '../compare/row.ts';
 import type { SaliencyRow } from '../compare/saliency-map.ts';
 import { drawSvg } from './svg.ts';
 
@@ -65,9 +65,6 @@ export function drawSaliency(title: string, rows: readonly SaliencyRow[], width:
 
 /** Every layer, or every fourth where rows are lower than text. */
 const tickOf = (layer: number, row: number): string => (row >= 12 || layer % 4 === 0 ? String(layer) : '');
-
-/** At most so many channels of a raster are drawn, those in front. */
-export const RASTER_CHANNELS = 256;
 
 /** Levels in quarters of the most that a step emits; nothing drawn where nothing is emitted. */
 export function rasterRamp(bits: number): Ramp {

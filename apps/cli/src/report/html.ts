@@ -1,6 +1,6 @@
 import { SIMULATION_NOTE } from '@spikellm/evaluation';
 import type { Comparison } from '../compare/run.ts';
-import { isDone, type DoneRow, type Raster, type Row } from '../compare/row.ts';
+import { isDone, RASTER_CHANNELS, type DoneRow, type Raster, type Row } from '../compare/row.ts';
 import type { SaliencyRow } from '../compare/saliency-map.ts';
 import { columnsOf, tableNotes } from '../compare/table.ts';
 import { operations } from '../format.ts';
@@ -8,7 +8,6 @@ import {
   drawRaster,
   drawSaliency,
   groupName,
-  RASTER_CHANNELS,
   rasterRamp,
   SALIENCY_RAMP,
   trainsOf,

@@ -3,15 +3,7 @@ import type { GifRange } from '@spikellm/backend';
 import { FLOAT_BITS, KEY_QUANTISERS, type KeyQuantiser } from '@spikellm/graph';
 import { METRICS, metricOf, type SaliencyMetric } from '@spikellm/saliency';
 import * as v from 'valibot';
-import {
-  choiceField,
-  isWhole,
-  numberField,
-  shareField,
-  wholeField,
-  type Fields,
-  type SettingField,
-} from './fields.ts';
+import { choiceField, isWhole, numberField, shareField, type Fields, type SettingField } from './fields.ts';
 
 export const ROTATIONS = ['none', 'hadamard'] as const;
 export const GRANULARITIES = ['channel', 'linear'] as const;
@@ -115,14 +107,11 @@ export const COMMON_FIELDS: Fields<CommonSettings> = {
     { flag: '--rotate <rotation>', description: 'rotate the model first', default: 'none' },
     ROTATIONS,
   ),
-  seed: {
-    ...wholeField(
-      { flag: '--seed <n>', description: 'draws the windows and the random saliency', default: 0 },
-      0,
-      2 ** 32 - 1,
-    ),
-    expected: 'a whole number from 0 to 2^32 - 1',
-  },
+  seed: numberField(
+    { flag: '--seed <n>', description: 'draws the windows and the random saliency', default: 0 },
+    'a whole number from 0 to 2^32 - 1',
+    isWhole(0, 2 ** 32 - 1),
+  ),
 };
 
 /** Tokens in a block of the `block` key quantiser. */

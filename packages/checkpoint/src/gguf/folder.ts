@@ -1,4 +1,5 @@
 import { host } from '#host';
+import { SpikeError } from '@spikellm/backend';
 import { missingTensor, type TensorSource } from '../safetensors.ts';
 import type { ModelFolder } from '../folder.ts';
 import { createMemoryFiles } from '../memory-files.ts';
@@ -22,6 +23,8 @@ export interface GgufFolder extends ModelFolder {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** What tokenizer_config.json would hold: special tokens, whether a text begins with BOS, the chat template. */
   readonly tokenizerConfig: Record<string, unknown>;
+  /** JSON of the tokenizer's files, for a folder that is made from this one; none where there is no tokenizer to read. */
+  keptFiles(): Readonly<Record<string, unknown>>;
 }
 
 /** Tensors under the names of Hugging Face. Blocks are read as float32, and weights as they were before conversion. */
@@ -80,11 +83,21 @@ async function createFolder(
     config,
     metadata: values,
     tokenizerConfig: json.config,
+    keptFiles: () => keptFiles(json),
     tensors: createTensors(path, opened, architecture, config),
     tokenizer: () => (tokenizer ??= buildTokenizer(path, json)),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function keptFiles(json: TokenizerFiles): Readonly<Record<string, unknown>> {
+  try {
+    return { [TOKENIZER_FILE]: json.definition(), [TOKENIZER_CONFIG_FILE]: json.config };
+  } catch (error) {
+    if (error instanceof SpikeError) return {};
+    throw error;
+  }
 }
 
 /** More values than any of the tensors that scale positions have. */

@@ -68,8 +68,12 @@ export async function* generateTokens(
   }
 }
 
-function checkPrompt(
-  { config, spiking }: Decoder,
+/**
+ * Whether a model can continue a prompt, before it is loaded.
+ * Errors: UNSUPPORTED for a model that is not causal, INVALID_ARGUMENT for the prompt or `maxTokens`.
+ */
+export function checkPrompt(
+  { config, spiking }: Pick<Decoder, 'config' | 'spiking'>,
   prompt: readonly number[],
   maxTokens: number | undefined,
 ): void {

@@ -37,20 +37,23 @@ export function printGraph({ input, output, nodes }: Graph): string {
   return [`input ${input.name}`, ...lines, `output ${output.name}`].join('\n');
 }
 
-/** A flowchart in Mermaid's language. @param title - of the box around the nodes */
-export function mermaidGraph({ input, nodes }: Graph, title: string): string {
-  const ids = new Map([input, ...nodes.map((node) => node.output)].map((edge, i) => [edge, `n${i}`]));
+/** A graph under its name. */
+export interface TitledGraph {
+  readonly title: string;
+  readonly graph: Graph;
+}
+
+/** One flowchart in Mermaid's language, with a box for each graph. */
+export const mermaidGraphs = (graphs: readonly TitledGraph[]): string =>
+  ['flowchart TD', ...graphs.flatMap((titled, index) => mermaidLines(titled, `g${index}`))].join('\n');
+
+function mermaidLines({ title, graph: { input, nodes } }: TitledGraph, prefix: string): string[] {
+  const edges = [input, ...nodes.map((node) => node.output)];
+  const ids = new Map(edges.map((edge, i) => [edge, `${prefix}n${i}`]));
   const box = (id: string, text: string): string => `    ${id}["${text.replaceAll('"', '#quot;')}"]`;
   const boxes = nodes.map((node) => box(ids.get(node.output)!, `${node.name}<br/>${describeNode(node)}`));
   const arrows = nodes.flatMap((node) =>
     readsOf(node).map((edge) => `  ${ids.get(edge)!} -->|${edge.width || 'ids'}| ${ids.get(node.output)!}`),
   );
-  return [
-    'flowchart TD',
-    `  ${ids.get(input)!}(["${input.name}"])`,
-    `  subgraph "${title}"`,
-    ...boxes,
-    '  end',
-    ...arrows,
-  ].join('\n');
+  return [`  ${ids.get(input)!}(["${input.name}"])`, `  subgraph "${title}"`, ...boxes, '  end', ...arrows];
 }
