@@ -84,8 +84,8 @@ const KINDS = [
     ).join(''),
 ];
 
-/** Of Unicode 14 and 15, changed by NFKC or put in order by NFC: the Rust library's tables are older and do neither. */
-const NEWER = /[\u{1E030}-\u{1E06D}\u0898-\u089F\u08CA-\u08D3]/u;
+/** Of Unicode 12.1 to 15, changed by NFKC or put in order by NFC: the Rust library's tables are older and do neither. */
+const NEWER = /[\u{1E030}-\u{1E06D}\u0898-\u089F\u08CA-\u08D3\u32FF\u{10780}-\u{107BA}]/u;
 
 /** A character of any plane; those that have no meaning yet differ between versions of Unicode. */
 function codePoint(random) {

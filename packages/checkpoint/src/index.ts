@@ -10,6 +10,7 @@ export { writeSafetensors } from './write-safetensors.ts';
 export { openModelFolder, readJsonFile, type ModelFolder } from './folder.ts';
 export { loadTokenizer as openTokenizer, type EncodeOptions, type TextTokenizer } from './tokenizer.ts';
 export type { TextStream } from './tokenizer/stream.ts';
+export type { ChatMessage, ChatOptions, ChatTemplate } from './chat-template.ts';
 export { createSpillFile, type SpillFile, type SpillOptions } from './spill.ts';
 export type { Fingerprint } from './journal.ts';
 export { createCheckpoint, type CheckpointWriter } from './writer.ts';
