@@ -1,6 +1,7 @@
 import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { ListFileEntry } from '@huggingface/hub';
+import { cachedSnapshot, storageOf } from './cached.ts';
 import { downloadFile, type HubAccess, type Snapshot } from './download.ts';
 import { exists, fileError, readJsonObject, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, readWeightMap, SINGLE_FILE } from './folder.ts';
@@ -36,7 +37,8 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 /**
  * The folder of a model: a local folder as it is, else that of a Hugging Face hub id `owner/name`, whose config,
  * safetensors and tokenizer are downloaded into the Hugging Face cache unless they are there. An interrupted
- * download goes on where it stopped, and each file is held against its hash before it counts as there. For gated
+ * download goes on where it stopped, and each file is held against its hash before it counts as there. Without a
+ * connection, or with `HF_HUB_OFFLINE`, a snapshot that the cache has whole is taken. For gated
  * models the access token is read from `HF_TOKEN`, in Node, and sent to the hub's own origin only. With `files` both
  * folders are in that store.
  *
@@ -59,15 +61,30 @@ export async function resolveModel(pathOrHubId: string, options: ResolveModelOpt
       received: found === undefined ? 'neither' : 'a file',
     });
   }
+  const storage = await storageOf(files, pathOrHubId, options.cacheDir);
+  const cached = (): Promise<string | undefined> =>
+    cachedSnapshot(files, storage, options.revision ?? 'main');
+  if (host.isOffline()) {
+    const folder = await cached();
+    if (folder !== undefined) return folder;
+    throw notCached(pathOrHubId, storage);
+  }
   try {
-    return await downloadModel(files, pathOrHubId, options);
+    return await downloadModel(files, pathOrHubId, storage, options);
   } catch (error) {
     signal?.throwIfAborted();
+    const folder = isUnreachable(error) ? await cached() : undefined;
+    if (folder !== undefined) return folder;
     throw hubError(pathOrHubId, error);
   }
 }
 
-async function downloadModel(files: FileStore, name: string, options: ResolveModelOptions): Promise<string> {
+async function downloadModel(
+  files: FileStore,
+  name: string,
+  storage: string,
+  options: ResolveModelOptions,
+): Promise<string> {
   const { HUB_URL, listFiles, modelInfo } = await import('@huggingface/hub');
   const access = hubAccess({ hubUrl: HUB_URL, ...options });
   const repo = { type: 'model', name } as const;
@@ -77,8 +94,6 @@ async function downloadModel(files: FileStore, name: string, options: ResolveMod
   for await (const entry of listFiles({ repo, revision: commit, recursive: true, ...access })) {
     if (entry.type === 'file') entries.set(entry.path, entry);
   }
-  const cache = options.cacheDir ?? (await host.hubCache());
-  const storage = files.join(cache, `models--${name.replace('/', '--')}`);
   const folder = files.join(storage, 'snapshots', commit);
   const snapshot: Snapshot = { repo, commit, files, storage, folder };
 
@@ -165,6 +180,18 @@ async function wantedFiles(
   );
   return [config, ...kept, index, ...Array.from(shards, entryOf)];
 }
+
+/** Whether no answer came from the hub at all. */
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof TypeError && error.cause instanceof Error && 'code' in error.cause;
+
+const notCached = (name: string, storage: string): SpikeError =>
+  new SpikeError('MISSING', {
+    where: name,
+    expected: `a whole snapshot in ${storage}, for HF_HUB_OFFLINE forbids to ask the hub`,
+    received: 'none',
+    remedy: 'download it once without HF_HUB_OFFLINE',
+  });
 
 /** What went wrong between here and the hub, as one sentence. */
 function hubError(name: string, error: unknown): unknown {
