@@ -13,13 +13,14 @@ export async function storageOf(
 }
 
 /**
- * The snapshot of a model that the cache has whole, by a branch, tag or commit; undefined where there is none.
+ * The snapshot of a model that the cache has whole, or with the files `only`, by a branch, tag or commit; undefined where there is none.
  * Errors: CORRUPT_FILE (an index that cannot be read).
  */
 export async function cachedSnapshot(
   files: FileStore,
   storage: string,
   revision: string,
+  only?: readonly string[],
 ): Promise<string | undefined> {
   const ref = files.join(storage, 'refs', revision);
   const commit = (await exists(files, ref))
@@ -28,7 +29,7 @@ export async function cachedSnapshot(
   const snapshots = files.join(storage, 'snapshots');
   if (!files.isInside(snapshots, commit)) return undefined;
   const folder = files.join(snapshots, commit);
-  for (const file of [CONFIG_FILE, ...(await weightsOf(files, folder))]) {
+  for (const file of only ?? [CONFIG_FILE, ...(await weightsOf(files, folder))]) {
     if (!(await exists(files, files.join(folder, file)))) return undefined;
   }
   return folder;

@@ -24,6 +24,8 @@ export interface ResolveModelOptions extends FilesOption {
   readonly cacheDir?: string;
   /** A branch, tag or commit. Default: `main`. */
   readonly revision?: string;
+  /** Names of the files to bring, such as config.json alone. Default: all that make a model folder. */
+  readonly only?: readonly string[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Default: that of @huggingface/hub. */
@@ -63,7 +65,7 @@ export async function resolveModel(pathOrHubId: string, options: ResolveModelOpt
   }
   const storage = await storageOf(files, pathOrHubId, options.cacheDir);
   const cached = (): Promise<string | undefined> =>
-    cachedSnapshot(files, storage, options.revision ?? 'main');
+    cachedSnapshot(files, storage, options.revision ?? 'main', options.only);
   if (host.isOffline()) {
     const folder = await cached();
     if (folder !== undefined) return folder;
@@ -97,7 +99,7 @@ async function downloadModel(
   const folder = files.join(storage, 'snapshots', commit);
   const snapshot: Snapshot = { repo, commit, files, storage, folder };
 
-  const wanted = await wantedFiles(snapshot, entries, access, options.signal);
+  const wanted = await wantedFiles(snapshot, entries, access, options);
   const totalBytes = wanted.reduce((sum, { size }) => sum + size, 0);
   await checkRoom(snapshot, wanted);
   let loadedBytes = 0;
@@ -158,7 +160,7 @@ async function wantedFiles(
   snapshot: Snapshot,
   entries: ReadonlyMap<string, ListFileEntry>,
   access: HubAccess,
-  signal: AbortSignal | undefined,
+  { only, signal }: ResolveModelOptions,
 ): Promise<ListFileEntry[]> {
   const entryOf = (file: string): ListFileEntry => {
     const entry = entries.get(file);
@@ -170,6 +172,7 @@ async function wantedFiles(
       remedy: 'only LLaMA-like models in safetensors can be used',
     });
   };
+  if (only !== undefined) return only.map(entryOf);
   const config = entryOf(CONFIG_FILE);
   const kept = KEPT_FILES.filter((file) => entries.has(file)).map(entryOf);
   if (entries.has(SINGLE_FILE) || !entries.has(INDEX_FILE)) return [config, ...kept, entryOf(SINGLE_FILE)];
