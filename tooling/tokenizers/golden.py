@@ -8,6 +8,7 @@ import base64
 import io
 import json
 import sys
+import tempfile
 from importlib.metadata import version
 
 import sentencepiece
@@ -30,7 +31,7 @@ models = {
 
 def chars_map():
     """A table of four rules, as SentencePiece compiles it."""
-    rules = "/tmp/rules.tsv"
+    rules = f"{tempfile.mkdtemp()}/rules.tsv"
     with open(rules, "w", encoding="utf8") as file:
         for source, target in (("ﬁ", "fi"), ("①", "1"), ("e\u0301", "é"), ("\u3000", " "), ("x\u0301", "")):
             file.write(" ".join(f"{ord(c):X}" for c in source) + "\t" + " ".join(f"{ord(c):X}" for c in target) + "\n")

@@ -8,7 +8,7 @@ import { withEndTokens } from '../src/generation.ts';
 import { expectError } from './fixtures.ts';
 
 const tokenizer = {
-  encode: (text: string) => [...text].map((each) => each.charCodeAt(0)),
+  encode: (text: string) => Array.from(text, (each) => each.charCodeAt(0)),
 } as unknown as TextTokenizer;
 const create = (template: string | undefined) =>
   createChatTemplate(
