@@ -1,13 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SpikeError, type Backend } from '@spikellm/backend';
-import { readJsonFile, type ModelFolder } from '@spikellm/checkpoint';
+import { readJsonFile, resolveModel, type ModelFolder } from '@spikellm/checkpoint';
 import { loadDecoder, type Decoder, type LoadOptions } from '@spikellm/graph';
 import { openSource } from '@spikellm/llm';
 import { showProgress } from './progress.ts';
 import type { Session } from './session.ts';
 
 export const MODEL_ARGUMENT = 'model folder, .gguf file, or a Hugging Face id like owner/name';
+
+const CONFIG = 'config.json';
 
 /** Opens the files of a model by its path or by its id, which may take a download. */
 export async function openModel(session: Session, name: string): Promise<ModelFolder> {
@@ -34,8 +36,11 @@ export async function openDecoder(
   });
 }
 
-/** The config.json of a folder, or at a path of its own, or what a .gguf file says. Errors: MISSING, CORRUPT_FILE. */
-export async function readConfig(name: string): Promise<Record<string, unknown>> {
+/**
+ * The config.json of a folder, of a model of the hub, or at a path of its own, or what a .gguf file says. Of the hub no weights
+ * are downloaded. Errors: MISSING, CORRUPT_FILE.
+ */
+export async function readConfig(name: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
   if (/\.gguf$/i.test(name)) {
     await using model = await openSource(name);
     return model.config;
@@ -44,7 +49,11 @@ export async function readConfig(name: string): Promise<Record<string, unknown>>
     (found) => found.isDirectory(),
     () => undefined,
   );
-  return readJsonFile(folder === true ? join(name, 'config.json') : name).catch((cause: unknown) => {
+  if (folder === undefined && /^[\w][\w.-]*\/[\w][\w.-]*$/.test(name) && !name.endsWith('.json')) {
+    const snapshot = await resolveModel(name, { only: [CONFIG], ...(signal && { signal }) });
+    return readJsonFile(join(snapshot, CONFIG));
+  }
+  return readJsonFile(folder === true ? join(name, CONFIG) : name).catch((cause: unknown) => {
     if (!(cause instanceof SpikeError && cause.code === 'MISSING')) throw cause;
     throw new SpikeError('MISSING', {
       where: name,

@@ -41,6 +41,12 @@ export const numbers = (expected: string, accepts: (value: number) => boolean): 
 export const wholeAbove = (least: number): Domain<number> =>
   numbers(`a whole number above ${least}`, (value) => Number.isSafeInteger(value) && value > least);
 
+/** Zero is one of them. */
+export const wholes: Domain<number> = numbers(
+  'a whole number',
+  (value) => Number.isSafeInteger(value) && value >= 0,
+);
+
 export const wholeBetween = (least: number, most: number): Domain<number> =>
   numbers(
     `a whole number from ${least} to ${most}`,

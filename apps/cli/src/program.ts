@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBench } from './commands/bench.ts';
+import { addChat } from './commands/chat.ts';
 import { addCompare } from './commands/compare.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDemo } from './commands/demo.ts';
@@ -22,7 +23,7 @@ export function createProgram(session: Session): Command {
       writeErr: (text) => void session.stderr.write(text),
       outputError: () => {}, // main says it
     });
-  const commands = [addQuantize, addEval, addGenerate, addInspect, addCompare, addBench, addDemo];
+  const commands = [addQuantize, addEval, addGenerate, addChat, addInspect, addCompare, addBench, addDemo];
   for (const add of [...commands, addCompletion]) add(program, session);
   return program;
 }

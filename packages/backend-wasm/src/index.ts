@@ -10,6 +10,7 @@ import { loadModule } from './assets.ts';
 import { openDevice } from './device.ts';
 import { canShareMemory, supportedInstructionSets, type InstructionSet } from './features.ts';
 import { Heap } from './heap.ts';
+import { MOST_BYTES, noMemory, requestMemory } from './memory.ts';
 import { instantiate } from './module.ts';
 import { startHelpers } from './pool.ts';
 
@@ -33,11 +34,6 @@ export interface WasmBackend extends Backend {
   readonly memoryBytes: number;
 }
 
-const PAGE_BYTES = 2 ** 16;
-/** As scripts/build-wasm.mjs links it. */
-const FIRST_BYTES = 2 ** 20;
-/** All addresses are positive 32-bit numbers. */
-const MOST_BYTES = 2 ** 31;
 const MOST_THREADS = 64;
 
 /**
@@ -49,27 +45,30 @@ const MOST_THREADS = 64;
  */
 export async function createWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
   const isa = chooseInstructionSet(options.isa);
-  const threads = chooseThreads(options.threads);
+  const wanted = chooseThreads(options.threads);
   const reserved = checkReserve(options.reserve ?? 0);
+  // Where no memory can be shared after all, nobody who left the threads open minds having one.
+  const shared = wanted > 1 ? requestMemory(true) : undefined;
+  const granted =
+    shared ?? (wanted === 1 || options.threads === undefined ? requestMemory(false) : undefined);
+  if (granted === undefined) throw noMemory();
+  const { memory, most } = granted;
+  const threads = shared === undefined ? 1 : wanted;
   const module = await loadModule(isa, threads > 1);
-  const memory = new WebAssembly.Memory({
-    initial: FIRST_BYTES / PAGE_BYTES,
-    maximum: MOST_BYTES / PAGE_BYTES,
-    shared: threads > 1,
-  });
   const exports = await instantiate(module, memory);
   const heap = new Heap(exports, memory);
-  if (reserved >= MOST_BYTES || exports.reserve(reserved) === 0) throw heap.outOfMemory(reserved);
+  if (reserved >= most || exports.reserve(reserved) === 0) throw heap.outOfMemory(reserved);
   const stop = threads > 1 ? await startHelpers(exports, module, memory, threads) : () => {};
-  const report = { device: describe(isa, threads), features: [isa], threads };
+  const report = { device: describe(isa, threads, most), features: [isa], threads };
   const backend = createTableBackend(createNativeDriver('wasm', openDevice(exports, heap, stop), report));
   return Object.defineProperty(backend as WasmBackend, 'memoryBytes', { get: () => heap.size });
 }
 
-function describe(isa: InstructionSet, threads: number): string {
+function describe(isa: InstructionSet, threads: number, most: number): string {
   const simd = isa === 'simd128' ? 'SIMD' : 'relaxed SIMD';
   const alone = canShareMemory() ? '' : ', since the page is not cross-origin isolated';
-  return `WebAssembly ${simd} on ${threads === 1 ? `one thread${alone}` : `${threads} threads`}`;
+  const room = most < MOST_BYTES ? `, with ${most / 2 ** 20} MiB of memory at most` : '';
+  return `WebAssembly ${simd} on ${threads === 1 ? `one thread${alone}` : `${threads} threads`}${room}`;
 }
 
 function chooseInstructionSet(isa: InstructionSet | undefined): InstructionSet {

@@ -65,3 +65,4 @@ export {
   type QuantisedRows,
   type WeightFormat,
 } from './weight-quantiser.ts';
+export { floatModel } from './check.ts';

@@ -1,9 +1,25 @@
 import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
+import {
+  createChatTemplate,
+  OLD_TEMPLATE_FILE,
+  readTemplate,
+  TEMPLATE_FILE,
+  type ChatTemplate,
+} from './chat-template.ts';
 import { exists, fileError, isRecord, nothingAt, readJsonObject } from './files.ts';
+import { GENERATION_FILE, readGeneration, withEndTokens } from './generation.ts';
 import { missingTensor, openSafetensors, type SafetensorsFile, type TensorSource } from './safetensors.ts';
 import type { FilesOption, FileStore } from './store.ts';
-import { loadTokenizer, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type TextTokenizer } from './tokenizer.ts';
+import {
+  loadTokenizer,
+  readTokenizerConfig,
+  SENTENCEPIECE_FILE,
+  SPECIAL_TOKENS_FILE,
+  TOKENIZER_CONFIG_FILE,
+  TOKENIZER_FILE,
+  type TextTokenizer,
+} from './tokenizer.ts';
 
 export const CONFIG_FILE = 'config.json';
 export const SINGLE_FILE = 'model.safetensors';
@@ -13,8 +29,12 @@ export const INDEX_FILE = 'model.safetensors.index.json';
 export const KEPT_FILES = [
   TOKENIZER_FILE,
   TOKENIZER_CONFIG_FILE,
-  'special_tokens_map.json',
-  'generation_config.json',
+  SPECIAL_TOKENS_FILE,
+  'added_tokens.json',
+  SENTENCEPIECE_FILE,
+  TEMPLATE_FILE,
+  OLD_TEMPLATE_FILE,
+  GENERATION_FILE,
 ] as const;
 
 /** An open model folder in the Hugging Face layout. */
@@ -22,11 +42,15 @@ export interface ModelFolder extends AsyncDisposable {
   readonly path: string;
   /** Where `path` lies. */
   readonly files: FileStore;
-  /** config.json, parsed. */
+  /** config.json, parsed. Its `eos_token_id` has those of generation_config.json too. */
   readonly config: Record<string, unknown>;
+  /** generation_config.json, parsed: how its makers want texts to be drawn. Empty where there is none. */
+  readonly generation: Readonly<Record<string, unknown>>;
   readonly tensors: TensorSource;
   /** Loads the tokenizer at the first call. Errors: MISSING (tokenizer.json), CORRUPT_FILE, UNSUPPORTED. */
   tokenizer(): Promise<TextTokenizer>;
+  /** How the model wants a conversation to be written. Errors: as `tokenizer`; MISSING without a template, UNSUPPORTED. */
+  chatTemplate(): Promise<ChatTemplate>;
   /** Closes all files. A second call does nothing. */
   close(): Promise<void>;
 }
@@ -47,15 +71,23 @@ export async function openModelFolder(
   { files = host.files() }: FilesOption = {},
 ): Promise<ModelFolder> {
   await checkFolder(files, path);
-  const config = await readJsonObject(files, files.join(path, CONFIG_FILE));
+  const generation = await readGeneration(files, path);
+  const config = withEndTokens(await readJsonObject(files, files.join(path, CONFIG_FILE)), generation);
   const { tensors, close } = await openTensors(files, path);
-  let tokenizer: Promise<TextTokenizer> | undefined;
+  let opened: Promise<TextTokenizer> | undefined;
+  const tokenizer = (): Promise<TextTokenizer> => (opened ??= loadTokenizer(path, { files }));
   return {
     path,
     files,
     config,
+    generation,
     tensors,
-    tokenizer: () => (tokenizer ??= loadTokenizer(path, { files })),
+    tokenizer,
+    async chatTemplate() {
+      const stated = await readTokenizerConfig(path, { files });
+      const template = await readTemplate(files, path, stated);
+      return createChatTemplate({ path, template, config: stated }, await tokenizer());
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -92,12 +124,33 @@ async function openTensors(files: FileStore, path: string): Promise<OpenTensors>
     return { tensors: file, close: () => file.close() };
   }
   if (await exists(files, files.join(path, INDEX_FILE))) return openShards(files, path);
-  throw new SpikeError('MISSING', {
-    where: path,
-    expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
-    received: 'a folder with neither',
-    remedy: 'weights in another format have to be converted to safetensors first',
-  });
+  throw noWeights(path, await files.list(path));
+}
+
+/** What lies there instead, and what to do with it. */
+function noWeights(path: string, names: readonly string[]): SpikeError {
+  const expected = `${SINGLE_FILE} or ${INDEX_FILE}`;
+  const error = (received: string, remedy: string): SpikeError =>
+    new SpikeError('MISSING', { where: path, expected, received, remedy });
+  const find = (pattern: RegExp): string | undefined => names.find((name) => pattern.test(name));
+  const gguf = find(/\.gguf$/i);
+  if (gguf !== undefined) return error(gguf, `give the path of that file, ${path}/${gguf}`);
+  const adapter = find(/^adapter_(model|config)\./);
+  if (adapter !== undefined)
+    return error(
+      `${adapter}, a low-rank adapter alone`,
+      'merge it into its model first: merge_and_unload of the package peft',
+    );
+  const pickled = find(/\.(bin|pt|pth|ckpt)$/);
+  if (pickled === undefined)
+    return error(
+      'a folder with neither',
+      'weights in another format have to be converted to safetensors first',
+    );
+  return error(
+    `${pickled}, weights of PyTorch`,
+    `convert them once in Python: AutoModelForCausalLM.from_pretrained(${JSON.stringify(path)}).save_pretrained("<folder>")`,
+  );
 }
 
 async function openShards(files: FileStore, path: string): Promise<OpenTensors> {

@@ -26,5 +26,6 @@ export const host: Host = {
     }
   },
   gatedRemedy: 'check the name, and set HF_TOKEN where the model is gated',
+  isOffline: () => /^(1|on|yes|true)$/i.test(process.env.HF_HUB_OFFLINE ?? ''),
   hubCache: async () => (await import('@huggingface/hub')).getHFHubCachePath(),
 };

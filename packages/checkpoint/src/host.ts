@@ -19,6 +19,8 @@ export interface Host {
   withinTime<T>(milliseconds: number, body: () => T): T | undefined;
   /** What helps with a model that may not be read. */
   readonly gatedRemedy: string;
+  /** Whether the hub shall not be asked: HF_HUB_OFFLINE, in Node. */
+  isOffline(): boolean;
   /** The folder of downloaded models. */
   hubCache(): Promise<string>;
 }

@@ -23,6 +23,7 @@ export const host: Host = {
   hubToken: () => undefined,
   withinTime: (_milliseconds, body) => body(), // a page ends its worker, or the browser the page
   gatedRemedy: 'check the name; gated models cannot be read in a browser',
+  isOffline: () => false, // requests fail by themselves
   hubCache: async () => 'models',
 };
 

@@ -1,6 +1,7 @@
 import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
 import type { ListFileEntry } from '@huggingface/hub';
+import { cachedSnapshot, storageOf } from './cached.ts';
 import { downloadFile, type HubAccess, type Snapshot } from './download.ts';
 import { exists, fileError, readJsonObject, writeFileAtomic } from './files.ts';
 import { CONFIG_FILE, INDEX_FILE, KEPT_FILES, readWeightMap, SINGLE_FILE } from './folder.ts';
@@ -23,6 +24,8 @@ export interface ResolveModelOptions extends FilesOption {
   readonly cacheDir?: string;
   /** A branch, tag or commit. Default: `main`. */
   readonly revision?: string;
+  /** Names of the files to bring, such as config.json alone. Default: all that make a model folder. */
+  readonly only?: readonly string[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Default: that of @huggingface/hub. */
@@ -36,7 +39,8 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 /**
  * The folder of a model: a local folder as it is, else that of a Hugging Face hub id `owner/name`, whose config,
  * safetensors and tokenizer are downloaded into the Hugging Face cache unless they are there. An interrupted
- * download goes on where it stopped, and each file is held against its hash before it counts as there. For gated
+ * download goes on where it stopped, and each file is held against its hash before it counts as there. Without a
+ * connection, or with `HF_HUB_OFFLINE`, a snapshot that the cache has whole is taken. For gated
  * models the access token is read from `HF_TOKEN`, in Node, and sent to the hub's own origin only. With `files` both
  * folders are in that store.
  *
@@ -59,15 +63,30 @@ export async function resolveModel(pathOrHubId: string, options: ResolveModelOpt
       received: found === undefined ? 'neither' : 'a file',
     });
   }
+  const storage = await storageOf(files, pathOrHubId, options.cacheDir);
+  const cached = (): Promise<string | undefined> =>
+    cachedSnapshot(files, storage, options.revision ?? 'main', options.only);
+  if (host.isOffline()) {
+    const folder = await cached();
+    if (folder !== undefined) return folder;
+    throw notCached(pathOrHubId, storage);
+  }
   try {
-    return await downloadModel(files, pathOrHubId, options);
+    return await downloadModel(files, pathOrHubId, storage, options);
   } catch (error) {
     signal?.throwIfAborted();
+    const folder = isUnreachable(error) ? await cached() : undefined;
+    if (folder !== undefined) return folder;
     throw hubError(pathOrHubId, error);
   }
 }
 
-async function downloadModel(files: FileStore, name: string, options: ResolveModelOptions): Promise<string> {
+async function downloadModel(
+  files: FileStore,
+  name: string,
+  storage: string,
+  options: ResolveModelOptions,
+): Promise<string> {
   const { HUB_URL, listFiles, modelInfo } = await import('@huggingface/hub');
   const access = hubAccess({ hubUrl: HUB_URL, ...options });
   const repo = { type: 'model', name } as const;
@@ -77,12 +96,10 @@ async function downloadModel(files: FileStore, name: string, options: ResolveMod
   for await (const entry of listFiles({ repo, revision: commit, recursive: true, ...access })) {
     if (entry.type === 'file') entries.set(entry.path, entry);
   }
-  const cache = options.cacheDir ?? (await host.hubCache());
-  const storage = files.join(cache, `models--${name.replace('/', '--')}`);
   const folder = files.join(storage, 'snapshots', commit);
   const snapshot: Snapshot = { repo, commit, files, storage, folder };
 
-  const wanted = await wantedFiles(snapshot, entries, access, options.signal);
+  const wanted = await wantedFiles(snapshot, entries, access, options);
   const totalBytes = wanted.reduce((sum, { size }) => sum + size, 0);
   await checkRoom(snapshot, wanted);
   let loadedBytes = 0;
@@ -143,7 +160,7 @@ async function wantedFiles(
   snapshot: Snapshot,
   entries: ReadonlyMap<string, ListFileEntry>,
   access: HubAccess,
-  signal: AbortSignal | undefined,
+  { only, signal }: ResolveModelOptions,
 ): Promise<ListFileEntry[]> {
   const entryOf = (file: string): ListFileEntry => {
     const entry = entries.get(file);
@@ -155,6 +172,7 @@ async function wantedFiles(
       remedy: 'only LLaMA-like models in safetensors can be used',
     });
   };
+  if (only !== undefined) return only.map(entryOf);
   const config = entryOf(CONFIG_FILE);
   const kept = KEPT_FILES.filter((file) => entries.has(file)).map(entryOf);
   if (entries.has(SINGLE_FILE) || !entries.has(INDEX_FILE)) return [config, ...kept, entryOf(SINGLE_FILE)];
@@ -165,6 +183,18 @@ async function wantedFiles(
   );
   return [config, ...kept, index, ...Array.from(shards, entryOf)];
 }
+
+/** Whether no answer came from the hub at all. */
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof TypeError && error.cause instanceof Error && 'code' in error.cause;
+
+const notCached = (name: string, storage: string): SpikeError =>
+  new SpikeError('MISSING', {
+    where: name,
+    expected: `a whole snapshot in ${storage}, for HF_HUB_OFFLINE forbids to ask the hub`,
+    received: 'none',
+    remedy: 'download it once without HF_HUB_OFFLINE',
+  });
 
 /** What went wrong between here and the hub, as one sentence. */
 function hubError(name: string, error: unknown): unknown {

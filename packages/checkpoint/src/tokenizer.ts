@@ -1,101 +1,118 @@
 import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
-import { Tokenizer } from '@huggingface/tokenizers';
-import { exists, isRecord, readJsonObject } from './files.ts';
-import { checkPattern } from './patterns.ts';
-import type { FilesOption } from './store.ts';
-import { checkVocabulary } from './vocabulary.ts';
-import { cutAtWords } from './words.ts';
+import { exists, readJsonObject } from './files.ts';
+import type { FilesOption, FileStore } from './store.ts';
+import { createEngine, type Engine } from './tokenizer/engine.ts';
+import { contentOf, frameOf, withConfigTokens, withTokensMap } from './tokenizer/special-tokens.ts';
+import { createStream, type TextStream } from './tokenizer/stream.ts';
+import { checkVocabulary } from './tokenizer/vocabulary.ts';
+import { cutAtWords } from './tokenizer/words.ts';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
 export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
+export const SPECIAL_TOKENS_FILE = 'special_tokens_map.json';
+export const SENTENCEPIECE_FILE = 'tokenizer.model';
+
+export interface EncodeOptions {
+  /** Whether the special tokens that the tokenizer's files ask for stand around the text. Default: true. */
+  readonly special?: boolean | undefined;
+}
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
   /**
-   * Ids of a text, with the special tokens around it (such as BOS) that the tokenizer's files ask for.
-   * Errors: UNSUPPORTED for a tokenizer that takes far too long, in Node.
+   * Ids of a text, with the special tokens around it (such as BOS) that the tokenizer's files ask for. Special tokens that
+   * are written out in the text are found in any case.
+   * Errors: UNSUPPORTED for a tokenizer that takes far too long, in Node, or a character that it has no token for.
    */
-  encode(text: string): number[];
-  /** Text of ids, without special tokens. Errors: INVALID_ARGUMENT for an id outside the vocabulary. */
+  encode(text: string, options?: EncodeOptions): number[];
+  /** Text of ids, without special tokens. Errors: INVALID_ARGUMENT for an id that has no token. */
   decode(ids: readonly number[]): string;
+  /** Whether an id has a token. Those that only fill up a table of weights have none. */
+  has(id: number): boolean;
+  /** The id of a token as it is written in the vocabulary. */
+  idOf(token: string): number | undefined;
+  /** The token that begins texts, where the files name one; whether `encode` puts it there is another matter. */
+  readonly bos: number | undefined;
   /** One more than the largest id. */
   readonly vocabularySize: number;
   /** Decodes ids one at a time: all that comes out of a stream is what `decode` gives for all its ids. */
   stream(): TextStream;
 }
 
-/** Text of ids that come one at a time. */
-export interface TextStream {
-  /** The text that is now certain; '' while the bytes of a character are incomplete. Errors: as `decode`. */
-  push(id: number): string;
-  /** What was held back: a replacement character where the last character never became complete. */
-  end(): string;
-}
-
-/** The part of the library's `Tokenizer` that is used; its own declarations do not resolve in ES modules. */
-interface Vocabulary {
-  encode(text: string, options?: { add_special_tokens?: boolean }): { readonly ids: number[] };
-  decode(ids: readonly number[], options: { clean_up_tokenization_spaces: boolean }): string;
-  token_to_id(token: string): number | undefined;
-  id_to_token(id: number): string | undefined;
-  get_vocab(): ReadonlyMap<string, number>;
-  get_added_tokens_decoder(): ReadonlyMap<number, { readonly special: boolean }>;
-}
-
 /**
- * Loads tokenizer.json and, where there is one, tokenizer_config.json of a model folder.
- * Errors: MISSING, CORRUPT_FILE, UNSUPPORTED.
+ * Loads tokenizer.json and, where they are, tokenizer_config.json and special_tokens_map.json of a model folder.
+ * Errors: MISSING, CORRUPT_FILE, UNSUPPORTED (a part that is not implemented, by its name), MISMATCH.
  */
 export async function loadTokenizer(
   folder: string,
   { files = host.files() }: FilesOption = {},
 ): Promise<TextTokenizer> {
   const path = files.join(folder, TOKENIZER_FILE);
+  await checkThere(files, folder, path);
   const definition = await readJsonObject(files, path);
-  const configPath = files.join(folder, TOKENIZER_CONFIG_FILE);
-  const config = (await exists(files, configPath)) ? await readJsonObject(files, configPath) : {};
+  const config = await readTokenizerConfig(folder, { files });
   checkVocabulary(path, definition);
-  checkPatterns(path, definition);
-  const tokenizer = createTokenizer(path, cutAtWords(definition), config);
-  const frame = createFrame(path, tokenizer, config);
-  const special = new Set(
-    Array.from(tokenizer.get_added_tokens_decoder())
-      .filter(([, token]) => token.special)
-      .map(([id]) => id),
-  );
-  const vocabularySize = highestId(tokenizer) + 1;
-
-  const decode = (ids: readonly number[]): string => {
-    for (const id of ids) checkId(path, tokenizer, id, vocabularySize);
-    const visible = ids.filter((id) => !special.has(id));
-    // Cleaning up would take away spaces that the tokens have, and break the agreement with `stream`.
-    return visible.length === 0 ? '' : tokenizer.decode(visible, { clean_up_tokenization_spaces: false });
-  };
-  return {
-    encode: (text) => encodeWithinTime(path, text, frame),
-    decode,
-    vocabularySize,
-    stream: () => createStream(decode, (id) => special.has(id)),
-  };
+  return createTokenizer(path, createEngine(path, cutAtWords(withConfigTokens(definition, config))), config);
 }
 
-/**
- * Judges every regular expression of a tokenizer, as the library writes it, before one of them runs: a tokenizer without
- * tokens is built for that.
- */
-function checkPatterns(path: string, definition: object): void {
-  const model = { type: 'WordLevel', vocab: {}, unk_token: '' };
-  const probe = createTokenizer(path, { ...definition, model, added_tokens: [] }, {});
-  const seen = new Set<unknown>();
-  const search = (value: unknown): void => {
-    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value))
-      return;
-    seen.add(value);
-    if (value instanceof RegExp) checkPattern(path, value);
-    else Object.values(value).forEach(search);
+/** tokenizer_config.json, with what only special_tokens_map.json says. Errors: CORRUPT_FILE. */
+export async function readTokenizerConfig(
+  folder: string,
+  { files = host.files() }: FilesOption = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  const read = async (name: string): Promise<Record<string, unknown>> => {
+    const path = files.join(folder, name);
+    return (await exists(files, path)) ? readJsonObject(files, path) : {};
   };
-  search(probe);
+  return withTokensMap(await read(TOKENIZER_CONFIG_FILE), await read(SPECIAL_TOKENS_FILE));
+}
+
+async function checkThere(files: FileStore, folder: string, path: string): Promise<void> {
+  const old = files.join(folder, SENTENCEPIECE_FILE);
+  if ((await exists(files, path)) || !(await exists(files, old))) return;
+  throw new SpikeError('MISSING', {
+    where: path,
+    expected: 'a tokenizer in the format of the tokenizers library',
+    received: `${SENTENCEPIECE_FILE} only`,
+    remedy:
+      `write ${TOKENIZER_FILE} once in Python: ` +
+      `AutoTokenizer.from_pretrained(${JSON.stringify(folder)}).save_pretrained(${JSON.stringify(folder)}), ` +
+      'with the packages transformers and sentencepiece',
+  });
+}
+
+function createTokenizer(
+  path: string,
+  engine: Engine,
+  config: Readonly<Record<string, unknown>>,
+): TextTokenizer {
+  const { before, behind } = frameOf(path, engine, config);
+  const special = new Set(engine.added.filter((token) => token.special).map(({ id }) => id));
+  const isSpecial = (id: number): boolean => special.has(id);
+  const has = (id: number): boolean => engine.tokenOf(id) !== undefined;
+  const bos = contentOf(config.bos_token);
+  const decode = (ids: readonly number[]): string => {
+    const tokens: string[] = [];
+    for (const id of ids) {
+      const token = engine.tokenOf(id);
+      if (token === undefined) throw noSuchId(path, id, engine.size);
+      if (!isSpecial(id)) tokens.push(token);
+    }
+    return engine.decode(tokens);
+  };
+  return {
+    encode(text, { special: isFramed = true } = {}) {
+      const ids = encodeWithinTime(path, text, engine.encode);
+      return isFramed ? [...before, ...ids, ...behind] : ids;
+    },
+    decode,
+    has,
+    idOf: engine.idOf,
+    bos: before[0] ?? (bos === undefined ? undefined : engine.idOf(bos)),
+    vocabularySize: engine.size,
+    stream: () => createStream({ decode, isSpecial, has }),
+  };
 }
 
 /** Milliseconds for a text, far more than any tokenizer needs: some ten microseconds a character. */
@@ -114,96 +131,10 @@ function encodeWithinTime(path: string, text: string, encode: (text: string) => 
   });
 }
 
-function createTokenizer(path: string, definition: object, config: object): Vocabulary {
-  try {
-    return new Tokenizer(definition, config) as Vocabulary;
-  } catch (error) {
-    throw new SpikeError('UNSUPPORTED', {
-      where: path,
-      expected: 'a tokenizer that @huggingface/tokenizers can build',
-      received: (error as Error).message,
-      cause: error,
-    });
-  }
-}
-
-/**
- * How a text is framed by BOS and EOS. Where tokenizer_config.json has `add_bos_token` or `add_eos_token` they
- * decide, as they do for the LLaMA tokenizers of transformers; otherwise the post-processor of tokenizer.json does.
- */
-function createFrame(
-  path: string,
-  tokenizer: Vocabulary,
-  config: Record<string, unknown>,
-): (text: string) => number[] {
-  const { add_bos_token: addBos, add_eos_token: addEos } = config;
-  if (typeof addBos !== 'boolean' && typeof addEos !== 'boolean') return (text) => tokenizer.encode(text).ids;
-  const ids = (wanted: unknown, key: 'bos_token' | 'eos_token'): number[] =>
-    wanted === true ? [specialId(path, tokenizer, key, config[key])] : [];
-  const before = ids(addBos, 'bos_token');
-  const after = ids(addEos, 'eos_token');
-  return (text) => [...before, ...tokenizer.encode(text, { add_special_tokens: false }).ids, ...after];
-}
-
-/** The id of a token that the config gives as a string or as an object with its `content`. */
-function specialId(path: string, tokenizer: Vocabulary, key: string, token: unknown): number {
-  const content = isRecord(token) ? token.content : token;
-  const id = typeof content === 'string' ? tokenizer.token_to_id(content) : undefined;
-  if (id !== undefined) return id;
-  throw new SpikeError('MISMATCH', {
+function noSuchId(path: string, id: number, size: number): SpikeError {
+  return new SpikeError('INVALID_ARGUMENT', {
     where: path,
-    expected: `${key} of ${TOKENIZER_CONFIG_FILE} in the vocabulary`,
-    received: JSON.stringify(token) ?? 'none',
-  });
-}
-
-function highestId(tokenizer: Vocabulary): number {
-  let highest = -1;
-  for (const id of tokenizer.get_vocab().values()) highest = Math.max(highest, id);
-  return highest;
-}
-
-function checkId(path: string, tokenizer: Vocabulary, id: number, vocabularySize: number): void {
-  if (tokenizer.id_to_token(id) !== undefined) return;
-  throw new SpikeError('INVALID_ARGUMENT', {
-    where: path,
-    expected: `token ids from 0 to ${vocabularySize - 1}`,
+    expected: `token ids from 0 to ${size - 1}`,
     received: String(id),
   });
-}
-
-const INCOMPLETE = '\uFFFD';
-
-/**
- * Decodes a short window: the last token whose text is out, which gives the decoder its context (whether a leading
- * space is the sentence's first), and those after it. A character whose bytes are incomplete decodes to one
- * replacement character at the end, so that much is held back.
- */
-function createStream(
-  decode: (ids: readonly number[]) => string,
-  isSpecial: (id: number) => boolean,
-): TextStream {
-  let window: number[] = [];
-  let out = 0; // characters of the window's text that are out
-  return {
-    push(id) {
-      const text = decode([...window, id]);
-      if (isSpecial(id)) return ''; // has no text, and would be no context
-      window.push(id);
-      const certain = text.endsWith(INCOMPLETE) ? text.length - 1 : text.length;
-      const fresh = text.slice(out, certain);
-      out = certain;
-      if (certain === text.length) {
-        window = [id];
-        out = decode(window).length;
-      }
-      return fresh;
-    },
-    end() {
-      const rest = decode(window).slice(out);
-      window = [];
-      out = 0;
-      return rest;
-    },
-  };
 }

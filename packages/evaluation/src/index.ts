@@ -4,6 +4,14 @@
  * @module
  */
 export { cutWindows, type WindowOptions } from './windows.ts';
+export {
+  PROTOCOLS,
+  tokenise,
+  type Protocol,
+  type ProtocolText,
+  type ProtocolTokenizer,
+  type ProtocolTokens,
+} from './protocols/index.ts';
 export { perplexity, PERPLEXITY_PROTOCOL, type Perplexity, type PerplexityOptions } from './perplexity.ts';
 export {
   describeModel,

@@ -8,6 +8,8 @@ export interface WindowOptions {
   readonly maxWindows?: number | undefined;
   /** Windows to leave out at the beginning of the text. */
   readonly skipWindows?: number | undefined;
+  /** A token that each window begins with; so much less of the text is in it. Default: none. */
+  readonly head?: number | undefined;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface WindowOptions {
  */
 export function cutWindows(
   ids: readonly number[],
-  { window, maxWindows = Infinity, skipWindows = 0 }: WindowOptions,
+  { window, maxWindows = Infinity, skipWindows = 0, head }: WindowOptions,
 ): number[][] {
   const must = (holds: boolean, where: string, expected: string, received: unknown): void => {
     if (!holds) throw new SpikeError('INVALID_ARGUMENT', { where, expected, received: String(received) });
@@ -29,18 +31,20 @@ export function cutWindows(
     'a whole number above 0',
     maxWindows,
   );
-  const found = Math.floor(ids.length / window);
+  const step = head === undefined ? window : window - 1;
+  const found = Math.floor(ids.length / step);
   if (found <= skipWindows) {
     const needed = skipWindows === 0 ? 'one window' : `${skipWindows + 1} windows`;
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'text',
-      expected: `at least ${(skipWindows + 1) * window} tokens (${needed} of ${window})`,
+      expected: `at least ${(skipWindows + 1) * step} tokens (${needed} of ${window})`,
       received: String(ids.length),
       remedy: 'take a longer text or a smaller window',
     });
   }
   const count = Math.min(found - skipWindows, maxWindows);
-  return Array.from({ length: count }, (_, i) =>
-    ids.slice((skipWindows + i) * window, (skipWindows + i + 1) * window),
-  );
+  return Array.from({ length: count }, (_, i) => {
+    const part = ids.slice((skipWindows + i) * step, (skipWindows + i + 1) * step);
+    return head === undefined ? part : [head, ...part];
+  });
 }

@@ -147,6 +147,15 @@ async function pieces(texts: readonly string[], stop: readonly string[], end?: s
   return all.map(({ text }) => text);
 }
 
+it('never draws an id that the detokenizer has no token for', async () => {
+  const detokenizer = { push: String, end: () => '', has: (id: number) => id !== greedy[0] };
+  for (const temperature of [0, 2]) {
+    const options = { maxTokens: 20, endTokens: [], temperature, detokenizer };
+    const drawn = await collect(generateText(decoder, prompt, options));
+    expect(drawn.map(({ id }) => id)).not.toContain(greedy[0]);
+  }
+});
+
 describe('generateText', () => {
   it('gives each id with the text that is certain, and the rest without one', async () => {
     const options = { detokenizer: speaking(['On', '', 'ce'], '!'), maxTokens: 3 };

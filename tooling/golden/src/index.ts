@@ -17,5 +17,6 @@ export type {
   SpikeMatmulCase,
   Stories260kGolden,
   TalesGolden,
+  TokenizersGolden,
   WeightQuantizerCase,
 } from './types.ts';

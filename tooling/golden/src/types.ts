@@ -6,6 +6,7 @@ export interface GoldenTensor {
 
 /** What each file holds; names as in the files. */
 export interface GoldenFiles {
+  readonly tokenizers: TokenizersGolden;
   readonly kernels: KernelsGolden;
   readonly omniquant_layer: OmniquantLayerGolden;
   readonly stories260k: Stories260kGolden;
@@ -177,4 +178,21 @@ export interface TalesGolden {
   readonly windows: number;
   readonly perplexity_fp32: number;
   readonly prompts: readonly GoldenPrompt[];
+}
+
+/** Small tokenizers of the Rust library `tokenizers`: what it makes of some texts. */
+export interface TokenizersGolden {
+  readonly models: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly texts: readonly string[];
+  readonly variants: readonly {
+    readonly name: string;
+    readonly model: string;
+    /** Fields of the model that differ. */
+    readonly changes: Readonly<Record<string, unknown>>;
+    /** tokenizer.json without its model. */
+    readonly definition: Readonly<Record<string, unknown>>;
+    readonly ids: readonly (readonly number[])[];
+    /** The ids decoded, without special tokens. */
+    readonly texts: readonly string[];
+  }[];
 }

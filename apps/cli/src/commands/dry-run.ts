@@ -1,6 +1,7 @@
 import {
   checkSettings,
   estimateRun,
+  floatModel,
   measureRates,
   ownSettings,
   PIPELINES,
@@ -8,7 +9,7 @@ import {
   type QuantizeSettings,
   type RunEstimate,
 } from '@spikellm/calibration';
-import { parseModel, type DecoderConfig } from '@spikellm/graph';
+import type { DecoderConfig } from '@spikellm/graph';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { bytes, table } from '../format.ts';
 import { readConfig } from '../model.ts';
@@ -47,8 +48,8 @@ export async function dryRun(
 ): Promise<void> {
   const { samples, seqlen: length, memory } = options;
   checkSettings(settings);
-  const json = await readConfig(name);
-  const graph = parseModel(json);
+  const json = await readConfig(name, session.signal);
+  const graph = floatModel({ path: name, config: json });
   using backend = await openBackend(session, options);
   const processBytes = process.memoryUsage.rss();
   const rates = await measureRates(backend, graph, settings, length, session.signal);

@@ -1,21 +1,18 @@
 import { SpikeError } from '@spikellm/backend';
-import { cutWindows } from '@spikellm/evaluation';
+import { PROTOCOLS } from '@spikellm/evaluation';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { cacheOf, windowsOf } from '../format.ts';
 import { countText, measureDecoder } from '../measure.ts';
 import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
 import { showOperations } from '../operations-report.ts';
-import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
+import { oneOf, option, wholeAbove, wholes, withBackend, withVerbose } from '../options.ts';
 import { holdNotes, print, printJson, type Session } from '../session.ts';
 import { openTasks, runTasks, showTasks, withTasks, type TaskOptions } from '../tasks.ts';
-import { readText } from '../text.ts';
-import { windowOf, windowOption } from '../window.ts';
+import { checkFinite, openText, type TextOptions } from '../text-windows.ts';
+import { windowOption } from '../window.ts';
 
-interface EvalOptions extends BackendOptions, TaskOptions {
-  readonly text?: string;
-  readonly window?: number;
-  readonly maxWindows?: number;
+interface EvalOptions extends BackendOptions, TaskOptions, TextOptions {
   readonly operations?: boolean;
   readonly json?: boolean;
 }
@@ -26,8 +23,14 @@ export function addEval(program: Command, session: Session): void {
     .description('Measure a model, float or spiking: its perplexity on a text, and zero-shot tasks.')
     .argument('<model>', MODEL_ARGUMENT)
     .option('--text <file>', 'UTF-8 text to predict')
+    .addOption(
+      option('--protocol <name>', 'how the file is read and joined', oneOf(Object.keys(PROTOCOLS))).default(
+        'text',
+      ),
+    )
     .addOption(windowOption())
     .addOption(option('--max-windows <n>', 'windows at most, all without it', wholeAbove(0)))
+    .addOption(option('--skip-windows <n>', 'windows to leave out at the beginning', wholes).default(0))
     .option('--operations', 'count what a token costs: operations, spikes, bytes, and an estimate of energy')
     .option('--json', 'print one JSON document');
   withVerbose(
@@ -39,26 +42,25 @@ export function addEval(program: Command, session: Session): void {
 
 async function evaluate(session: Session, name: string, options: EvalOptions): Promise<void> {
   checkWork(options);
-  const { maxWindows } = options;
-  const text = options.text === undefined ? undefined : await readText(options.text);
+  const text = options.text === undefined ? undefined : await openText(options.text, options);
   await using model = await openModel(session, name);
   const notes = holdNotes(session);
-  const windows = { window: text === undefined ? 0 : windowOf(model, options.window, notes.say), maxWindows };
-  const ids = text === undefined ? undefined : (await model.tokenizer()).encode(text);
-  if (ids !== undefined) cutWindows(ids, windows); // a short text is known before the model is loaded
+  const cut = await text?.(model, notes.say);
   const opened = await openTasks(session, model, options);
   using backend = await openBackend(session, options, notes.say);
   using decoder = await openDecoder(session, model, backend);
   notes.release();
-  const result = ids && (await measureDecoder(session, decoder, ids, windows));
+  const result = cut && (await measureDecoder(session, decoder, cut.ids, cut.windows));
+  if (result !== undefined) checkFinite(result);
   const operations =
-    ids && options.operations ? await countText(session, model, decoder, ids, windows) : undefined;
+    cut && options.operations ? await countText(session, model, decoder, cut.ids, cut.windows) : undefined;
   const tasks =
     opened.length === 0 ? undefined : await runTasks(session, { model, decoder, backend }, opened, options);
   if (options.json === true) {
     printJson(session, {
       model: name,
       text: options.text,
+      read: cut?.read,
       backend: backend.name,
       ...result,
       operations,
@@ -66,10 +68,11 @@ async function evaluate(session: Session, name: string, options: EvalOptions): P
     });
     return;
   }
-  if (result !== undefined) {
+  if (cut !== undefined && result !== undefined) {
     print(session, `perplexity  ${result.perplexity.toFixed(4)}`);
     print(session, `nll         ${result.nll.toFixed(4)} nats per token`);
     print(session, `text        ${windowsOf(result)}`);
+    for (const line of cut.lines) print(session, line);
     print(session, `protocol    ${result.protocol}`);
     print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
   }

@@ -3,6 +3,7 @@ import { checkPrompt, generateText, mostPositions, parseModel, parseSpikingConfi
 import { Option, type Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { secondsSince } from '../measure.ts';
+import { doubledBos } from '../doubled-bos.ts';
 import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
 import { numbers, option, seeds, wholeAbove, withBackend, withVerbose } from '../options.ts';
 import { holdNotes, note, print, printJson, type Session } from '../session.ts';
@@ -71,6 +72,8 @@ async function generate(session: Session, name: string, options: GenerateOptions
   const context = mostPositions(parseModel(model.config));
   checkPrompt({ context, spiking: parseSpikingConfig(model.config) }, promptIds, options.maxTokens);
   const notes = holdNotes(session);
+  const doubled = doubledBos(tokenizer, promptIds);
+  if (doubled !== undefined) notes.say(doubled);
   using backend = await openBackend(session, options, notes.say);
   using decoder = await openDecoder(session, model, backend);
   notes.release();

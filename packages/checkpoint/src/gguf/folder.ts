@@ -1,5 +1,6 @@
 import { host } from '#host';
 import { SpikeError } from '@spikellm/backend';
+import { createChatTemplate, templateOf } from '../chat-template.ts';
 import { missingTensor, type TensorSource } from '../safetensors.ts';
 import type { ModelFolder } from '../folder.ts';
 import { createMemoryFiles } from '../memory-files.ts';
@@ -74,8 +75,9 @@ async function createFolder(
     ),
     values: await readRopeTensors(opened),
   });
-  let tokenizer: Promise<TextTokenizer> | undefined;
   const json = tokenizerFiles(metadata);
+  let built: Promise<TextTokenizer> | undefined;
+  const tokenizer = (): Promise<TextTokenizer> => (built ??= buildTokenizer(path, json));
   const close = (): Promise<void> => closeAll(opened);
   return {
     path,
@@ -85,7 +87,15 @@ async function createFolder(
     tokenizerConfig: json.config,
     keptFiles: () => keptFiles(json),
     tensors: createTensors(path, opened, architecture, config),
-    tokenizer: () => (tokenizer ??= buildTokenizer(path, json)),
+    generation: {},
+    tokenizer,
+    async chatTemplate() {
+      const { config: stated } = json;
+      return createChatTemplate(
+        { path, template: templateOf(stated.chat_template), config: stated },
+        await tokenizer(),
+      );
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -19,6 +19,8 @@ const MOST_BY_DEFAULT = 2048;
 export interface Detokenizer {
   push(id: number): string;
   end(): string;
+  /** Whether an id has a token; those that only fill up the table of weights are never drawn. */
+  has?(id: number): boolean;
 }
 
 export interface TextOptions extends GenerateOptions {
@@ -35,10 +37,20 @@ export interface TextOptions extends GenerateOptions {
  * @example
  * for await (const id of generateTokens(decoder, [1, 403], { maxTokens: 20 })) console.log(id);
  */
-export async function* generateTokens(
+export function generateTokens(
   decoder: Decoder,
   prompt: readonly number[],
-  { maxTokens, endTokens = decoder.config.endTokens, signal, ...sampling }: GenerateOptions = {},
+  options: GenerateOptions = {},
+): AsyncGenerator<number, void, void> {
+  return drawTokens(decoder, prompt, options, []);
+}
+
+/** @param never - ids that are not drawn */
+async function* drawTokens(
+  decoder: Decoder,
+  prompt: readonly number[],
+  { maxTokens, endTokens = decoder.config.endTokens, signal, ...sampling }: GenerateOptions,
+  never: readonly number[],
 ): AsyncGenerator<number, void, void> {
   const room = decoder.context - prompt.length;
   const most = Math.min(maxTokens ?? MOST_BY_DEFAULT, room);
@@ -50,6 +62,7 @@ export async function* generateTokens(
     for (let drawn = 0; drawn < most; drawn++) {
       signal?.throwIfAborted();
       const logits = await lastLogits(decoder, next, cache, signal);
+      for (const id of never) logits[id] = -Infinity;
       const id = sample(logits);
       if (!Number.isFinite(logits[id])) {
         throw new SpikeError('NOT_FINITE', {
@@ -127,7 +140,12 @@ export async function* generateText(
     });
   }
   let held = '';
-  for await (const id of generateTokens(decoder, prompt, options)) {
+  const { vocabularySize, endTokens } = decoder.config;
+  const ends = options.endTokens ?? endTokens;
+  const never = Array.from({ length: vocabularySize }, (_, id) => id).filter(
+    (id) => detokenizer.has?.(id) === false && !ends.includes(id),
+  );
+  for await (const id of drawTokens(decoder, prompt, options, never)) {
     held += detokenizer.push(id);
     const cut = firstStop(held, stop);
     if (cut >= 0) {

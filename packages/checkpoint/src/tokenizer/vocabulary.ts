@@ -1,5 +1,5 @@
 import { SpikeError } from '@spikellm/backend';
-import { isRecord } from './files.ts';
+import { isRecord } from '../files.ts';
 
 /** Ids that no token has, at most: tables are as long as the largest id. */
 const MAX_HOLES = 1_000_000;

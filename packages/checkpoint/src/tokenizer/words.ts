@@ -1,4 +1,4 @@
-import { isRecord } from './files.ts';
+import { isRecord } from '../files.ts';
 
 /** What LLaMA tokenizers write for a space. */
 const SPACE = '▁';

@@ -28,7 +28,7 @@ const sum = (a: Ways, b: Ways): Ways => ({
  *
  * Errors: UNSUPPORTED.
  */
-export function checkPattern(path: string, { source }: RegExp): void {
+export function checkPattern(path: string, { source, flags }: RegExp): void {
   const refuse = (expected: string, received: string): never => {
     throw new SpikeError('UNSUPPORTED', {
       where: `${path}: regular expression ${source.slice(0, 100)}`,
@@ -40,7 +40,10 @@ export function checkPattern(path: string, { source }: RegExp): void {
   if (source.length > MAX_LENGTH) {
     refuse(`at most ${MAX_LENGTH} characters`, String(source.length));
   }
-  const tree = new RegExpParser().parsePattern(source, 0, source.length, { unicode: true });
+  const tree = new RegExpParser().parsePattern(source, 0, source.length, {
+    unicode: !flags.includes('v'),
+    unicodeSets: flags.includes('v'),
+  });
   const { degree, factor } = waysOf(tree.alternatives, (raw) =>
     refuse('repeated groups of which a text can match in one way only', raw),
   );
@@ -81,6 +84,7 @@ function lengthOf(element: AST.Element): number | undefined {
     case 'Character':
     case 'CharacterSet':
     case 'CharacterClass':
+    case 'ExpressionCharacterClass':
       return 1;
     case 'Quantifier': {
       const length = element.min === element.max ? lengthOf(element.element) : undefined;
@@ -98,7 +102,9 @@ function lengthOf(element: AST.Element): number | undefined {
   }
 }
 
-/** A look at the next character only; intersections of classes are written so. */
+/** A look at the next character only. */
 const isClassLookaround = (element: AST.Element): boolean =>
   isLookaround(element) &&
-  element.alternatives.every(({ elements }) => elements.every((part) => part.type.startsWith('Character')));
+  element.alternatives.every(({ elements }) =>
+    elements.every((part) => /^(Expression)?Character/.test(part.type)),
+  );
