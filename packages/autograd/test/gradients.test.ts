@@ -74,7 +74,7 @@ const onDevice = {
 /** Softmax of rows over the `top` largest, or over all with 0 for the others. */
 const routed = (x: Float64Array, E: number, top: number, renormalised: boolean): number[] =>
   matrix(x.length / E, E, (n, e) => {
-    const row = [...x.slice(n * E, (n + 1) * E)];
+    const row = x.slice(n * E, (n + 1) * E);
     const least = row.toSorted((a, b) => b - a)[top - 1];
     const sum = total(row.map((score) => (renormalised && score < least ? 0 : Math.exp(score))));
     return row[e] < least ? 0 : Math.exp(row[e]) / sum;
