@@ -9,7 +9,7 @@ function refuse(isRefused: (descriptor: WebAssembly.MemoryDescriptor) => boolean
   const engine = Object.defineProperties({}, others);
   const limited = function (descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory {
     if (isRefused(descriptor)) throw new RangeError('Out of memory');
-    return new Memory!.value!(descriptor);
+    return new Memory.value!(descriptor);
   };
   vi.stubGlobal('WebAssembly', Object.assign(engine, { Memory: limited }));
 }
