@@ -21,11 +21,11 @@ const SEEDS = [0, 1, 2];
 
 /** Bits and key quantisers, and the smaller of the two shares of salient channels that they are measured with. */
 const FORMATS = {
-  'W4A4, --kv block': { weightBits: 4, activationBits: 4, key: 'block', salient: 0.1 },
-  'W4A4, --kv token': { weightBits: 4, activationBits: 4, key: 'token', salient: 0.1 },
-  W6A6: { weightBits: 6, activationBits: 6, key: 'block', salient: 0.1 },
-  W3A3: { weightBits: 3, activationBits: 3, key: 'block', salient: 0.1 },
-  'W2A8 (5 %)': { weightBits: 2, activationBits: 8, key: 'block', salient: 0.05 },
+  'W4A4, --kv block': { weightBits: 4, activationBits: 4, key: 'block', salientFraction: 0.1 },
+  'W4A4, --kv token': { weightBits: 4, activationBits: 4, key: 'token', salientFraction: 0.1 },
+  W6A6: { weightBits: 6, activationBits: 6, key: 'block', salientFraction: 0.1 },
+  W3A3: { weightBits: 3, activationBits: 3, key: 'block', salientFraction: 0.1 },
+  'W2A8 (5 %)': { weightBits: 2, activationBits: 8, key: 'block', salientFraction: 0.05 },
 };
 const training = { epochs: Number(epochs) };
 const spiking = (settings) => ({ pipeline: 'omniquant', options: training, steps: 2, ...settings });
@@ -33,20 +33,20 @@ const METHODS = {
   'round-to-nearest': { pipeline: 'rtn', steps: 1 },
   SmoothQuant: { pipeline: 'smoothquant', steps: 1 },
   'OmniQuant (T = 1)': spiking({ steps: 1 }),
-  'SpikeLLM, 10 % at T = 2': spiking({ saliency: 'published' }),
+  'SpikeLLM, 10 % at T = 2': spiking({ saliency: 'obs' }),
   'fisher, channels, as many operations': spiking({ saliency: 'fisher', granularity: 'channel' }),
 };
 const MORE_METHODS = {
   'fisher, linears, as many operations': spiking({ saliency: 'fisher', granularity: 'linear' }),
-  'SpikeLLM, 5 % at T = 4': spiking({ steps: 4, salient: 0.05, saliency: 'published' }),
-  'SpikeLLM, 25 % at T = 2': spiking({ salient: 0.25, saliency: 'published' }),
+  'SpikeLLM, 5 % at T = 4': spiking({ steps: 4, salientFraction: 0.05, saliency: 'obs' }),
+  'SpikeLLM, 25 % at T = 2': spiking({ salientFraction: 0.25, saliency: 'obs' }),
   'fisher, channels, operations of 25 %': spiking({
-    salient: 0.25,
+    salientFraction: 0.25,
     saliency: 'fisher',
     granularity: 'channel',
   }),
   'fisher, linears, operations of 25 %': spiking({
-    salient: 0.25,
+    salientFraction: 0.25,
     saliency: 'fisher',
     granularity: 'linear',
   }),

@@ -11,17 +11,17 @@ import { MODELS, openMeasurements, spread } from './measure.mjs';
 
 /** What spikes, and the quota whose extra operations every metric spends. */
 const QUOTAS = {
-  'linears only, 10 % at T = 2': { key: 'float', salient: 0.1, steps: 2 },
-  'linears only, 25 % at T = 2': { key: 'float', salient: 0.25, steps: 2 },
-  'linears only, 5 % at T = 4': { key: 'float', salient: 0.05, steps: 4 },
-  'and KV, --kv block, 10 % at T = 2': { key: 'block', salient: 0.1, steps: 2 },
-  'and KV, --kv block, 25 % at T = 2': { key: 'block', salient: 0.25, steps: 2 },
-  'and KV, --kv token, 10 % at T = 2': { key: 'token', salient: 0.1, steps: 2 },
-  'and KV, --kv published, 10 % at T = 2': { key: 'published', salient: 0.1, steps: 2 },
+  'linears only, 10 % at T = 2': { key: 'float', salientFraction: 0.1, steps: 2 },
+  'linears only, 25 % at T = 2': { key: 'float', salientFraction: 0.25, steps: 2 },
+  'linears only, 5 % at T = 4': { key: 'float', salientFraction: 0.05, steps: 4 },
+  'and KV, --kv block, 10 % at T = 2': { key: 'block', salientFraction: 0.1, steps: 2 },
+  'and KV, --kv block, 25 % at T = 2': { key: 'block', salientFraction: 0.25, steps: 2 },
+  'and KV, --kv token, 10 % at T = 2': { key: 'token', salientFraction: 0.1, steps: 2 },
+  'and KV, --kv whole, 10 % at T = 2': { key: 'whole', salientFraction: 0.1, steps: 2 },
 };
 const METRICS = {
   random: { saliency: 'random' },
-  published: { saliency: 'published' },
+  published: { saliency: 'obs' },
   'fisher, channels': { saliency: 'fisher', granularity: 'channel' },
   'fisher, linears': { saliency: 'fisher', granularity: 'linear' },
 };

@@ -34,32 +34,60 @@ const PIPELINE_FLAG = '--pipeline <name>';
 const flagName = (flags: string): string => /--[\w-]+/.exec(flags)![0];
 const optionName = (flags: string): string => new Option(flags).attributeName();
 
-/** An option of a field, held against its domain as soon as it is read. Errors: INVALID_ARGUMENT. */
-function fieldOption({ field, pipeline }: Owned): Option {
+/** What somebody typed in words that have others now, by the command. */
+const older = new WeakMap<Command, Set<string>>();
+
+/** A line for each older word that was typed, which names the new one. */
+export const olderWords = (command: Command): string[] => [...(older.get(command) ?? [])];
+
+/** Adds the option of a field, held against its domain as soon as it is read, and its older spelling. */
+function addField(command: Command, { field, pipeline }: Owned): void {
   const { flag, description, expected, schema, default: value } = field;
   const what = pipeline === undefined ? description : `${pipeline}: ${description}`;
-  if (typeof value === 'boolean') return new Option(flag, what);
-  const option = new Option(flag, `${what}: ${expected}`).argParser((text) =>
-    validate(schema, field.parse(text), () => ({
+  if (typeof value === 'boolean') {
+    command.addOption(new Option(flag, what));
+    return;
+  }
+  const words = older.get(command) ?? new Set();
+  older.set(command, words);
+  const parse = (text: string): unknown => {
+    const renamed = field.older?.values?.[text];
+    if (renamed !== undefined) words.add(`${flagName(flag)} ${text} is ${flagName(flag)} ${renamed} now`);
+    return validate(schema, field.parse(renamed ?? text), () => ({
       where: flagName(flag),
       expected,
       received: text === '' ? 'nothing' : text,
-    })),
-  );
-  return value === undefined ? option : option.default(value);
+    }));
+  };
+  const option = new Option(flag, `${what}: ${expected}`).argParser(parse);
+  command.addOption(value === undefined ? option : option.default(value));
+  const before = field.older?.flag;
+  if (before === undefined) return;
+  const hidden = new Option(before).hideHelp().argParser((text) => {
+    words.add(`${flagName(before)} is ${flagName(flag)} now`);
+    return parse(text);
+  });
+  command.addOption(hidden);
+}
+
+/** The value of a field, and whether somebody typed it, by the name that it has or had. */
+function typed(command: Command, { flag, older: before }: SettingField<unknown>) {
+  const names = [flag, ...(before?.flag === undefined ? [] : [before.flag])].map(optionName);
+  const given = names.find((name) => command.getOptionValueSource(name) === 'cli');
+  return { given: given !== undefined, value: command.opts<OptionValues>()[given ?? names[0]] };
 }
 
 /** What a comparison leaves to its methods. */
 export const METHOD_SETTINGS: ReadonlySet<string> = new Set([
   'steps',
-  'salient',
+  'salientFraction',
   'saliency',
   'granularity',
   'weights',
   'weightSteps',
   'salientSteps',
   'salientWeights',
-  'equalSteps',
+  'meanSteps',
   'weightGroup',
   'weightUnit',
 ]);
@@ -79,14 +107,13 @@ export function withSettings(command: Command): Command {
         });
       }),
   );
-  for (const owned of [...COMMON, ...OWN]) command.addOption(fieldOption(owned));
+  for (const owned of [...COMMON, ...OWN]) addField(command, owned);
   return command;
 }
 
 /** Adds an option for each setting that is not a method's own. */
 export function withCommonSettings(command: Command): Command {
-  for (const owned of [...COMMON, ...OWN])
-    if (!METHOD_SETTINGS.has(owned.name)) command.addOption(fieldOption(owned));
+  for (const owned of [...COMMON, ...OWN]) if (!METHOD_SETTINGS.has(owned.name)) addField(command, owned);
   return command;
 }
 
@@ -111,8 +138,7 @@ export function settingsOf(command: Command): QuantizeSettings {
 
 /** The settings that all pipelines share; those without an option have their defaults. */
 export function commonSettingsOf(command: Command): QuantizeSettings {
-  const values = command.opts<OptionValues>();
-  const common = COMMON.map(({ name, field }) => [name, values[optionName(field.flag)] ?? field.default]);
+  const common = COMMON.map(({ name, field }) => [name, typed(command, field).value ?? field.default]);
   return { ...DEFAULT_SETTINGS, ...(Object.fromEntries(common) as CommonSettings) };
 }
 
@@ -127,10 +153,8 @@ interface Given extends Owned {
 /** Options of pipelines that somebody typed. */
 const givenOptions = (command: Command): Given[] =>
   OWN.flatMap((owned) => {
-    const name = optionName(owned.field.flag);
-    return command.getOptionValueSource(name) === 'cli'
-      ? [{ ...owned, value: command.opts<OptionValues>()[name] }]
-      : [];
+    const { given, value } = typed(command, owned.field);
+    return given ? [{ ...owned, value }] : [];
   });
 
 const valuesOf = (given: readonly Given[]): Readonly<Record<string, unknown>> =>

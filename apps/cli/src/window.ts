@@ -1,6 +1,6 @@
 /** The option --window, which several commands have. */
 import type { ModelFolder } from '@spikellm/checkpoint';
-import { parseModel } from '@spikellm/graph';
+import { mostPositions, parseModel } from '@spikellm/graph';
 import { chooseWindow } from '@spikellm/llm';
 import type { Option } from 'commander';
 import { option, wholeAbove } from './options.ts';
@@ -21,8 +21,7 @@ export function windowOf(
   asked: number | undefined,
   say: (line: string) => void,
 ): number {
-  const { contextLength } = parseModel(config).config;
-  const window = chooseWindow(asked, contextLength, '--window');
+  const window = chooseWindow(asked, mostPositions(parseModel(config)), '--window');
   if (asked === undefined) say(`windows of ${window} tokens, since --window says nothing else`);
   return window;
 }

@@ -2,7 +2,7 @@ import { createReferenceBackend, SpikeError } from '@spikellm/backend';
 import { createCpuBackend } from '@spikellm/backend-cpu';
 import { createWasmBackend } from '@spikellm/backend-wasm';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { openBackend } from '../src/backends.ts';
+import { openBackend, type BackendOptions } from '../src/backends.ts';
 import { sink } from './run.ts';
 
 vi.mock('@spikellm/backend-cpu', () => ({
@@ -17,7 +17,10 @@ beforeEach(() => {
   wasm.mockReset();
 });
 
-async function open(backend: string, threads?: number): Promise<{ name: string; stderr: string }> {
+async function open(
+  backend: BackendOptions['backend'],
+  threads?: number,
+): Promise<{ name: string; stderr: string }> {
   const [stdout, stderr] = [sink(), sink()];
   const session = { stdout, stderr, signal: new AbortController().signal };
   using opened = await openBackend(session, { backend, ...(threads !== undefined && { threads }) });

@@ -144,7 +144,7 @@ test('quantize for people says what it calibrated on and how to repeat the numbe
     'token',
     '--steps',
     '4',
-    '--head-bits',
+    '--embedding-bits',
     '8',
   ];
   const { stdout, stderr } = await run('quantize', MODEL, '--out', out, '--pipeline', 'smoothquant', ...tiny);

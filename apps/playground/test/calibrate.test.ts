@@ -130,7 +130,7 @@ describe.skipIf(noChromium)('calibrate', () => {
     const tokenizer = await model.tokenizer();
     const all = await readFile(texts.evaluation, 'utf8');
     few = all.slice(0, 3000);
-    const rounded = await quantised(backend, model, { ...SETTINGS, steps: 1, salient: 0 }, 2);
+    const rounded = await quantised(backend, model, { ...SETTINGS, steps: 1, salientFraction: 0 }, 2);
     const spiking = await quantised(backend, model, SETTINGS, 2);
     const known = async (text: string): Promise<number[]> => {
       const found: number[] = [];

@@ -4,7 +4,7 @@ import { roundToNearest } from '../src/engine/round-to-nearest.ts';
 import { titleOf } from '../src/engine/titles.ts';
 
 it('rounds to nearest beside whatever else is chosen', () => {
-  const options = { weights: 'ternary', equalSteps: 1.7 };
+  const options = { weights: 'ternary', meanSteps: 1.7 };
   const chosen = {
     ...DEFAULT_SETTINGS,
     pipeline: 'gptq',
@@ -18,13 +18,18 @@ it('rounds to nearest beside whatever else is chosen', () => {
 });
 
 it.each([
-  [{}, 'round-to-nearest W4A4, T = 2 in 10 % (published)'],
+  [{}, 'round-to-nearest W4A4, T = 2 in 10 % (obs)'],
   [
     { pipeline: 'smoothquant', weightBits: 3, rotate: 'hadamard', steps: 1 },
     'SmoothQuant W3A4, T = 1, rotated',
   ],
   [
-    { pipeline: 'gptq', options: { weights: 'ternary', equalSteps: 1.7 }, saliency: 'fisher', salient: 0.25 },
+    {
+      pipeline: 'gptq',
+      options: { weights: 'ternary', meanSteps: 1.7 },
+      saliency: 'fisher',
+      salientFraction: 0.25,
+    },
     'GPTQ ternary weights of 1.7 steps, A4, T = 2 in 25 % (fisher)',
   ],
 ] as const)('says %j in a title', (changes, title) => {

@@ -49,10 +49,13 @@ interface Pass {
   readonly at: (edge: Edge) => Value;
 }
 
+const refuseTokens = (): never => {
+  throw new Error('graph: tokens have no gradient; begin with what enters the first layer');
+};
+
 const RECORD: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, pass: Pass) => Value } = {
-  embedding() {
-    throw new Error('graph: tokens have no gradient; begin with what enters the first layer');
-  },
+  embedding: refuseTokens,
+  positions: refuseTokens,
 
   norm(node, { tape, hooks, at }) {
     const { weight, bias } = hooks.norm(tape, node);

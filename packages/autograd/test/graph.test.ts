@@ -16,9 +16,9 @@ import {
   hostTensor,
   layerWeights,
   loadDecoder,
+  loadEnd,
   nodesOf,
   parseModel,
-  tablesOf,
   type LayerGraph,
   type ModelGraph,
 } from '@spikellm/graph';
@@ -74,9 +74,8 @@ describe.each(families)('a tiny %s', (_, config) => {
     const want = (await backend.read(logits)).data as Float32Array;
 
     using tape = createTape(workspace);
-    const [{ prefix }] = tablesOf(model.embed);
-    const table = tape.constant(tensors.get(`${prefix}.weight`)!);
-    let x = tape.embedding(runner.upload(hostTensor('int32', Int32Array.from(ids))), table);
+    const embed = await loadEnd(runner, memorySource(tensors), model.embed);
+    let x = tape.constant(embed(runner.upload(hostTensor('int32', Int32Array.from(ids)))));
     for (const graph of [...model.layers, model.head]) {
       const hooks = floatHooks(tensors, 'prefix' in graph ? (graph as LayerGraph).prefix : '');
       x = prepareTapeGraph(runner, graph, model.rotary, LENGTH).forward(tape, x, hooks);

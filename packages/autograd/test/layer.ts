@@ -85,7 +85,7 @@ export function createLayer(
   ): SpikeRounding => {
     const salient = golden.salient[name] ?? Array.from({ length: C }, () => 0);
     const classes = addbit === 0 ? [1] : [1, steps];
-    const format = { bits: golden.activation_bits, range: 'published' as const, classes };
+    const format = { bits: golden.activation_bits, range: 'saturating' as const, classes };
     return createSpikeRounding(
       runner,
       { ...format, H: groups, D: size, block },

@@ -45,7 +45,7 @@ describe.each([
   ['keys per channel in blocks', { H: 6, D: 1, block: 4 }],
   ['keys per channel over the window', { H: 6, D: 1, block: 1000 }],
 ])('%s', (_, { H, D, block }) => {
-  it.each(['lossless', 'published'] as const)('has its gradient in the %s range', async (span) => {
+  it.each(['lossless', 'saturating'] as const)('has its gradient in the %s range', async (span) => {
     const N = 7;
     const width = H * D;
     const random = createRandom(width + block);

@@ -41,7 +41,7 @@ const SWEPT: Readonly<Record<string, readonly unknown[]>> = {
   bits: [1, 2, 4, 8, 12],
   weightBits: [1, 2, 3, 4, 5, 6, 7, 8],
   classes: [[1], [1, 2], [1, 2, 4], [1, 16]],
-  range: ['lossless', 'published'],
+  range: ['lossless', 'saturating'],
   K: [1, 2, 3],
   H: [1, 2, 4],
   block: [1, 4, 32],
@@ -54,7 +54,7 @@ const SWEPT: Readonly<Record<string, readonly unknown[]>> = {
   softcap: [0, 0.5, 3, 30],
 };
 /** Candidates for an attribute that has no entry above: those that its domain accepts are taken. */
-const CANDIDATES = [1, 2, 3, 4, 8, 1e-6, 0.5, true, false, 'lossless', 'published', [1], [1, 2]];
+const CANDIDATES = [1, 2, 3, 4, 8, 1e-6, 0.5, true, false, 'lossless', 'saturating', [1], [1, 2]];
 
 /** The axes of a row and their values. */
 function axesOf(kernel: string, row: KernelRow): Map<string, readonly unknown[]> {

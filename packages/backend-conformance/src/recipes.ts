@@ -276,7 +276,7 @@ const RECIPES: Partial<Record<KernelName, Recipe>> = {
   divide_backward_f32: { fills: { divisor } },
   attend_f32: attention,
   attend_gif_token_f32: attention,
-  attend_gif_published_f32: attention,
+  attend_gif_whole_f32: attention,
   attend_window_f32: attention,
   attend_window_backward_f32: attention,
   kv_saliency_f32: attention,

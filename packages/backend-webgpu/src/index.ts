@@ -8,13 +8,20 @@ import { describe, requestDevice } from './adapter.ts';
 import { openDevice } from './device.ts';
 import { createDriver } from './driver.ts';
 
+/** A type of WebGPU, where the TypeScript of the user has it: the oldest that may be used does not. */
+type Known<Name extends string> = typeof globalThis extends {
+  readonly [Key in Name]: { readonly prototype: infer Type };
+}
+  ? Type
+  : object;
+
 export interface WebGpuOptions {
   /** A device that the caller owns and shares; by default the backend makes one and destroys it with itself. */
-  readonly device?: GPUDevice;
+  readonly device?: Known<'GPUDevice'>;
   /** Where adapters come from; by default `navigator.gpu`. */
-  readonly gpu?: GPU;
+  readonly gpu?: Known<'GPU'>;
   /** Which adapter, where there are several; by default the fast one. */
-  readonly powerPreference?: GPUPowerPreference;
+  readonly powerPreference?: 'low-power' | 'high-performance';
   /** Leaves features of the device unused, so that their plain WGSL can be tested. */
   readonly without?: readonly WebGpuFeature[];
 }

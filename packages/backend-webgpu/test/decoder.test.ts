@@ -36,7 +36,7 @@ describe.skipIf(missing !== undefined)('a whole decoder', () => {
       model,
       out: spiking,
       backend,
-      settings: { ...DEFAULT_SETTINGS, steps: 2, salient: 0.1 },
+      settings: { ...DEFAULT_SETTINGS, steps: 2, salientFraction: 0.1 },
       windows: sampleWindows(ids, { samples: 2, length: 64, seed: 0 }),
     });
   });

@@ -4,10 +4,10 @@ import { SpikeError } from './errors.ts';
 /**
  * The code range of a channel with T steps of n bits.
  * - `lossless`: 0..T(2^n - 1), what T steps of 0..2^n - 1 can carry.
- * - `published`: 0..2^(n + log2 T) - 1, the range of the research code, whose top T - 1 codes no train of T such
+ * - `saturating`: 0..2^(n + log2 T) - 1, the range of the research code, whose top T - 1 codes no train of T such
  *   steps can carry. For comparison with published numbers.
  */
-export type GifRange = 'lossless' | 'published';
+export type GifRange = 'lossless' | 'saturating';
 
 export interface GifFormat {
   /** n: a step emits 0..2^n - 1. */

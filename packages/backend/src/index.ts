@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// Declared for users whose target is older than what is used here.
 /**
  * The contract of SpikeLLM: the kernel table, the `Backend` interface and the reference backend.
  *

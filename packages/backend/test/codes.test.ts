@@ -41,9 +41,9 @@ describe('the range of a channel', () => {
     ['lossless', 4, 1, 15],
     ['lossless', 4, 2, 30],
     ['lossless', 4, 4, 60],
-    ['published', 4, 1, 15],
-    ['published', 4, 2, 31],
-    ['published', 4, 4, 63],
+    ['saturating', 4, 1, 15],
+    ['saturating', 4, 2, 31],
+    ['saturating', 4, 4, 63],
   ])('%s, %i bits, %i steps: 0..%i', (range, bits, steps, largest) => {
     expect(maxCode({ bits, range }, steps)).toBe(largest);
   });
@@ -51,9 +51,9 @@ describe('the range of a channel', () => {
   it('fits a byte up to 255 and two bytes up to the largest of all', () => {
     const type = (bits: number, range: GifRange, ...classes: number[]) => codeType({ bits, range, classes });
     expect(type(8, 'lossless', 1)).toBe('uint8');
-    expect(type(7, 'published', 1, 2)).toBe('uint8');
+    expect(type(7, 'saturating', 1, 2)).toBe('uint8');
     expect(type(8, 'lossless', 1, 2)).toBe('uint16');
-    expect(maxCode({ bits: 12, range: 'published' }, 16)).toBe(65535);
+    expect(maxCode({ bits: 12, range: 'saturating' }, 16)).toBe(65535);
   });
 });
 

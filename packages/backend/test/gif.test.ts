@@ -24,9 +24,9 @@ const X = [-1.03, -0.31, 0.02, 0.47, 1.97];
 describe('a row of five values, 4 bits', () => {
   it.each<[GifRange, number, number, number, number[], number[]]>([
     ['lossless', 1, 0.2, 5, [0, 3, 5, 7, 15], [-1, -0.4, 0, 0.4, 2]],
-    ['published', 1, 0.2, 5, [0, 3, 5, 7, 15], [-1, -0.4, 0, 0.4, 2]],
+    ['saturating', 1, 0.2, 5, [0, 3, 5, 7, 15], [-1, -0.4, 0, 0.4, 2]],
     ['lossless', 2, 0.1, 10, [0, 7, 10, 15, 30], [-1, -0.3, 0, 0.5, 2]],
-    ['published', 2, 3 / 31, 11, [0, 8, 11, 16, 31], [-1.064516, -0.290323, 0, 0.483871, 1.935484]],
+    ['saturating', 2, 3 / 31, 11, [0, 8, 11, 16, 31], [-1.064516, -0.290323, 0, 0.483871, 1.935484]],
   ])('%s, %i steps: S = %f, z = %i', async (range, T, scale, zero, codes, decoded) => {
     const got = await encode(X, 4, range, T);
     expect(got.codes).toEqual(codes);
@@ -60,7 +60,7 @@ describe('a constant row', () => {
   });
 
   it('of the published range comes back as 0.1 at most, as in the research code', async () => {
-    const { scale, zero, decoded } = await encode([3.25, 3.25], 4, 'published', 1);
+    const { scale, zero, decoded } = await encode([3.25, 3.25], 4, 'saturating', 1);
     expect([scale, zero]).toEqual([Math.fround(1e-5), -10000]);
     expect(decoded[0]).toBeCloseTo(0.1, 3);
   });

@@ -3,7 +3,7 @@
  *
  * @param seed - a whole number from 0 to 2^32 - 1
  */
-export function randomBytes(length: number, seed: number): Uint8Array<ArrayBuffer> {
+export function randomBytes(length: number, seed: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(length / 4));
   let [x, y, z, w] = [1, 2, 3, 4].map((place) => Math.imul(seed + place, 2654435761) >>> 0 || place);
   for (let i = 0; i < words.length; i++) {

@@ -39,11 +39,11 @@ export function prepareFakeQuantisation(
     }
   }
   if (!cacheSpikes(settings)) return roundings;
-  const K = settings.key === 'published' ? H : kvHeads;
+  const K = settings.key === 'whole' ? H : kvHeads;
   const { keys, values } = steps.kv!;
   const keyGroups = {
     block: { H: K * D, D: 1, block: KEY_BLOCK },
-    published: { H: K * D, D: 1, block: length },
+    whole: { H: K * D, D: 1, block: length },
     token: { H: K, D, block: 1 },
     float: undefined,
   }[settings.key]!;

@@ -122,16 +122,16 @@ function shardName(index: number, { layers }: ModelGraph): string {
 async function globalTensors(
   tensors: TensorSource,
   graph: ModelGraph,
-  { headBits }: QuantizeSettings,
+  { embeddingBits }: QuantizeSettings,
 ): Promise<[string, Tensor][]> {
-  const packed = headBits < FLOAT_BITS ? tables(graph) : [];
+  const packed = embeddingBits < FLOAT_BITS ? tables(graph) : [];
   const written: [string, Tensor][] = [];
   for (const { name } of globalWeights(graph)) {
     const table = packed.find(({ prefix }) => name === `${prefix}.weight`);
     if (table === undefined) written.push(toTensor([name, await tensors.read(name, { as: 'stored' })]));
     else
       written.push(
-        ...roundRows(await tensors.read(name), headBits)
+        ...roundRows(await tensors.read(name), embeddingBits)
           .tensors(table.prefix)
           .map(toTensor),
       );

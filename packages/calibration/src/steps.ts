@@ -57,7 +57,8 @@ export function uniformSteps(layer: LayerGraph, settings: CommonSettings, steps:
 export function createStepChooser(settings: CommonSettings): StepChooser {
   const metric = metricOfSettings(settings);
   if (!hasSalience(settings) || !('score' in metric)) return (layer) => uniformSteps(layer, settings, 1);
-  const quota = (scores: Scores, steps: number): Uint8Array => allocateQuota(scores, settings.salient, steps);
+  const quota = (scores: Scores, steps: number): Uint8Array =>
+    allocateQuota(scores, settings.salientFraction, steps);
   return (layer, statistics) => {
     const scores = scoresOf(metric, settings, layer, statistics);
     const linears = new Map<string, Uint8Array>();
@@ -115,7 +116,7 @@ function scoresOf(
 
 /** Cached channels have the scores of all query heads that meet them; the published quantiser keeps those apart. */
 const grouped = (scores: Scores, { heads, kvHeads }: AttentionNode, key: CommonSettings['key']): Scores =>
-  key === 'published' ? scores : sumQueryGroups(scores, heads, kvHeads);
+  key === 'whole' ? scores : sumQueryGroups(scores, heads, kvHeads);
 
 /** Numbers of their own for each layer and place, so that no layer depends on those before it. */
 function randomOf(seed: number, layer: number, place: string): () => number {

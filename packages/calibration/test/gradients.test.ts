@@ -70,10 +70,10 @@ describe('gradients are those of the loss', () => {
   it.each([
     ['inputs of linears, keys and values', { key: 'token' }, /./],
     ['inputs of single linears', { key: 'float', mask: 'own' }, /q_proj|v_proj|up_proj/],
-    ['keys and values of query heads', { key: 'published' }, /key|value/],
+    ['keys and values of query heads', { key: 'whole' }, /key|value/],
   ] as const)('%s', async (_, changes, names) => {
     const settings = { ...FISHER, ...changes };
-    const repeated = settings.key === 'published';
+    const repeated = settings.key === 'whole';
     const moments = await measure(settings, short, { path });
     expect(moments).toHaveLength(2);
     for (const [layer, found] of moments.entries()) {

@@ -49,7 +49,7 @@ describe('a metric of a user', () => {
         return scoresOf(site);
       },
     };
-    const path = await run(`mine ${pipeline}`, { pipeline, saliency: mine, steps: 4, salient: 0.25 });
+    const path = await run(`mine ${pipeline}`, { pipeline, saliency: mine, steps: 4, salientFraction: 0.25 });
     expect(await activationsOf(path)).toMatchObject({ saliency: 'mine', steps: 4, salient_fraction: 0.25 });
     expect(seen.filter(({ layer }) => layer === 1).map(({ site }) => site)).toEqual([
       'qkv',
@@ -87,9 +87,9 @@ describe('a metric of a user', () => {
       },
     };
     const sizes = await run('sizes', { saliency: mine, mask: 'own' });
-    const published: ScoreMetric = { name: 'published', score: ({ saliency }) => saliency! };
+    const published: ScoreMetric = { name: 'obs', score: ({ saliency }) => saliency! };
     expect(await contents(await run('named', { saliency: published }))).toEqual(
-      await contents(await run('by name', { saliency: 'published' })),
+      await contents(await run('by name', { saliency: 'obs' })),
     );
     expect(await stepsIn(sizes)).not.toEqual(await stepsIn(join(folder, 'named')));
   });
@@ -131,7 +131,12 @@ describe('a metric of a user', () => {
 });
 
 describe('random saliency', () => {
-  const settings: CommonSettings = { ...DEFAULT_SETTINGS, saliency: 'random', salient: 0.5, mask: 'own' };
+  const settings: CommonSettings = {
+    ...DEFAULT_SETTINGS,
+    saliency: 'random',
+    salientFraction: 0.5,
+    mask: 'own',
+  };
 
   it('is the same for a layer whatever came before', () => {
     const inOrder = createStepChooser(settings);

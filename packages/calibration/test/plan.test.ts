@@ -20,7 +20,7 @@ import { contents, tinyRuns } from './tiny-runs.ts';
 
 const graph = parseModel(TINY_CONFIG);
 const windows = tinyWindows(3, 40);
-const FISHER: QuantizeSettings = { ...DEFAULT_SETTINGS, saliency: 'fisher', salient: 0.25 };
+const FISHER: QuantizeSettings = { ...DEFAULT_SETTINGS, saliency: 'fisher', salientFraction: 0.25 };
 
 const { folder, backend, run } = tinyRuns(windows, FISHER);
 
@@ -36,8 +36,8 @@ async function operationsOf(path: string, { key }: QuantizeSettings): Promise<nu
       operations += outputs * (await extra(prefix, inputs));
     }
     if (key === 'float') continue;
-    const readers = key === 'published' ? 1 : heads / kvHeads;
-    const channels = (key === 'published' ? heads : kvHeads) * headSize;
+    const readers = key === 'whole' ? 1 : heads / kvHeads;
+    const channels = (key === 'whole' ? heads : kvHeads) * headSize;
     for (const prefix of Object.values(cachePrefixes(layer, 'self_attn'))) {
       operations += readers * ((windows[0].length + 1) / 2) * (await extra(prefix, channels));
     }
@@ -50,14 +50,14 @@ const readLog = async (path: string): Promise<{ budget: number; spent: number }>
 
 describe('the budget', () => {
   it.each([
-    { key: 'block', steps: 2, salient: 0.1 },
-    { key: 'float', steps: 4, salient: 0.05 },
-    { key: 'published', range: 'published', steps: 4, salient: 0.25 },
-    { key: 'token', steps: 2, mask: 'own', salient: 0.3 },
+    { key: 'block', steps: 2, salientFraction: 0.1 },
+    { key: 'float', steps: 4, salientFraction: 0.05 },
+    { key: 'whole', range: 'saturating', steps: 4, salientFraction: 0.25 },
+    { key: 'token', steps: 2, mask: 'own', salientFraction: 0.3 },
   ] as const)('is what published saliency spends with %o', async (changes) => {
     const name = `budget ${Object.values(changes).join(' ')}`;
     const settings = { ...FISHER, ...changes };
-    const published = await run(`${name} published`, { ...changes, saliency: 'published' });
+    const published = await run(`${name} published`, { ...changes, saliency: 'obs' });
     const fisher = await run(`${name} fisher`, changes);
     const { budget, spent } = await readLog(fisher);
     expect(budget).toBe(await operationsOf(published, settings));
@@ -99,7 +99,7 @@ describe('the budget', () => {
   });
 
   it('is not spent on channels that gain nothing', () => {
-    const settings: QuantizeSettings = { ...FISHER, key: 'float', salient: 1 };
+    const settings: QuantizeSettings = { ...FISHER, key: 'float', salientFraction: 1 };
     const { layers, operations } = planSteps(
       graph,
       settings,
@@ -149,7 +149,7 @@ describe('with every pipeline', () => {
     { pipeline: 'smoothquant', key: 'token', granularity: 'linear' },
     { pipeline: 'omniquant', options: { epochs: 1 } },
     { pipeline: 'gptq' },
-    { salient: 0 },
+    { salientFraction: 0 },
   ] as const)('makes a model that can be evaluated with %o', async (changes) => {
     const path = await run(`case ${JSON.stringify(changes).replaceAll(/\W+/g, ' ')}`, changes);
     await using opened = await openModelFolder(path);

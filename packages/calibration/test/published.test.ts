@@ -18,8 +18,8 @@ import {
 /** Everything as the research code has it. */
 const PUBLISHED: QuantizeSettings = {
   ...DEFAULT_SETTINGS,
-  range: 'published',
-  key: 'published',
+  range: 'saturating',
+  key: 'whole',
   mask: 'own',
 };
 
@@ -33,8 +33,8 @@ function settingsOf(name: string): QuantizeSettings {
     weightBits: Number(weight),
     activationBits: Number(activation),
     steps: Number(steps ?? 1),
-    salient: low === undefined ? 0 : 1 - Number(low),
-    key: float === undefined ? 'published' : 'float',
+    salientFraction: low === undefined ? 0 : 1 - Number(low),
+    key: float === undefined ? 'whole' : 'float',
   };
 }
 

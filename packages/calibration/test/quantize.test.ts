@@ -45,7 +45,7 @@ describe('quantize', () => {
       out,
       backend,
       windows,
-      settings: { ...DEFAULT_SETTINGS, activationBits: 16, headBits: 8 },
+      settings: { ...DEFAULT_SETTINGS, activationBits: 16, embeddingBits: 8 },
     });
     await using written = await openModelFolder(out);
     expect(written.config.quantization_config).toMatchObject({ embeddings: { bits: 8 } });
@@ -86,16 +86,16 @@ describe('quantize', () => {
   it.each([
     { pipeline: 'smoothquant' },
     { key: 'token', steps: 4 },
-    { key: 'published', range: 'published', mask: 'own' },
+    { key: 'whole', range: 'saturating', mask: 'own' },
     { key: 'float', saliency: 'random' },
     { activationBits: 16, weightBits: 8 },
     { activationBits: 8, weightBits: 3, steps: 4 },
-    { weightBits: 2, salient: 1 },
+    { weightBits: 2, salientFraction: 1 },
     { pipeline: 'gptq' },
     { pipeline: 'gptq', weightBits: 2, saliency: 'fisher', key: 'token' },
     { pipeline: 'gptq', activationBits: 16, weightBits: 8 },
     { pipeline: 'gptq', options: { weights: 'ternary' } },
-    { pipeline: 'gptq', activationBits: 16, options: { weights: 'ternary', equalSteps: 1.4 } },
+    { pipeline: 'gptq', activationBits: 16, options: { weights: 'ternary', meanSteps: 1.4 } },
   ] as const)('makes a model that can be evaluated with %o', async (changes) => {
     const value = await measure(await run(`case ${Object.values(changes).join(' ')}`, changes));
     expect(value).toBeGreaterThan(1);

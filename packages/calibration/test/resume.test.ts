@@ -46,7 +46,7 @@ describe.each(PIPELINES)('a run of $name', ({ name: pipeline }) => {
     await expect(stopped).rejects.toBe(STOPPED);
   }
 
-  it.each(['published', 'fisher'])(
+  it.each(['obs', 'fisher'])(
     'resumes to the same bytes from the middle of every phase: %s',
     async (saliency) => {
       const changes = { pipeline, options, saliency };

@@ -95,7 +95,7 @@ describe('a rotated float model has the same logits', () => {
 
 it('applies to most families, and says so of the others', () => {
   expect(rotating.map(([modelType]) => modelType)).toEqual(
-    expect.arrayContaining(['llama', 'mistral', 'qwen2', 'qwen3']),
+    expect.arrayContaining(['llama', 'mistral', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'granite']),
   );
   for (const each of tinyFamilies.filter((family) => !rotating.includes(family)))
     expect(() => rotated(each[1])).toThrow(/^--rotate hadamard: expected a model whose residual stream/);
@@ -200,7 +200,7 @@ describe('rotation in a pipeline', () => {
 
   it.each(
     PIPELINES.flatMap(({ name: pipeline }) =>
-      (['published', 'fisher'] as const).map((saliency) => ({ pipeline, saliency })),
+      (['obs', 'fisher'] as const).map((saliency) => ({ pipeline, saliency })),
     ),
   )('is close to the float model at 8 bits: %o', async ({ pipeline, saliency }) => {
     const source = await writeTinyModel(join(folder, `${pipeline} ${saliency}`));

@@ -15,7 +15,7 @@ const ternary = { weights: 'ternary' } as const;
 
 describe('settings', () => {
   it.each([
-    [{ salient: 1.5 }, 'salient: expected a number from 0 to 1, received 1.5.'],
+    [{ salientFraction: 1.5 }, 'salient: expected a number from 0 to 1, received 1.5.'],
     [{ weightBits: 5.5 }, 'weightBits: expected a whole number from 2 to 8, or 16 for float, received 5.5.'],
     [
       { activationBits: 12 },
@@ -54,12 +54,12 @@ describe('settings', () => {
       'granularity: expected channel, which mine saliency ranks, received linear; take fisher saliency for whole linears.',
     ],
     [
-      { pipeline: 'gptq', options: { equalSteps: 1.4 } },
-      'equalSteps: expected none with integer weights, received 1.4; take ternary weights.',
+      { pipeline: 'gptq', options: { meanSteps: 1.4 } },
+      'meanSteps: expected none with integer weights, received 1.4; take ternary weights.',
     ],
     [
-      { pipeline: 'gptq', options: { weights: 'ternary', equalSteps: 0.9 } },
-      'equalSteps: expected a number from 1 to 4, received 0.9.',
+      { pipeline: 'gptq', options: { weights: 'ternary', meanSteps: 0.9 } },
+      'meanSteps: expected a number from 1 to 4, received 0.9.',
     ],
     ...[0, -1, 1.5].map((weightGroup): [Partial<QuantizeSettings>, string] => [
       { pipeline: 'gptq', options: { ...ternary, weightGroup } },
@@ -78,8 +78,8 @@ describe('settings', () => {
       'weightUnit: expected channel or element, received row.',
     ],
     [
-      { pipeline: 'gptq', options: { ...ternary, weightUnit: 'element', equalSteps: 1.4 } },
-      'equalSteps: expected none where single weights are the unit, received 1.4; say with salientWeights how many weights have salientSteps.',
+      { pipeline: 'gptq', options: { ...ternary, weightUnit: 'element', meanSteps: 1.4 } },
+      'meanSteps: expected none where single weights are the unit, received 1.4; say with salientWeights how many weights have salientSteps.',
     ],
     [
       { pipeline: 'gptq', options: { ...ternary, weightUnit: 'element', weightSteps: 3 } },
@@ -94,7 +94,7 @@ describe('settings', () => {
     const settings = { ...DEFAULT_SETTINGS, saliency };
     expect(() => checkSettings(settings)).not.toThrow();
     expect(spikingConfig(settings).activations.saliency).toBe('mine');
-    expect(spikingConfig({ ...settings, salient: 0 }).activations.saliency).toBe('none');
+    expect(spikingConfig({ ...settings, salientFraction: 0 }).activations.saliency).toBe('none');
   });
 
   it('has the defaults of a pipeline where nothing else is said', () => {
@@ -112,7 +112,7 @@ describe('settings', () => {
   });
 
   it('gives the published KV cache two steps at most', () => {
-    const published = { ...DEFAULT_SETTINGS, steps: 4, range: 'published', key: 'published' } as const;
+    const published = { ...DEFAULT_SETTINGS, steps: 4, range: 'saturating', key: 'whole' } as const;
     expect(spikingConfig(published).kv.steps).toBe(2);
     expect(spikingConfig({ ...DEFAULT_SETTINGS, steps: 4 }).kv.steps).toBe(4);
   });

@@ -146,7 +146,7 @@ describe('GPTQ', () => {
 
   it.each([
     ['integers', {}],
-    ['ternary', { weights: 'ternary', equalSteps: 2 }],
+    ['ternary', { weights: 'ternary', meanSteps: 2 }],
     ['ternary', { weights: 'ternary', salientWeights: 0.5 }],
     ['ternary in groups', { weights: 'ternary', weightGroup: 16 }],
     ['ternary elements', { weights: 'ternary', weightUnit: 'element' }],

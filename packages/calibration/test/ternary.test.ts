@@ -66,7 +66,7 @@ describe('ternary weights of a linear', () => {
     const weight = await methodOf(changes);
     return { weight, k: unpackTrits(bytes(weight, 'trits'), O, bytes(weight, 'steps')) };
   };
-  const meanSteps = (weight: Weight): number => bytes(weight, 'steps').reduce((sum, T) => sum + T, 0) / C;
+  const meanOf = (weight: Weight): number => bytes(weight, 'steps').reduce((sum, T) => sum + T, 0) / C;
 
   it('have 3 steps in a fifth of the channels, those that cost most to remove', async () => {
     const { weight, k } = await quantised({});
@@ -87,10 +87,10 @@ describe('ternary weights of a linear', () => {
     expect(part(weight, 'scale').dims).toEqual([O, 1]);
   });
 
-  it.each([1, 1.35, 1.4, 2.4])('have a mean of %d steps where that is the budget', async (equalSteps) => {
-    const { weight } = await quantised({ equalSteps });
-    expect(meanSteps(weight)).toBeLessThanOrEqual(equalSteps + 1e-9);
-    expect(meanSteps(weight)).toBeGreaterThan(equalSteps - 0.06);
+  it.each([1, 1.35, 1.4, 2.4])('have a mean of %d steps where that is the budget', async (meanSteps) => {
+    const { weight } = await quantised({ meanSteps });
+    expect(meanOf(weight)).toBeLessThanOrEqual(meanSteps + 1e-9);
+    expect(meanOf(weight)).toBeGreaterThan(meanSteps - 0.06);
   });
 
   /** The weights that the kernel computes with: what it gives for each unit vector. */
@@ -106,7 +106,7 @@ describe('ternary weights of a linear', () => {
     (await decoded(weight)).reduce((sum, value, i) => sum + (value - weights[i]) ** 2, 0);
 
   // 40 channels in groups of 16: the last has 8.
-  it.each([{ salientWeights: 0.2 }, { equalSteps: 1.7 }])(
+  it.each([{ salientWeights: 0.2 }, { meanSteps: 1.7 }])(
     'have scales for groups with %o',
     async (changes) => {
       const { weight, k } = await quantised({ ...changes, weightGroup: 16, actOrder: false });

@@ -192,8 +192,8 @@ async function train(golden: OmniquantCase, own: Golden, all: LayerParameters) {
       ...DEFAULT_SETTINGS,
       weightBits: golden.weight_bits,
       activationBits: golden.activation_bits,
-      range: 'published',
-      key: 'published',
+      range: 'saturating',
+      key: 'whole',
     },
     training: {
       epochs: golden.epochs,

@@ -29,3 +29,4 @@ export {
   type SourcePrecision,
   type StoredPrecision,
 } from './gguf/precision.ts';
+export { ggufArchitectures } from './gguf/architectures.ts';

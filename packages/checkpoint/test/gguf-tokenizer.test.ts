@@ -239,7 +239,7 @@ describe('a real file', () => {
   test('gives its tokenizer to a folder that is made from it', async (context) => {
     await using folder = await openGguf(sharedGoldenOrSkip(context, 'gguf/stories260k-q8_0.gguf'));
     const files = createMemoryFiles();
-    const writer = await createCheckpoint('made', { fingerprint: {}, files });
+    const writer = await createCheckpoint('made', { fingerprint: {}, resume: false, files });
     await writer.writeShard('model', [['a', new Tensor('float32', [1], [1])]]);
     await writer.finish(folder.config, folder);
     await using made = await openModelFolder('made', { files });

@@ -21,6 +21,7 @@ import {
   type ModelGraph,
   type SpikingConfig,
   type TensorSource,
+  type WeightEntry,
   type WeightFormat,
 } from '@spikellm/graph';
 import { describeKv, type KvReport } from './kv-cost.ts';
@@ -133,7 +134,8 @@ export async function describeModel(
       averageWeightSteps: meanWeightSteps(linears),
       ...activationBits(steps, spiking),
     },
-    embeddingBits: (8 * bytes.embeddings) / sum(tables(model), ({ outputs, inputs }) => outputs * inputs),
+    embeddingBits:
+      (8 * bytes.embeddings) / sum(endWeights(model), ({ shape: [rows, width] }) => rows * width),
     kv: await describeKv(model, spiking, bound, signal),
     bytes,
   };
@@ -199,6 +201,10 @@ function activationBits(inputs: readonly Uint8Array[], spiking: SpikingConfig | 
   };
 }
 
+/** The matrices outside the layers. */
+const endWeights = (model: ModelGraph): WeightEntry[] =>
+  globalWeights(model).filter(({ role }) => ['table', 'position', 'projection'].includes(role));
+
 async function countBytes(
   model: ModelGraph,
   spiking: SpikingConfig | undefined,
@@ -211,10 +217,17 @@ async function countBytes(
     const described = await tableFormat(spiking).describe(tensors, rows, signal);
     stored.push(...described.tensors.map(([name]) => name));
   }
-  const norms = [...globalWeights(model), ...model.layers.flatMap(layerWeights)].filter(
-    ({ role }) => role === 'norm',
+  const packed = new Set(tables(model).map(({ prefix }) => `${prefix}.weight`));
+  const entries = [...globalWeights(model), ...model.layers.flatMap(layerWeights)];
+  const unpacked = [...entries.filter(({ role }) => role === 'norm'), ...endWeights(model)].filter(
+    ({ name }) => !packed.has(name),
   );
-  for (const { name, shape } of norms) checkTensor(tensors, name, shape);
+  for (const { name, shape } of unpacked) checkTensor(tensors, name, shape);
+  const bytesOfRole = (...roles: WeightEntry['role'][]): number =>
+    bytesOf(
+      tensors,
+      entries.filter(({ role }) => roles.includes(role)).map(({ name }) => name),
+    );
   const kvLists = model.layers.flatMap((layer) =>
     Object.values(cachePrefixes(layer, attentionOf(layer).name)).flatMap((prefix) =>
       Object.values(salientNames(prefix)),
@@ -222,13 +235,10 @@ async function countBytes(
   );
   const counted = {
     linears: sum(linears, ({ bytes }) => bytes),
-    biases: sum(linears, ({ biasBytes }) => biasBytes),
+    biases: bytesOfRole('bias'),
     kvLists: bytesOf(tensors, kvLists),
-    embeddings: bytesOf(tensors, stored),
-    norms: bytesOf(
-      tensors,
-      norms.map(({ name }) => name),
-    ),
+    embeddings: bytesOf(tensors, stored) + bytesOfRole('position', 'projection'),
+    norms: bytesOfRole('norm'),
   };
   const total = bytesOf(tensors, tensors.names());
   return { ...counted, other: total - sum(Object.values(counted), (bytes) => bytes), total };

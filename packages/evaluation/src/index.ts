@@ -56,3 +56,16 @@ export {
   type EnergyEstimate,
   type EnergyTable,
 } from './energy.ts';
+export { findTask, TASKS } from './tasks/registry.ts';
+export { defineTask, follow, type Item, type ItemScores, type Request, type Task } from './tasks/task.ts';
+export { BY_CHARACTER, BY_GREEDY, BY_LIKELIHOOD, type TaskResult } from './tasks/metrics.ts';
+export { readItems, type RowOptions } from './tasks/rows.ts';
+export { encodeItem, type EncodedItem, type Sequence, type TaskTokenizer } from './tasks/encode.ts';
+export { createScorer, type Scorer, type SequenceScore } from './tasks/score.ts';
+export {
+  prepareTask,
+  runTask,
+  type PreparedTask,
+  type PrepareTaskOptions,
+  type RunTaskOptions,
+} from './tasks/run.ts';

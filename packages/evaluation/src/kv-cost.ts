@@ -68,7 +68,7 @@ export async function describeKv(
     salientChannels: steps.filter((T) => T > 1).length,
     averageSteps: mean((T) => T),
     informationBits: bits + mean(Math.log2),
-    storedBits: key === 'published' ? null : stored.reduce((sum, each) => sum + each, 0) / layers.length,
+    storedBits: key === 'whole' ? null : stored.reduce((sum, each) => sum + each, 0) / layers.length,
   };
 }
 

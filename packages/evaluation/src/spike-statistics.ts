@@ -30,7 +30,7 @@ export interface SpikeStatistics extends SpikeRates {
 /**
  * How the inputs of a spiking decoder's linears fire on a text.
  *
- * In the `published` range a code may exceed what T steps can carry; then all steps emit their largest level.
+ * In the `saturating` range a code may exceed what T steps can carry; then all steps emit their largest level.
  * Errors: UNSUPPORTED for a decoder whose activations are float, INVALID_ARGUMENT as `cutWindows`.
  *
  * @param ids - token ids of the text

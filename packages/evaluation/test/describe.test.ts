@@ -128,12 +128,13 @@ test.each(Object.values(TINY_CONFIGS))(
     const model = parseModel(config);
     const weights = [...globalWeights(model), ...model.layers.flatMap(layerWeights)];
     const { bytes, total } = await describeModel(config, memorySource(randomTensors(weights)));
-    const sizeOf = (role: string): number =>
+    const sizeOf = (...roles: string[]): number =>
       weights
-        .filter((weight) => weight.role === role)
+        .filter(({ role }) => roles.includes(role))
         .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b), 0);
     expect(bytes).toMatchObject({ linears: sizeOf('linear'), biases: sizeOf('bias'), other: 0 });
-    expect(bytes).toMatchObject({ norms: sizeOf('norm'), embeddings: sizeOf('table') });
+    const embeddings = sizeOf('table', 'position', 'projection');
+    expect(bytes).toMatchObject({ norms: sizeOf('norm'), embeddings });
     expect(total.bitsPerWeight).toBe(32);
   },
 );
@@ -166,7 +167,7 @@ describe('the KV cache', () => {
   });
 
   test('the published key quantiser ranks the channels of all query heads and keeps nothing', async () => {
-    const { kv } = await describeToy(spiking({ kv: { key: 'published' } }));
+    const { kv } = await describeToy(spiking({ kv: { key: 'whole' } }));
     expect(kv).toMatchObject({ averageSteps: 21 / 16, storedBits: null });
   });
 });

@@ -49,7 +49,7 @@ export const spiking = (changes: {
     bits: 4,
     steps: 2,
     range: 'lossless',
-    saliency: 'published',
+    saliency: 'obs',
     salient_fraction: 0.25,
     mask: 'own',
     ...changes.activations,

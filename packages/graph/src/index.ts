@@ -12,7 +12,7 @@ export {
   type LayerCache,
   type PreparedAttention,
 } from './attention/attention.ts';
-export { createCache, type Angles, type KvCache } from './attention/cache.ts';
+export { createCache, mostPositions, type Angles, type KvCache } from './attention/cache.ts';
 export {
   checkIds,
   loadDecoder,
@@ -23,6 +23,7 @@ export {
 export {
   normScale,
   readLayer,
+  readLinears,
   readNorms,
   type LayerWeights,
   type LinearWeights,
@@ -33,6 +34,7 @@ export {
   loadEnd,
   prepareLayer,
   type DecoderLayer,
+  type End,
   type LoadEndOptions,
   type PrepareOptions,
 } from './execute/prepare.ts';

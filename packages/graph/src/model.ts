@@ -35,6 +35,8 @@ export interface ModelGraph {
   readonly layers: readonly LayerGraph[];
   /** What leaves the last layer to logits. */
   readonly head: Graph;
+  /** Linears of a layer whose rows a file may store below each other, by the name of what it stores. */
+  readonly stacked?: Readonly<Record<string, readonly string[]>>;
   /** By the name that rotary nodes use. */
   readonly rotary: Readonly<Record<string, RotaryTable>>;
 }

@@ -5,7 +5,7 @@ import { formatKind, type WeightSettings } from './formats/index.ts';
 import { record } from './record.ts';
 
 /** How cached keys are quantised; values and queries go with it, except in `float`. */
-export const KEY_QUANTISERS = ['block', 'token', 'published', 'float'] as const;
+export const KEY_QUANTISERS = ['block', 'token', 'whole', 'float'] as const;
 export type KeyQuantiser = (typeof KEY_QUANTISERS)[number];
 
 /** Bits of an activation that is left in float. */
@@ -66,7 +66,7 @@ const schema = record({
   activations: record({
     bits: spikeBits,
     steps: v.picklist(STEPS, `among ${STEPS.join(', ')}`),
-    range: v.picklist(['lossless', 'published'], "'lossless' or 'published'"),
+    range: v.picklist(['lossless', 'saturating'], "'lossless' or 'saturating'"),
     saliency: v.optional(v.string('to be the name of a metric'), 'none'),
   }),
   kv: record({
@@ -83,7 +83,7 @@ const schema = record({
 export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): SpikingConfig | undefined {
   const found = json.quantization_config;
   if (found == null) return undefined;
-  const config = found as SpikingConfig;
+  const config = modern(found as SpikingConfig);
   const where = 'config.json, quantization_config';
   const supported = (holds: boolean, expected: string, received: unknown): void => {
     if (holds) return;
@@ -106,8 +106,33 @@ export function parseSpikingConfig(json: Readonly<Record<string, unknown>>): Spi
   return config;
 }
 
+/** Words of older checkpoints for what has another name now. */
+const OLDER = {
+  range: { published: 'saturating' },
+  saliency: { published: 'obs' },
+  key: { published: 'whole' },
+} as const;
+
+/** A config with the words of today. */
+function modern(config: SpikingConfig): SpikingConfig {
+  const { activations, kv } = config;
+  const word = (names: Readonly<Record<string, string>>, value: string): never =>
+    (Object.hasOwn(names, value) ? names[value] : value) as never;
+  return {
+    ...config,
+    ...(activations && {
+      activations: {
+        ...activations,
+        range: word(OLDER.range, activations.range),
+        saliency: word(OLDER.saliency, activations.saliency),
+      },
+    }),
+    ...(kv && { kv: { ...kv, key: word(OLDER.key, kv.key) } }),
+  };
+}
+
 /** Whether this model can be run token by token. The published key quantiser sees a whole window at once. */
-export const isCausal = (spiking: SpikingConfig | undefined): boolean => spiking?.kv.key !== 'published';
+export const isCausal = (spiking: SpikingConfig | undefined): boolean => spiking?.kv.key !== 'whole';
 
 /** Whether keys and values are cached as spikes. */
 export const spikesInCache = (spiking: SpikingConfig | undefined): spiking is SpikingConfig =>

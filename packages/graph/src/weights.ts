@@ -8,6 +8,7 @@ import { floatFormat } from './formats/float.ts';
 import { tableFormat, weightFormat } from './formats/index.ts';
 import { salientNames } from './salient.ts';
 import type { SpikingConfig } from './spiking-config.ts';
+import { unstack } from './stacked.ts';
 import { checkFloat, type TensorSource } from './tensors.ts';
 
 /** The lowest precision a weight is ever stored in. `packed`: whole-number codes with a scale per row. */
@@ -17,7 +18,7 @@ export type LowestPrecision = 'packed' | 'float16' | 'float32';
 export interface WeightEntry {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly role: 'linear' | 'table' | 'norm' | 'bias';
+  readonly role: 'linear' | 'table' | 'position' | 'projection' | 'norm' | 'bias';
   readonly lowestPrecision: LowestPrecision;
 }
 
@@ -37,6 +38,10 @@ function nodeWeights(node: GraphNode, prefix: string): WeightEntry[] {
   switch (node.kind) {
     case 'embedding':
       return [table(name, node.rows, node.output.width)];
+    case 'positions': {
+      const shape = [node.rows, node.output.width];
+      return [{ name: `${name}.weight`, shape, role: 'position', lowestPrecision: 'float16' }];
+    }
     case 'norm': {
       const size = node.output.width / node.groups;
       const weight: WeightEntry = {
@@ -80,15 +85,24 @@ export function layerWeights({ nodes, prefix }: LayerGraph): WeightEntry[] {
 
 /** Weights outside the layers; a table that embedding and head share comes once. */
 export function globalWeights({ embed, head }: ModelGraph): WeightEntry[] {
-  const entries = [embed, head].flatMap(({ nodes }) => nodes.flatMap((node) => nodeWeights(node, '')));
+  const entries = [embed, head]
+    .flatMap(({ nodes }) => nodes.flatMap((node) => nodeWeights(node, '')))
+    .map((entry): WeightEntry =>
+      entry.role === 'linear' ? { ...entry, role: 'projection', lowestPrecision: 'float16' } : entry,
+    );
   return [...new Map(entries.map((entry) => [entry.name, entry])).values()];
 }
 
 /** The tables of V rows that a graph outside the layers reads. */
-export const tablesOf = ({ nodes }: Graph): WeightRows[] =>
+export const tablesOf = (graph: Graph): WeightRows[] => rowsOf(graph, 'table');
+
+/** The tables of positions that it reads, which stay as they are stored. */
+export const positionsOf = (graph: Graph): WeightRows[] => rowsOf(graph, 'position');
+
+const rowsOf = ({ nodes }: Graph, of: WeightEntry['role']): WeightRows[] =>
   nodes
     .flatMap((node) => nodeWeights(node, ''))
-    .filter(({ role }) => role === 'table')
+    .filter(({ role }) => role === of)
     .map(({ name, shape: [outputs, inputs] }) => ({
       prefix: name.replace(/\.weight$/, ''),
       outputs,
@@ -130,10 +144,12 @@ function* layerTensorNames(layer: LayerGraph, spiking: SpikingConfig | undefined
 const BUFFERS = [/\.rotary_emb\.inv_freq$/, /\.attn\.(masked_)?bias$/, /\.self_attn\.(masked_)?bias$/];
 
 const BASE = 'model.';
+/** Before the names of a model alone, and of the text model of one that sees pictures too; the first that occurs. */
+const BASES = ['language_model.model.', 'model.language_model.', BASE];
 
 /**
  * The tensors of a file by the names that the graph uses: those of a model that was saved as its base class lack the
- * `model.` before them, and a table that embedding and head share may be stored as either.
+ * `model.` before them, those of a text model beside one of pictures have more before them, and a table that embedding and head share may be stored as either.
  *
  * Errors: MISMATCH for a tensor under the layers that no node reads and that is no known buffer, a bias or an adapter for
  * example, which a model would lose without a word; and for layers that the config does not count. DTYPE for a weight of a
@@ -146,10 +162,16 @@ export function bindTensors<Source extends TensorSource>(
 ): Source {
   const aliases = aliasesOf(source, model, spiking);
   const stored = (name: string): string => aliases.get(name) ?? name;
-  checkFloats(source, model, spiking, stored);
-  checkUnread(source, model, spiking, stored);
+  const bound = unstack(renamed(source, aliases), model);
+  checkFloats(bound, model, spiking);
+  checkUnread(bound, model, spiking, stored);
+  return bound;
+}
+
+function renamed<Source extends TensorSource>(source: Source, aliases: ReadonlyMap<string, string>): Source {
   if (aliases.size === 0) return source;
   const canonical = new Map([...aliases].map(([name, found]) => [found, name]));
+  const stored = (name: string): string => aliases.get(name) ?? name;
   return {
     ...source,
     *names() {
@@ -168,8 +190,14 @@ function aliasesOf(
 ): ReadonlyMap<string, string> {
   const aliases = new Map<string, string>();
   const names = new Set(source.names());
-  if (![...names].some((name) => name.startsWith(BASE))) {
-    for (const name of names) if (!isHead(name)) aliases.set(BASE + name, name);
+  const base = BASES.find((each) => [...names].some((name) => name.startsWith(each))) ?? '';
+  if (base !== BASE) {
+    for (const name of names) {
+      const own = base.replace(BASE, '');
+      if (isHead(name)) continue;
+      if (name.startsWith(base)) aliases.set(BASE + name.slice(base.length), name);
+      else if (isHead(name.replace(own, ''))) aliases.set(name.replace(own, ''), name);
+    }
   }
   const format = tableFormat(spiking);
   const [{ prefix: embedding }] = tables(model);
@@ -186,15 +214,10 @@ const HEAD = 'lm_head';
 const isHead = (name: string): boolean => name.startsWith(`${HEAD}.`);
 
 /** A linear in whole numbers is named itself, not the scales that lie beside it. */
-function checkFloats(
-  source: TensorSource,
-  model: ModelGraph,
-  spiking: SpikingConfig | undefined,
-  stored: (name: string) => string,
-): void {
+function checkFloats(source: TensorSource, model: ModelGraph, spiking: SpikingConfig | undefined): void {
   if (weightFormat(spiking) !== floatFormat) return;
   for (const { name, shape, role } of model.layers.flatMap(layerWeights))
-    if (role === 'linear' && source.info(stored(name)) !== undefined) checkFloat(source, stored(name), shape);
+    if (role === 'linear' && source.info(name) !== undefined) checkFloat(source, name, shape);
 }
 
 function checkUnread(
@@ -206,15 +229,15 @@ function checkUnread(
   const [{ prefix: first }] = model.layers;
   const layersPrefix = first.replace(/0\.$/, '');
   const read = new Set<string>();
-  for (const layer of model.layers)
-    for (const name of layerTensorNames(layer, spiking)) read.add(stored(name));
-  const under = [layersPrefix, layersPrefix.replace(BASE, '')];
+  for (const layer of model.layers) for (const name of layerTensorNames(layer, spiking)) read.add(name);
+  const under = ['', ...BASES].map((base) => layersPrefix.replace(BASE, base));
+  for (const { name } of globalWeights(model)) read.add(name);
   const ends = [...globalWeights(model).map(({ name }) => name), `${HEAD}.weight`];
-  const biases = new Set(ends.map((name) => stored(name.replace(/\.weight$/, '.bias'))));
+  const biases = new Set(ends.map((name) => name.replace(/\.weight$/, '.bias')));
   const { layers } = model.config;
   for (const name of source.names()) {
     if (read.has(name) || BUFFERS.some((buffer) => buffer.test(name))) continue;
-    if (biases.has(name)) throw unread(name, model);
+    if (biases.has(name)) throw unread(stored(name), model);
     const prefix = under.find((each) => name.startsWith(each));
     if (prefix === undefined) continue;
     const index = Number(name.slice(prefix.length).split('.')[0]);
@@ -222,10 +245,10 @@ function checkUnread(
       throw new SpikeError('MISMATCH', {
         where: 'config.json',
         expected: 'num_hidden_layers to count all layers of the model',
-        received: `${layers}, and a tensor ${name}`,
+        received: `${layers}, and a tensor ${stored(name)}`,
       });
     }
-    throw unread(name, model);
+    throw unread(stored(name), model);
   }
 }
 

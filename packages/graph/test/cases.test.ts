@@ -47,7 +47,12 @@ interface Case {
 const UNREAD = 'MISMATCH';
 const CASES: readonly Case[] = [
   { number: '00', what: 'no fault', loss: 9.33867 },
-  { number: '04', what: 'theta in two places, of which the newer decides', loss: 9.41175 },
+  {
+    number: '04',
+    what: 'theta in two places that do not agree',
+    loss: 9.41175,
+    refusal: 'INVALID_ARGUMENT rope_theta',
+  },
   { number: '20', what: 'a tied table under lm_head', loss: 9.33867 },
   { number: '32', what: 'the names of the base class', loss: 9.33867 },
   {

@@ -172,10 +172,60 @@ describe('rope', () => {
     expect(ropeOf(plain)).toEqual(plainRope(7, 64));
   });
 
-  it('of rope_parameters where an older field says something else', () => {
-    const rope_parameters = { rope_type: 'default', rope_theta: 7 };
-    expect(ropeOf({ ...LLAMA_3, rope_parameters })).toEqual(plainRope(7, 64));
+  it('of fields that say the same twice', () => {
+    const rope_parameters = { ...LLAMA_3.rope_scaling, rope_theta: 500000, type: 'llama3' };
+    expect(ropeOf({ ...LLAMA_3, rope_parameters })).toEqual(LLAMA_3_ROPE);
     expect(ropeOf({ ...LLAMA_3, rope_scaling: null, rope_parameters: {} })).toEqual(plainRope(500000, 64));
+  });
+
+  it('of dynamic scaling', () => {
+    const scaling = { type: 'dynamic', factor: 2, originalContextLength: 4096 };
+    expect(ropeOf({ ...LLAMA_2, rope_scaling: { type: 'dynamic', factor: 2 } })).toMatchObject({ scaling });
+  });
+
+  it('of yarn, with what follows from its factor', () => {
+    const rope_scaling = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 1024 };
+    const of = (change: object) =>
+      ropeOf({ ...LLAMA_2, rope_scaling: { ...rope_scaling, ...change } }).scaling;
+    const yarn = {
+      type: 'yarn',
+      factor: 4,
+      fastTurns: 32,
+      slowTurns: 1,
+      wholePairs: true,
+      originalContextLength: 1024,
+      attentionFactor: 0.1 * Math.log(4) + 1,
+    };
+    expect(of({})).toEqual(yarn);
+    expect(of({ attention_factor: 1.5 })).toEqual({ ...yarn, attentionFactor: 1.5 });
+    expect(of({ mscale: 0.5, mscale_all_dim: 1 })).toEqual({
+      ...yarn,
+      attentionFactor: (0.05 * Math.log(4) + 1) / (0.1 * Math.log(4) + 1),
+    });
+    expect(of({ beta_fast: 16, beta_slow: 2, truncate: false, factor: null })).toEqual({
+      ...yarn,
+      fastTurns: 16,
+      slowTurns: 2,
+      wholePairs: false,
+    });
+  });
+
+  it('of longrope, and of a part of each head', () => {
+    const rope_scaling = { rope_type: 'longrope', short_factor: [1, 2], long_factor: [3, 4] };
+    const change = { head_dim: 8, partial_rotary_factor: 0.5, original_max_position_embeddings: 1024 };
+    expect(ropeOf({ ...LLAMA_2, ...change, rope_scaling })).toEqual({
+      theta: 10000,
+      width: 4,
+      scaling: {
+        type: 'longrope',
+        shortFactors: [1, 2],
+        longFactors: [3, 4],
+        originalContextLength: 1024,
+        attentionFactor: Math.sqrt(1 + Math.log(4) / Math.log(1024)),
+      },
+    });
+    // Five of ten channels are three pairs.
+    expect(ropeOf({ ...LLAMA_2, head_dim: 10, partial_rotary_factor: 0.5 }).width).toBe(6);
   });
 
   it('has no scaling where rope_scaling is false', () => {
@@ -200,8 +250,14 @@ describe('parseModel refuses', () => {
       message: 'config.json: expected hidden_act \'silu\', received "gelu".',
     },
     {
-      change: { rope_scaling: { rope_type: 'yarn', factor: 2 } },
-      message: "config.json: expected rope_scaling of type 'linear' or 'llama3', received \"yarn\".",
+      change: { rope_scaling: { rope_type: 'proportional', factor: 2 } },
+      message:
+        "config.json: expected rope_scaling of type 'linear', 'dynamic', 'llama3', 'yarn', 'longrope', received \"proportional\".",
+    },
+    {
+      change: { rope_parameters: { full_attention: { rope_theta: 1 } } },
+      message:
+        'config.json: expected one rope_parameters for all layers, received {"full_attention":{"rope_theta":1}}.',
     },
   ])('what it cannot run: $change', ({ change, message }) => {
     expect(() => parseModel({ ...LLAMA_2, ...change })).toThrow(
@@ -253,7 +309,31 @@ describe('parseModel refuses', () => {
     },
     {
       change: { rope_scaling: { type: null, factor: 4 } },
-      message: 'rope_scaling to have a rope_type, where it has a factor, received {"type":null,"factor":4}',
+      message: 'rope_scaling to have a rope_type, where it has a factor, received {"factor":4}',
+    },
+    {
+      change: { rope_theta: 7, rope_parameters: { rope_type: 'default', rope_theta: 8 } },
+      message: 'one rope_theta of the rotary embedding, received [7,8]',
+    },
+    {
+      change: { rope_scaling: { type: 'linear', factor: 4 }, rope_parameters: { rope_type: 'default' } },
+      message: 'one rope_type of the rotary embedding, received ["linear","default"]',
+    },
+    {
+      change: { rope_scaling: { type: 'yarn', rope_type: 'linear', factor: 4 } },
+      message: 'one rope_type of the rotary embedding, received ["yarn","linear"]',
+    },
+    {
+      change: { rope_scaling: { rope_type: 'longrope', short_factor: [1], long_factor: [1] } },
+      message: 'short_factor to be a list of 64 numbers, received [1]',
+    },
+    {
+      change: { rope_scaling: { ...LLAMA_3.rope_scaling, low_freq_factor: 4 } },
+      message: 'high_freq_factor above low_freq_factor (4), received 4',
+    },
+    {
+      change: { partial_rotary_factor: 1.5 },
+      message: 'partial_rotary_factor to be at most 1, received 1.5',
     },
     { change: { rope_scaling: 'linear' }, message: 'rope_scaling to be an object, received "linear"' },
     {

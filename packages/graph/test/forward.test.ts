@@ -66,6 +66,42 @@ describe.each(models)('$name', ({ load }) => {
       expect(data).toEqual((await logitsOf(decoder, ids)).at(-1));
     }));
 
+  it('gives so many of the last rows', () =>
+    withModel(load, async (decoder) => {
+      using cache = decoder.createCache(ids.length);
+      using last = decoder.forward(ids, cache, { logits: 3 });
+      expect(last.dims).toEqual([3, TINY_CONFIG.vocab_size]);
+      const { data } = await decoder.backend.read(last);
+      expect(Array.from(data as Float32Array)).toEqual(
+        (await logitsOf(decoder, ids)).slice(-3).flatMap((row) => [...row]),
+      );
+      for (const logits of [0, 1.5, 2]) {
+        cache.reset();
+        expect(() => decoder.forward([1], cache, { logits })).toThrow(
+          `forward: expected logits of 1 to 1 tokens, received ${logits}.`,
+        );
+      }
+    }));
+
+  it.each([0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 1, ids.length])(
+    'goes on after the first %d tokens as if nothing had followed them',
+    (wanted) =>
+      withModel(load, async (decoder) => {
+        using cache = decoder.createCache(ids.length);
+        decoder.forward(ids, cache, { logits: 'last' }).dispose();
+        const held = cache.rewind(wanted);
+        expect(held).toBe(cache.position);
+        // Of the last block, which is open, any part is held; of closed ones whole blocks.
+        const open = decoder.spiking?.kv.key !== 'block' || wanted >= 3 * BLOCK;
+        expect(held).toBe(open ? wanted : Math.floor(wanted / BLOCK) * BLOCK);
+        const other = [...ids.slice(0, wanted), 3, 1, 4].slice(0, ids.length);
+        if (held === other.length) return;
+        using logits = decoder.forward(other.slice(held), cache, { logits: 'last' });
+        const { data } = await decoder.backend.read(logits);
+        expect(data).toEqual((await logitsOf(decoder, other)).at(-1));
+      }),
+  );
+
   it('forgets a text after reset', () =>
     withModel(load, async (decoder) => {
       using cache = decoder.createCache(ids.length);
@@ -93,7 +129,7 @@ describe.each(models)('$name', ({ load }) => {
 });
 
 describe('the published key quantiser', () => {
-  const { load } = spiking('published');
+  const { load } = spiking('whole');
 
   it('sees later tokens: a change of the last one moves the first logits', () =>
     withModel(load, async (decoder) => {
@@ -103,12 +139,20 @@ describe('the published key quantiser', () => {
       expect(largestDifference(after.slice(0, last), before.slice(0, last))).toBeGreaterThan(1e-3);
     }));
 
+  it('keeps nothing of a text that is cut', () =>
+    withModel(load, async (decoder) => {
+      using cache = decoder.createCache(ids.length);
+      decoder.forward(ids, cache, { logits: 'last' }).dispose();
+      expect(cache.rewind(ids.length)).toBe(ids.length);
+      expect(cache.rewind(ids.length - 1)).toBe(0);
+    }));
+
   it('refuses to continue a text', () =>
     withModel(load, async (decoder) => {
       using cache = decoder.createCache(ids.length);
       decoder.forward(ids.slice(0, 3), cache, { logits: 'last' }).dispose();
       expect(() => decoder.forward(ids.slice(3), cache, { logits: 'last' })).toThrow(
-        "kv.key 'published': expected whole windows, since its key ranges see later tokens, received a continuation at position 3; generate with a model quantised with --kv block or token.",
+        "kv.key 'whole': expected whole windows, since its key ranges see later tokens, received a continuation at position 3; generate with a model quantised with --kv block or token.",
       );
     }));
 });

@@ -96,9 +96,9 @@ describe('generateTokens', () => {
   it('runs spiking models, but not with the published key quantiser', async () => {
     using spiking = await loadSpiking(backend, 'block');
     expect(await collect(generateTokens(spiking, prompt, { maxTokens: 9 }))).toHaveLength(9);
-    using published = await loadSpiking(backend, 'published');
+    using published = await loadSpiking(backend, 'whole');
     await expect(generateTokens(published, prompt).next()).rejects.toThrow(
-      "generate: expected a causal model, quantised with --kv block, token or float, received kv.key 'published', whose key ranges see later tokens.",
+      "generate: expected a causal model, quantised with --kv block, token or float, received kv.key 'whole', whose key ranges see later tokens.",
     );
   });
 

@@ -85,11 +85,11 @@ it.each([
   },
   {
     change: { activations: { ...valid.activations, range: 'wide' } },
-    message: "activations.range 'lossless' or 'published', received \"wide\"",
+    message: "activations.range 'lossless' or 'saturating', received \"wide\"",
   },
   {
     change: { kv: { ...valid.kv, key: 'row' } },
-    message: 'kv.key among block, token, published, float, received "row"',
+    message: 'kv.key among block, token, whole, float, received "row"',
   },
   { change: { kv: { ...valid.kv, bits: 4.5 } }, message: 'kv.bits from 1 to 12, or 16, received 4.5' },
   {

@@ -47,7 +47,7 @@ export const spikingJson = (key: KeyQuantiser) => ({
     bits: 4,
     steps: 2,
     range: 'lossless',
-    saliency: 'published',
+    saliency: 'obs',
     salient_fraction: 0.2,
     mask: 'own',
   },

@@ -6,6 +6,7 @@ import {
   generateText,
   generateTokens,
   loadDecoder,
+  mostPositions,
   parseModel,
   type Decoder,
   type DecoderConfig,
@@ -58,8 +59,10 @@ export interface PerplexityOptions {
 export interface Model extends AsyncDisposable {
   /** The source as it was given: a path, an id, an address, the name of a folder. */
   readonly name: string;
-  /** Sizes of the model; `contextLength` is the option `context` where that was given. */
+  /** Sizes of the model. */
   readonly config: DecoderConfig;
+  /** Tokens of a text at most: the option `context`, or what the model has; Infinity where it takes any length. */
+  readonly context: number;
   /** How the model spikes; undefined for a float model. */
   readonly spiking: SpikingConfig | undefined;
   /** What computes: `backend.name`, `backend.report`. */
@@ -138,7 +141,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
   checkOptions('openModel', options, OPEN);
   const { signal, onProgress } = options;
   await using folder = await openSource(source, options);
-  const context = checkContext(options.context, parseModel(folder.config).config.contextLength);
+  checkContext(options.context, mostPositions(parseModel(folder.config)));
   const tokenizer = await folder.tokenizer().catch((error: unknown) => {
     if (error instanceof SpikeError) return error; // a model without one still takes ids
     throw error;
@@ -149,10 +152,11 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
       config: folder.config,
       tensors: folder.tensors,
       backend: chosen.backend,
+      context: options.context,
       ...(signal && { signal }),
       onProgress: (done, total) => onProgress?.({ phase: 'load', done, total }),
     });
-    return createModel(nameOf(source), withContext(loaded, context), tokenizer, chosen);
+    return createModel(nameOf(source), loaded, tokenizer, chosen);
   } catch (error) {
     chosen.release();
     throw error;
@@ -160,17 +164,10 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
 }
 
 /** Errors: INVALID_ARGUMENT for more tokens than the model has positions. */
-function checkContext(context: number | undefined, most: number): number {
-  if (context === undefined) return most;
-  if (Number.isSafeInteger(context) && context >= 2 && context <= most) return context;
+function checkContext(context: number | undefined, most: number): void {
+  if (context === undefined || (Number.isSafeInteger(context) && context >= 2 && context <= most)) return;
   throw wrong('context', `a whole number from 2 to ${most}, the context of the model`, context);
 }
-
-/** A decoder whose texts have `contextLength` tokens at most. */
-const withContext = (decoder: Decoder, contextLength: number): Decoder => ({
-  ...decoder,
-  config: { ...decoder.config, contextLength },
-});
 
 function createModel(
   name: string,
@@ -211,6 +208,7 @@ function createModel(
   return {
     name,
     config: decoder.config,
+    context: decoder.context,
     spiking: decoder.spiking,
     backend,
     passed,
@@ -245,9 +243,9 @@ function createModel(
       checkOpen('logits');
       checkOptions('logits', options, { signal: true });
       checkTokenIds('logits', ids);
-      const { contextLength } = decoder.config;
-      if (ids.length < 1 || ids.length > contextLength) {
-        throw wrong('logits', `1 to ${contextLength} token ids, the context of the model`, ids.length);
+      const { context } = decoder;
+      if (ids.length < 1 || ids.length > context) {
+        throw wrong('logits', `1 to ${context} token ids, the context of the model`, ids.length);
       }
       using cache = decoder.createCache(ids.length);
       using logits = decoder.forward(ids, cache, { logits: 'all', signal: options.signal });
@@ -256,7 +254,7 @@ function createModel(
     async perplexity(text, options = {}) {
       checkOpen('perplexity');
       checkOptions('perplexity', options, PERPLEXITY);
-      const window = chooseWindow(options.window, decoder.config.contextLength);
+      const window = chooseWindow(options.window, decoder.context);
       return perplexity(decoder, idsOf('perplexity', text), { ...options, window });
     },
     close,

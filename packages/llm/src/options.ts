@@ -40,7 +40,8 @@ function described(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`;
   if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return String(value as number | boolean | null);
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return (value as number).toString(); // as other primitives have it too
   const name = (value.constructor as { readonly name?: string } | undefined)?.name ?? 'Object';
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }

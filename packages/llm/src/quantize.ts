@@ -109,7 +109,7 @@ const OPTIONS: Names<QuantizeOptions> = {
  * of reading the model; rejects with the signal's reason when aborted.
  *
  * @example
- * const report = await quantize('models/tales', 'models/tales-spiking', { steps: 4, salient: 0.05 });
+ * const report = await quantize('models/tales', 'models/tales-spiking', { steps: 4, salientFraction: 0.05 });
  * console.log(report.perplexity, report.bitsPerWeight);
  */
 export async function quantize(

@@ -58,7 +58,7 @@ it('says what computes, and leaves a backend that was given alive', async () => 
 
 it('keeps texts within the context that was declared', async () => {
   await using model = await openModel(TALES, { context: 16 });
-  expect(model.config.contextLength).toBe(16);
+  expect([model.context, model.config.contextLength]).toEqual([16, 256]);
   const drawn: number[] = [];
   for await (const id of model.generateIds(ids)) drawn.push(id);
   expect(ids.length + drawn.length).toBe(16);

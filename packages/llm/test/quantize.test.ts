@@ -17,7 +17,7 @@ it('makes a model from settings that are partial, tells how far it is, and repor
   const report = await quantize(
     TALES,
     out,
-    { steps: 4, salient: 0.05 },
+    { steps: 4, salientFraction: 0.05 },
     {
       ...SMALL,
       onProgress: ({ phase }: QuantizeProgress) => phases.add(phase),
@@ -28,8 +28,12 @@ it('makes a model from settings that are partial, tells how far it is, and repor
   expect(report).toMatchObject({
     model: TALES,
     out,
-    settings: { ...DEFAULT_SETTINGS, steps: 4, salient: 0.05 },
-    ...{ samples: 1, seqlen: 16, windows: 1, window: 16, tokens: 15 },
+    settings: { ...DEFAULT_SETTINGS, steps: 4, salientFraction: 0.05 },
+    samples: 1,
+    seqlen: 16,
+    windows: 1,
+    window: 16,
+    tokens: 15,
   });
   expect(report.averageSteps).toBeCloseTo(1.15, 1);
   expect(report.repeat).toBe(`spikellm eval ${out} --text ${report.text} --window 16 --max-windows 1`);

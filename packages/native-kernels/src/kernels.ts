@@ -244,7 +244,7 @@ export const kernelCalls: Partial<Record<KernelName, AnyKernelCall>> = {
     ],
     pack: packedClasses(({ K, D }) => K * D),
   },
-  attend_gif_published_f32: {
+  attend_gif_whole_f32: {
     operands: ['q', 'k', 'v', 'y', 'packed'],
     parameters: (dims, attributes) => [...heads(dims, 0), ...gif(attributes)],
     pack: packedClasses(({ H, D }) => H * D),

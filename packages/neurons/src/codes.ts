@@ -21,7 +21,7 @@ export interface GifOptions {
   readonly steps?: number;
   /**
    * - `lossless`, the default: codes 0..T(2^n - 1), which T steps can carry; the scale is that of one step over T.
-   * - `published`: codes 0..2^(n + log2 T) - 1 as in the research code, of which the top T - 1 saturate.
+   * - `saturating`: codes 0..2^(n + log2 T) - 1 as in the research code, of which the top T - 1 saturate.
    */
   readonly range?: GifRange;
 }
@@ -54,11 +54,11 @@ export function gifParameters(min: number, max: number, options: GifOptions): Gi
   const { bits, steps = 1, range = 'lossless' } = options;
   checkWhole('gifParameters', 'bits', bits, 1, MOST_SPIKE_BITS);
   checkWhole('gifParameters', 'steps', steps, 1, 256);
-  if (range !== 'lossless' && range !== 'published') {
-    const expected = "range to be 'lossless' or 'published'";
+  if (range !== 'lossless' && range !== 'saturating') {
+    const expected = "range to be 'lossless' or 'saturating'";
     throw new SpikeError('INVALID_ARGUMENT', { where: 'gifParameters', expected, received: String(range) });
   }
-  if (range === 'published' && !Number.isInteger(Math.log2(steps))) {
+  if (range === 'saturating' && !Number.isInteger(Math.log2(steps))) {
     const expected = 'steps to be a power of two in the published range';
     throw new SpikeError('INVALID_ARGUMENT', { where: 'gifParameters', expected, received: String(steps) });
   }

@@ -46,7 +46,7 @@ describe('the example of five values from -1.03 to 1.97', () => {
   });
 
   it('with 4 bits, two steps and the published range, whose last code loses one in the spikes', () => {
-    const parameters = gifParameters(-1.03, 1.97, { bits: 4, steps: 2, range: 'published' });
+    const parameters = gifParameters(-1.03, 1.97, { bits: 4, steps: 2, range: 'saturating' });
     expect(parameters).toEqual({ scale: expect.closeTo(0.0967742, 7), zeroPoint: 11, maxCode: 31 });
     const codes = x.map((value) => encode(value, parameters));
     expect(codes).toEqual([0, 8, 11, 16, 31]);
@@ -142,7 +142,7 @@ describe('the published range', () => {
   it.each(FORMATS)(
     'saturates on its top T - 1 codes alone: $bits bits, $steps steps',
     ({ bits, steps, levels }) => {
-      const { maxCode } = gifParameters(-1, 1, { bits, steps, range: 'published' });
+      const { maxCode } = gifParameters(-1, 1, { bits, steps, range: 'saturating' });
       expect(maxCode).toBe(2 ** (bits + Math.log2(steps)) - 1);
       const saturated: number[] = [];
       for (let code = 0; code <= maxCode; code++) {
@@ -160,12 +160,12 @@ describe('the published range', () => {
   });
 
   it('is the lossless one where there is one step', () => {
-    const published = gifParameters(-0.7, 2.2, { bits: 4, range: 'published' });
+    const published = gifParameters(-0.7, 2.2, { bits: 4, range: 'saturating' });
     expect(published).toEqual(gifParameters(-0.7, 2.2, { bits: 4 }));
   });
 
   it('caps scale and zero point of a constant', () => {
-    const three = gifParameters(3, 3, { bits: 4, range: 'published' });
+    const three = gifParameters(3, 3, { bits: 4, range: 'saturating' });
     expect(three).toEqual({ scale: f32(1e-5), zeroPoint: -10_000, maxCode: 15 });
     expect(decode(encode(3, three), three)).toBeCloseTo(0.10015, 7);
   });
@@ -232,12 +232,12 @@ describe('bad arguments', () => {
       'gifParameters: expected steps to be a whole number from 1 to 256, received 1.5.',
     ],
     [
-      () => gifParameters(0, 1, { bits: 4, steps: 3, range: 'published' }),
+      () => gifParameters(0, 1, { bits: 4, steps: 3, range: 'saturating' }),
       'gifParameters: expected steps to be a power of two in the published range, received 3.',
     ],
     [
       () => gifParameters(0, 1, { bits: 4, range: 'exact' as GifRange }),
-      "gifParameters: expected range to be 'lossless' or 'published', received exact.",
+      "gifParameters: expected range to be 'lossless' or 'saturating', received exact.",
     ],
     [
       () => gifParameters(2, 1, { bits: 4 }),

@@ -15,7 +15,7 @@ const site: SiteChannels = {
 describe('metrics', () => {
   it('have names of their own, the default first', () => {
     const names = METRICS.map(({ name }) => name);
-    expect(names).toEqual(['published', 'random', 'fisher']);
+    expect(names).toEqual(['obs', 'random', 'fisher']);
     expect(names.map(metricOf)).toEqual(METRICS);
   });
 

@@ -16,6 +16,8 @@ import { bundlers } from '../src/bundlers.ts';
 import { titleOf } from '../src/page.ts';
 import { archiveOf, linesOf, run, runWithNodeOnly } from '../src/run.ts';
 
+/** The oldest whose users are promised types that compile. */
+const OLDEST_TYPESCRIPT = '5.4.5';
 const scratch = mkdtempSync(join(tmpdir(), 'spikellm-packed-'));
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const published = readMembers('packages', 'apps')
@@ -100,7 +102,8 @@ describe('packed', () => {
 describe('installed by npm', () => {
   beforeAll(async () => {
     const dependencies = Object.fromEntries(published.map(({ name, archive }) => [name, `file:${archive}`]));
-    const manifest = { name: 'scratch', private: true, type: 'module', dependencies };
+    const devDependencies = { typescript: OLDEST_TYPESCRIPT };
+    const manifest = { name: 'scratch', private: true, type: 'module', dependencies, devDependencies };
     writeFileSync(join(scratch, 'package.json'), JSON.stringify(manifest));
     await run(scratch, 'npm', 'install', '--no-audit', '--no-fund');
   });
@@ -110,10 +113,13 @@ describe('installed by npm', () => {
     expect(linesOf(await run(scratch, 'node', '--input-type=module', '--eval', script))).not.toEqual([]);
   });
 
-  test('the types compile in a strict project of somebody else', async () => {
+  test('the types compile in a strict project of somebody else, also of an old TypeScript without types of Node', async () => {
     const imports = libraries.map(({ name }, i) => `export * as a${i} from '${name}';`);
     writeFileSync(join(scratch, 'all.mts'), imports.join('\n'));
     await expectToRun('tsc', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', 'all.mts');
+    const compilerOptions = { strict: true, module: 'nodenext', target: 'es2022', noEmit: true, types: [] };
+    writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['all.mts'] }));
+    await expectToRun('node', join(scratch, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
   });
 
   test('without a platform package and a compiler, spikellm says what it took instead', async () => {

@@ -15,7 +15,7 @@ import { saliencyMap } from '../compare/saliency-map.ts';
 import { showComparison } from '../compare/table.ts';
 import { MODEL_ARGUMENT, openModel } from '../model.ts';
 import { option, wholeAbove, withBackend, withVerbose } from '../options.ts';
-import { commonSettingsOf, ownOptionsOf, withCommonSettings } from '../quantize-settings.ts';
+import { commonSettingsOf, olderWords, ownOptionsOf, withCommonSettings } from '../quantize-settings.ts';
 import { checkReportPath, writeReport } from '../report/file.ts';
 import { holdNotes, Interrupted, note, print, printJson, type HeldNotes, type Session } from '../session.ts';
 import { readText } from '../text.ts';
@@ -73,6 +73,7 @@ async function compare(
   await using model = await openModel(session, name);
   requireFloat(name, model);
   const settings = commonSettingsOf(command);
+  for (const line of olderWords(command)) note(session, line);
   const notes = holdNotes(session);
   const texts = await prepareTexts(notes, model, settings.seed, options);
   using backend = await openBackend(session, options, notes.say);

@@ -29,9 +29,9 @@ const PROMPT = 'Once upon a time there was';
 
 /** Settings of the table, all W4A4; the storyteller is the one that tells the story. */
 const VARIANTS = [
-  { name: 'W4A4 round-to-nearest', steps: 1, salient: 0 },
-  { name: 'W4A4 spiking, T=2 in 10 %', steps: 2, salient: 0.1, storyteller: true },
-  { name: 'W4A4 spiking, T=4 in 5 %', steps: 4, salient: 0.05 },
+  { name: 'W4A4 round-to-nearest', steps: 1, salientFraction: 0 },
+  { name: 'W4A4 spiking, T=2 in 10 %', steps: 2, salientFraction: 0.1, storyteller: true },
+  { name: 'W4A4 spiking, T=4 in 5 %', steps: 4, salientFraction: 0.05 },
 ];
 
 /** How much the demo does. */
@@ -68,9 +68,9 @@ export async function demo(session: Session, options: BackendOptions, size: Demo
     const statistics = await calibrate(session, model, backend, windows);
     const rows = [await measureRow(session, 'float', model, backend, evaluation, size)];
     let storyteller = '';
-    for (const { name, steps, salient, storyteller: tells } of VARIANTS) {
+    for (const { name, steps, salientFraction, storyteller: tells } of VARIANTS) {
       const out = join(folder, `T${steps}`);
-      const settings = { ...DEFAULT_SETTINGS, steps, salient };
+      const settings = { ...DEFAULT_SETTINGS, steps, salientFraction };
       await quantize({ model, out, backend, settings, windows, statistics, signal: session.signal });
       await using written = await openModelFolder(out);
       rows.push(await measureRow(session, name, written, backend, evaluation, size));

@@ -1,5 +1,5 @@
 import { SpikeError } from '@spikellm/backend';
-import { checkPrompt, generateText, parseModel, parseSpikingConfig } from '@spikellm/graph';
+import { checkPrompt, generateText, mostPositions, parseModel, parseSpikingConfig } from '@spikellm/graph';
 import { Option, type Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { secondsSince } from '../measure.ts';
@@ -69,8 +69,8 @@ async function generate(session: Session, name: string, options: GenerateOptions
   await using model = await openModel(session, name);
   const tokenizer = await model.tokenizer();
   const promptIds = tokenizer.encode(prompt);
-  const { config } = parseModel(model.config);
-  checkPrompt({ config, spiking: parseSpikingConfig(model.config) }, promptIds, options.maxTokens);
+  const context = mostPositions(parseModel(model.config));
+  checkPrompt({ context, spiking: parseSpikingConfig(model.config) }, promptIds, options.maxTokens);
   const notes = holdNotes(session);
   const doubled = doubledBos(tokenizer, promptIds);
   if (doubled !== undefined) notes.say(doubled);

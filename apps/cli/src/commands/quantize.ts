@@ -7,8 +7,8 @@ import { windowsOf } from '../format.ts';
 import { MODEL_ARGUMENT } from '../model.ts';
 import { option, sizes, wholeAbove, wholeBetween, withBackend, withVerbose } from '../options.ts';
 import { showProgress } from '../progress.ts';
-import { settingsOf, withSettings } from '../quantize-settings.ts';
-import { holdNotes, Interrupted, print, printJson, type HeldNotes, type Session } from '../session.ts';
+import { olderWords, settingsOf, withSettings } from '../quantize-settings.ts';
+import { holdNotes, Interrupted, note, print, printJson, type HeldNotes, type Session } from '../session.ts';
 import { readText } from '../text.ts';
 import { dryRun } from './dry-run.ts';
 
@@ -52,9 +52,11 @@ export function addQuantize(program: Command, session: Session): void {
   withVerbose(
     withBackend(command),
     'quantize ./tales --out ./tales-spiking --wbits 4 --abits 4 --steps 2 --salient 0.1',
-  ).action((model: string, options: QuantizeCommandOptions) =>
-    run(session, model, settingsOf(command), options),
-  );
+  ).action((model: string, options: QuantizeCommandOptions) => {
+    const settings = settingsOf(command);
+    for (const line of olderWords(command)) note(session, line);
+    return run(session, model, settings, options);
+  });
 }
 
 async function run(

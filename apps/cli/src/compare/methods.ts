@@ -16,16 +16,16 @@ export interface Method {
   readonly slow?: true;
 }
 
-const ONE_STEP = { steps: 1, salient: 0 } as const;
+const ONE_STEP = { steps: 1, salientFraction: 0 } as const;
 /** The two settings of the paper's W4A4. */
-const TWO_STEPS = { steps: 2, salient: 0.1 } as const;
-const FOUR_STEPS = { steps: 4, salient: 0.05 } as const;
+const TWO_STEPS = { steps: 2, salientFraction: 0.1 } as const;
+const FOUR_STEPS = { steps: 4, salientFraction: 0.05 } as const;
 const ROTATED = { rotate: 'hadamard' } as const;
 
 /** Ternary weights of so many steps in the mean against float inputs, as the baselines have them. */
-const additive = (equalSteps: number): Changes => ({
+const additive = (meanSteps: number): Changes => ({
   pipeline: 'gptq',
-  options: { weights: 'ternary', equalSteps },
+  options: { weights: 'ternary', meanSteps },
   activationBits: 16,
   ...ONE_STEP,
 });

@@ -7,5 +7,5 @@ export const roundToNearest = ({ weightBits, activationBits, key }: QuantizeSett
   activationBits,
   key,
   steps: 1,
-  salient: 0,
+  salientFraction: 0,
 });

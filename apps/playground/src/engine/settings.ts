@@ -13,12 +13,12 @@ import {
 import { METRICS } from '@spikellm/saliency';
 import { numberIn, oneNumberOf, oneOf, urlSignal, wholeIn } from '../url-state.ts';
 
-/** Keys of the KV cache that a text can be generated with; `published` sees later tokens. */
+/** Keys of the KV cache that a text can be generated with; `whole` sees later tokens. */
 export const CAUSAL_KEYS = ['block', 'token', 'float'] as const;
 export const PIPELINE_NAMES = PIPELINES.map(({ name }) => name);
 export const METRIC_NAMES = METRICS.map(({ name }) => name);
 
-const { pipeline, weightBits, activationBits, steps, salient, rotate, seed } = DEFAULT_SETTINGS;
+const { pipeline, weightBits, activationBits, steps, salientFraction, rotate, seed } = DEFAULT_SETTINGS;
 
 /** One signal a setting that the page offers; those it does not are the defaults of the command line. */
 export const chosen = {
@@ -26,13 +26,13 @@ export const chosen = {
   weightBits: urlSignal('all', 'wbits', weightBits, wholeIn(2, 8)),
   activationBits: urlSignal('all', 'abits', activationBits, wholeIn(2, 8)),
   steps: urlSignal('all', 'steps', steps, oneNumberOf(...STEP_COUNTS)),
-  salient: urlSignal('all', 'salient', salient, numberIn(0, 1)),
+  salient: urlSignal('all', 'salient', salientFraction, numberIn(0, 1)),
   saliency: urlSignal('all', 'saliency', METRIC_NAMES[0], oneOf(...METRIC_NAMES)),
   key: urlSignal('all', 'kv', 'block', oneOf(...CAUSAL_KEYS)),
   rotate: urlSignal('all', 'rotate', rotate, oneOf(...ROTATIONS)),
   weights: urlSignal('all', 'weights', WEIGHT_KINDS[0], oneOf(...WEIGHT_KINDS)),
   /** Mean steps of a weight that spikes. */
-  equalSteps: urlSignal('all', 'equal-steps', 1.7, numberIn(1, 4)),
+  meanSteps: urlSignal('all', 'mean-steps', 1.7, numberIn(1, 4)),
   /** Of layer-wise training; two show what it does within minutes. */
   epochs: urlSignal('all', 'epochs', 2, wholeIn(1, 20)),
   seed: urlSignal('all', 'seed', seed, wholeIn(0, 2 ** 32 - 1)),
@@ -65,7 +65,7 @@ export const request = computed<SpikingRequest>(() => ({
     weightBits: chosen.weightBits.value,
     activationBits: chosen.activationBits.value,
     steps: chosen.steps.value,
-    salient: chosen.salient.value,
+    salientFraction: chosen.salient.value,
     saliency: chosen.saliency.value,
     key: chosen.key.value,
     rotate: chosen.rotate.value,
@@ -73,7 +73,7 @@ export const request = computed<SpikingRequest>(() => ({
     options: {
       ...(hasOwn('epochs') && { epochs: chosen.epochs.value }),
       ...(hasOwn('weights') && { weights: chosen.weights.value }),
-      ...(weightsSpike(chosen.weights.value) && { equalSteps: chosen.equalSteps.value }),
+      ...(weightsSpike(chosen.weights.value) && { meanSteps: chosen.meanSteps.value }),
     },
   },
 }));

@@ -16,20 +16,20 @@ export const METRIC_TITLES = Object.fromEntries(
   METRICS.map((metric) => {
     const { name } = metric;
     if ('gains' in metric) return [name, `${name}, one budget`];
-    return [name, metric === obs ? `${name} (OBS)` : name];
+    return [name, metric === obs ? `${name}, as published` : name];
   }),
 );
 
 /** A spike site by the linears that read it, such as `q, k, v`. */
 export const siteTitle = (site: string): string => (site === 'qkv' ? 'q, k, v' : site.replaceAll('_', ', '));
 
-/** Such as `round-to-nearest W4A4, T = 2 in 10 % (published)`. */
+/** Such as `round-to-nearest W4A4, T = 2 in 10 % (obs)`. */
 export function titleOf(settings: QuantizeSettings): string {
   const spiking = spikingConfig(settings);
   const { bits, steps, saliency, salient_fraction: salient } = spiking.activations;
-  const { equalSteps } = ownSettings(settings) as Partial<GptqSettings>;
+  const { meanSteps } = ownSettings(settings) as Partial<GptqSettings>;
   const weights =
-    equalSteps === undefined ? weightFormat(spiking).title : `ternary weights of ${equalSteps} steps, `;
+    meanSteps === undefined ? weightFormat(spiking).title : `ternary weights of ${meanSteps} steps, `;
   const salience =
     steps === 1 ? 'T = 1' : `T = ${steps} in ${Number((salient * 100).toFixed(1))} % (${saliency})`;
   const rotated = settings.rotate === 'none' ? '' : ', rotated';

@@ -48,7 +48,7 @@ function expectClose(name: string, got: ArrayLike<number>, want: ArrayLike<numbe
 async function activationQuantiser(backend: Backend, numbers: ActivationQuantizerCase): Promise<void> {
   using runner = createRunner(backend);
   const { bits, x } = numbers;
-  const gif = { bits, range: 'published', classes: [1] } as const;
+  const gif = { bits, range: 'saturating', classes: [1] } as const;
   const steps = bytes(Array<number>(x.shape[1]).fill(1), x.shape[1]);
   const encoded = runner.apply(runner.prepare('gif_encode_f32', gif, { steps }), {
     x: runner.upload(float(x.data, ...x.shape)),
@@ -65,7 +65,7 @@ async function spikeLinear(backend: Backend, numbers: SpikeLinearCase): Promise<
   const { activation_bits: bits, weight_bits: weightBits, steps: T } = numbers;
   const [O, C] = numbers.weight.shape;
   const [, N] = numbers.x.shape;
-  const gif = { bits, range: 'published', classes: [1, T] } as const;
+  const gif = { bits, range: 'saturating', classes: [1, T] } as const;
   const steps = bytes(
     numbers.salient.map((salient) => (salient === 1 ? T : 1)),
     C,
@@ -75,7 +75,7 @@ async function spikeLinear(backend: Backend, numbers: SpikeLinearCase): Promise<
     Array.from(Float32Array.from(numbers.weight.data.slice(o * C, (o + 1) * C))),
   );
   const quantisers = rows.map((row) =>
-    quantiserOf(row, 1, { bits: weightBits, range: 'published', classes: [1] }),
+    quantiserOf(row, 1, { bits: weightBits, range: 'saturating', classes: [1] }),
   );
   const codes = Uint8Array.from(rows.flatMap((row, o) => row.map(quantisers[o].code)));
   const packed = packCodes(codes, O, C, weightBits);
@@ -168,7 +168,7 @@ async function roundTrip(
   stepsOf: readonly number[],
   { bits, addbit }: SpikeMatmulCase,
 ): Promise<number[]> {
-  const gif = { bits, range: 'published', classes: [1, 2 ** addbit] } as const;
+  const gif = { bits, range: 'saturating', classes: [1, 2 ** addbit] } as const;
   const steps = bytes(stepsOf, stepsOf.length);
   const encode = runner.prepare('gif_encode_f32', gif, { steps });
   const decode = runner.prepare('gif_decode_f32', gif, { steps });

@@ -191,7 +191,7 @@ const attendBlocks: Formula = (
   };
 };
 
-const attendPublished: Formula = ({ q, k, v, keySteps, valueSteps }, dims, attributes: GifAttributes) => {
+const attendWhole: Formula = ({ q, k, v, keySteps, valueSteps }, dims, attributes: GifAttributes) => {
   const { N, K, H, D } = dims;
   const at = (x: Numbers, n: number, h: number, d: number): number => x[(n * K + headOf(dims, h)) * D + d];
   const keyQuantisers = range(H * D).map((column) => {
@@ -244,6 +244,6 @@ export const attentionFormulas = {
   attend_f32: attend,
   attend_gif_token_f32: attendTokens,
   attend_gif_block_f32: attendBlocks,
-  attend_gif_published_f32: attendPublished,
+  attend_gif_whole_f32: attendWhole,
   kv_saliency_f32: kvSaliency,
 };

@@ -2,7 +2,7 @@ import { matrix, range, sum, type Formula, type Numbers } from './formula.ts';
 
 export interface GifAttributes {
   readonly bits: number;
-  readonly range: 'lossless' | 'published';
+  readonly range: 'lossless' | 'saturating';
   readonly classes: readonly number[];
 }
 type LinearAttributes = GifAttributes & { readonly weightBits: number };

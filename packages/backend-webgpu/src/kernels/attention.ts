@@ -221,7 +221,7 @@ export const attentionCalls = {
       keepOpen();
     },
   },
-  attend_gif_published_f32: {
+  attend_gif_whole_f32: {
     pack: packClasses(({ H, D }) => H * D),
     run(recorder, { q, k, v, classes, y }, dims, attributes) {
       const { N, H, K, D } = dims;

@@ -206,7 +206,7 @@ export const roundKeys: Shader = {
 // x [size, K, D], rounded [size, H, D], classes [H, D].
 // One group a query head and channel.
 // As gif_encode_f32, then one float32 product.
-// Oracle: attendPublished of the reference backend.
+// Oracle: attendWhole of the reference backend.
 fn placeOf(group: u32, i: u32) -> u32 {
   return (i * params.K + group / params.D * params.K / params.H) * params.D + group % params.D;
 }
@@ -222,7 +222,7 @@ export const roundValues: Shader = {
 // x [N, K, size], rounded [N, H, size], classes [H, size] from firstClass on.
 // One group a token and query head.
 // As gif_encode_f32, then one float32 product.
-// Oracle: attendPublished of the reference backend.
+// Oracle: attendWhole of the reference backend.
 fn placeOf(group: u32, i: u32) -> u32 {
   return (group / params.H * params.K + group % params.H * params.K / params.H) * params.D + i;
 }

@@ -136,8 +136,8 @@ function decodeBlock(
   }
 }
 
-/** attend_gif_published_f32: key thresholds per channel over all tokens of the call, steps per query head. */
-export function attendPublished(
+/** attend_gif_whole_f32: key thresholds per channel over all tokens of the call, steps per query head. */
+export function attendWhole(
   { q, k, v, keySteps, valueSteps, y }: Attention & { keySteps: Uint8Array; valueSteps: Uint8Array },
   dims: Dims,
   attributes: GifAttributes,

@@ -20,7 +20,7 @@ import {
 } from './activations.ts';
 import { attend } from './attention.ts';
 import { attendWindow, attendWindowBackward } from './attention-window.ts';
-import { attendBlock, attendPublished, attendTokens } from './attention-gif.ts';
+import { attendBlock, attendWhole, attendTokens } from './attention-gif.ts';
 import {
   add,
   crossEntropy,
@@ -93,7 +93,7 @@ const kernels: Record<KernelName, Implementation<ElementArray>> = {
   linear_ternary_f32: linearTernary,
   attend_gif_token_f32: plain(attendTokens),
   attend_gif_block_f32: plain(attendBlock),
-  attend_gif_published_f32: plain(attendPublished),
+  attend_gif_whole_f32: plain(attendWhole),
   column_absmax_f32: plain(columnAbsmax),
   column_dot_f32: plain(columnDot),
   channel_saliency_f32: plain(channelSaliency),

@@ -60,8 +60,8 @@ export const stepClasses: Domain<readonly number[]> = {
 };
 
 export const gifRange: Domain<GifRange> = {
-  expected: "'lossless' or 'published'",
-  accepts: (value): value is GifRange => value === 'lossless' || value === 'published',
+  expected: "'lossless' or 'saturating'",
+  accepts: (value): value is GifRange => value === 'lossless' || value === 'saturating',
 };
 
 /** Bits of weights in training; 16 leaves them as they are. */

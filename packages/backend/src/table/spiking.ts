@@ -151,7 +151,7 @@ append k to the open block in float; attend to closed blocks decoded and to the 
     dims: (attributes: Classes & WithBlock) => classDims(attributes),
     check: checkCached,
   }),
-  attend_gif_published_f32: kernel({
+  attend_gif_whole_f32: kernel({
     formula: `as attend_gif_token_f32 without a cache, but k per channel over ALL tokens of the call, and steps per channel of each QUERY head`,
     source:
       'the research code of arXiv 2407.04752. NOT causal: the range of k sees later tokens. For comparison with published perplexities only',

@@ -32,8 +32,8 @@ export const integerMethod =
 export const integerKind: CompensatedKind = {
   settings: () => undefined,
   method: (bits) => (bits >= FLOAT_BITS ? undefined : integerMethod(bits)),
-  check({ equalSteps, weightGroup, weightUnit }) {
-    const [where, received] = Object.entries({ equalSteps, weightGroup }).find(
+  check({ meanSteps, weightGroup, weightUnit }) {
+    const [where, received] = Object.entries({ meanSteps, weightGroup }).find(
       ([, value]) => value !== undefined,
     ) ?? ['weightUnit', weightUnit === 'element' ? weightUnit : undefined];
     if (received === undefined) return;

@@ -36,7 +36,7 @@ export interface GptqSettings {
    * Mean steps of a ternary weight, 1 to 4, in place of the three settings before it: 1 to 4 steps go where they lower the
    * error of a linear most.
    */
-  readonly equalSteps?: number | undefined;
+  readonly meanSteps?: number | undefined;
   /**
    * Columns of ternary weights that share scales, one for each output and number of steps: as many channels in their order,
    * but for the last group, which takes what is left. A row where it is absent.
@@ -77,9 +77,10 @@ export const GPTQ_FIELDS: Fields<GptqSettings> = {
     description: 'share of channels, or weights, that are salient',
     default: 0.2,
   }),
-  equalSteps: numberField<number | undefined>(
+  meanSteps: numberField<number | undefined>(
     {
-      flag: '--equal-steps <s>',
+      flag: '--mean-steps <s>',
+      older: { flag: '--equal-steps <s>' },
       description: 'mean steps of a ternary weight, spent where they help most',
       default: undefined,
     },

@@ -6,8 +6,8 @@ const TRIT_BITS = 2;
 
 /** Trits, scales of each group of columns, and what says how many steps weights have. */
 export function ternaryRowBytes({ inputs, outputs }: WeightRows, own: GptqSettings): number {
-  const { equalSteps, weightSteps, salientSteps, salientWeights, weightGroup = inputs, weightUnit } = own;
-  const steps = equalSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
+  const { meanSteps, weightSteps, salientSteps, salientWeights, weightGroup = inputs, weightUnit } = own;
+  const steps = meanSteps ?? weightSteps + salientWeights * (salientSteps - weightSteps);
   const scales = F32 * weightClasses(own) * Math.ceil(inputs / weightGroup);
   const map = weightUnit === 'element' ? outputs * Math.ceil(inputs / 8) : inputs;
   return outputs * ((TRIT_BITS * steps * inputs) / 8 + scales) + map;
@@ -15,13 +15,13 @@ export function ternaryRowBytes({ inputs, outputs }: WeightRows, own: GptqSettin
 
 /** Numbers of steps that have scales. Elements have two also where one has no weights; channels only those that some have. */
 function weightClasses({
-  equalSteps,
+  meanSteps,
   weightUnit,
   weightSteps,
   salientSteps,
   salientWeights,
 }: GptqSettings): number {
   if (weightUnit === 'element') return 2;
-  if (equalSteps !== undefined) return WEIGHT_STEP_CHOICES.length;
+  if (meanSteps !== undefined) return WEIGHT_STEP_CHOICES.length;
   return weightSteps !== salientSteps && salientWeights > 0 && salientWeights < 1 ? 2 : 1;
 }

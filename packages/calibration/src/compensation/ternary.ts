@@ -152,13 +152,13 @@ export const ternaryMethod =
 
 /** The format of the weights that these settings make. */
 export function ternarySettings({
-  equalSteps,
+  meanSteps,
   weightSteps,
   salientSteps,
   weightGroup,
   weightUnit,
 }: GptqSettings): TernarySettings {
-  const steps = equalSteps === undefined ? [weightSteps, salientSteps] : WEIGHT_STEP_CHOICES;
+  const steps = meanSteps === undefined ? [weightSteps, salientSteps] : WEIGHT_STEP_CHOICES;
   return {
     kind: 'ternary',
     steps: [...new Set(steps)].toSorted((a, b) => a - b),
@@ -170,14 +170,14 @@ export function ternarySettings({
 export const ternaryKind: CompensatedKind = {
   settings: ternarySettings,
   method: (_, own) => ternaryMethod(own),
-  check({ equalSteps, weightUnit, weightSteps, salientSteps }) {
+  check({ meanSteps, weightUnit, weightSteps, salientSteps }) {
     if (weightUnit !== 'element') return;
     const refuse = (where: string, expected: string, received: number, remedy: string): never => {
       throw new SpikeError('INVALID_ARGUMENT', { where, expected, received: String(received), remedy });
     };
-    if (equalSteps !== undefined) {
+    if (meanSteps !== undefined) {
       const remedy = 'say with salientWeights how many weights have salientSteps';
-      refuse('equalSteps', 'none where single weights are the unit', equalSteps, remedy);
+      refuse('meanSteps', 'none where single weights are the unit', meanSteps, remedy);
     }
     if (salientSteps <= weightSteps) {
       const expected = `more than the ${weightSteps} of other weights, where single weights are the unit`;

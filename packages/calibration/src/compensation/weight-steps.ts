@@ -11,9 +11,9 @@ import { ternaryError, ternaryScale } from './ternary-scale.ts';
 export function chooseWeightSteps(
   weights: Float32Array,
   hessian: FactoredHessian,
-  { equalSteps, weightSteps, salientSteps, salientWeights, weightGroup }: GptqSettings,
+  { meanSteps, weightSteps, salientSteps, salientWeights, weightGroup }: GptqSettings,
 ): Uint8Array {
-  if (equalSteps !== undefined) return spendSteps(weights, hessian, equalSteps, weightGroup);
+  if (meanSteps !== undefined) return spendSteps(weights, hessian, meanSteps, weightGroup);
   const more = allocateQuota(columnScores(weights, hessian.pivots), salientWeights, 2);
   return more.map((salient) => (salient === 2 ? salientSteps : weightSteps));
 }
@@ -72,13 +72,13 @@ function greatest(value: (i: number) => number, length: number, count: number): 
 }
 
 /**
- * Steps bought by falling gain until their mean is `equalSteps`: gain_j(T) = R_jj^2 sum_o (e_1(w_oj)^2 - e_T(w_oj)^2), e_T
+ * Steps bought by falling gain until their mean is `meanSteps`: gain_j(T) = R_jj^2 sum_o (e_1(w_oj)^2 - e_T(w_oj)^2), e_T
  * the error of T steps with the scale that suits the whole row, or the row's weights of the group.
  */
 function spendSteps(
   weights: Float32Array,
   { pivots }: FactoredHessian,
-  equalSteps: number,
+  meanSteps: number,
   group: number | undefined,
 ): Uint8Array {
   const C = pivots.length;
@@ -90,7 +90,7 @@ function spendSteps(
       T === 1 ? [] : [[T, pivots.map((pivot, j) => pivot ** 2 * (one[j] - error[j]))]],
     ),
   );
-  return allocateBudget([{ outputs: 1, gains }], (equalSteps - 1) * C)[0];
+  return allocateBudget([{ outputs: 1, gains }], (meanSteps - 1) * C)[0];
 }
 
 /** Squared errors of each column, summed over the outputs, with one scale a row and group of columns. */

@@ -2,17 +2,24 @@
  * Gradients of the language-model loss at everything that spikes carry: forward once with the inputs of each layer
  * stored, then backward with one layer in memory at a time, each recomputed from its inputs.
  */
-import { createTape, createWorkspace, prepareTapeGraph, type TapeHooks } from '@spikellm/autograd';
+import {
+  createTape,
+  createWorkspace,
+  prepareTapeGraph,
+  type TapeHooks,
+  type TapeWeight,
+} from '@spikellm/autograd';
 import { createRunner, type Backend } from '@spikellm/backend';
 import {
   FLOAT_BITS,
   hostTensor,
   inArena,
+  linearRows,
+  nodesOf,
   normScale,
   readFloats,
   readLayer,
   readNorms,
-  tablesOf,
   type HostArena,
   type LayerGraph,
   type LayerWeights,
@@ -149,15 +156,20 @@ async function headHooks(
       { weight: constant(normScale(norm)), bias: norm.bias && constant(norm.bias) },
     ]),
   );
-  const tables = new Map<string, ReturnType<typeof constant>>();
-  for (const { prefix, outputs, inputs } of tablesOf(head)) {
-    const weight = await readFloats(arena.tensors, `${prefix}.weight`, [outputs, inputs], signal);
-    tables.set(prefix, constant(weight));
+  const linears = new Map<string, TapeWeight>();
+  for (const node of nodesOf(head, 'linear')) {
+    const { prefix, outputs, inputs } = linearRows('', node);
+    const read = async (name: string, shape: number[]) =>
+      constant(await readFloats(arena.tensors, `${prefix}.${name}`, shape, signal));
+    linears.set(prefix, {
+      weight: await read('weight', [outputs, inputs]),
+      bias: node.bias ? await read('bias', [outputs]) : undefined,
+    });
   }
   arena.free();
   return {
     norm: (_, { name }) => norms.get(name)!,
-    linear: (_, { name }) => ({ weight: tables.get(name)! }),
+    linear: (_, { name }) => linears.get(name)!,
   };
 }
 

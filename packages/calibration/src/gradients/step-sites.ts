@@ -55,7 +55,7 @@ export function quotaOperations({ layers }: ModelGraph, settings: CommonSettings
   for (const layer of layers) {
     for (const site of stepSites(layer, settings, length)) {
       const steps = isCached(site) ? cacheSteps(settings) : settings.steps;
-      operations += salientCount(site.channels, settings.salient) * (steps - 1) * site.cost;
+      operations += salientCount(site.channels, settings.salientFraction) * (steps - 1) * site.cost;
     }
   }
   return operations;

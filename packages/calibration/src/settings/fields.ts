@@ -12,11 +12,13 @@ export interface SettingField<T> {
   readonly schema: Schema<T>;
   /** Of a text of the command line; what is not in the domain is refused by the schema. */
   parse(text: string): unknown;
+  /** What used to be said for it: an older flag, and older values by those that took their place. */
+  readonly older?: { readonly flag?: string; readonly values?: Readonly<Record<string, string>> };
 }
 
 export type Fields<Settings> = { readonly [Name in keyof Settings]-?: SettingField<Settings[Name]> };
 
-interface Described<T> {
+interface Described<T> extends Pick<SettingField<T>, 'older'> {
   readonly flag: string;
   readonly description: string;
   readonly default: T;

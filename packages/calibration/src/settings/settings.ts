@@ -14,13 +14,13 @@ export interface CommonSettings {
   /** 2 to 8; 16 leaves weights in float. */
   readonly weightBits: number;
   /** Bits of embedding and head: 8 with a scale and a zero point a row, or 16 for the float type of the source. */
-  readonly headBits: number;
+  readonly embeddingBits: number;
   /** Bits of one spike, 2 to 8; 16 leaves activations and the KV cache in float. */
   readonly activationBits: number;
   /** Spike steps of salient channels: 1, 2 or 4; 1 is plain quantisation. */
   readonly steps: number;
   /** Share of the channels of each linear, and of the cached channels of each layer, that are salient: 0 to 1. */
-  readonly salient: number;
+  readonly salientFraction: number;
   /**
    * What ranks channels: the name of a metric of @spikellm/saliency, or one of your own. A metric with scores gives every
    * linear and cache its share; one with gains spends the same extra operations wherever in the model they bring most.
@@ -54,7 +54,12 @@ const isMetric = (value: unknown): boolean => {
 const metricNames = METRICS.map(({ name }) => name);
 const saliency: SettingField<CommonSettings['saliency']> = {
   ...choiceField<string>(
-    { flag: '--saliency <metric>', description: 'what ranks channels', default: metricNames[0] },
+    {
+      flag: '--saliency <metric>',
+      description: 'what ranks channels',
+      default: metricNames[0],
+      older: { values: { published: 'obs' } },
+    },
     metricNames,
   ),
   schema: v.custom<CommonSettings['saliency']>(
@@ -70,8 +75,13 @@ export const COMMON_FIELDS: Fields<CommonSettings> = {
     `a whole number from 2 to 8, or ${FLOAT_BITS} for float`,
     (bits) => isWhole(2, 8)(bits) || bits === FLOAT_BITS,
   ),
-  headBits: numberField(
-    { flag: '--head-bits <n>', description: 'bits of embedding and head', default: FLOAT_BITS },
+  embeddingBits: numberField(
+    {
+      flag: '--embedding-bits <n>',
+      description: 'bits of embedding and head',
+      default: FLOAT_BITS,
+      older: { flag: '--head-bits <n>' },
+    },
     `8, or ${FLOAT_BITS} for the float type of the source`,
     (bits) => bits === 8 || bits === FLOAT_BITS,
   ),
@@ -85,18 +95,32 @@ export const COMMON_FIELDS: Fields<CommonSettings> = {
     '1, 2 or 4',
     (steps) => STEP_COUNTS.some((count) => count === steps),
   ),
-  salient: shareField({ flag: '--salient <p>', description: 'share of salient channels', default: 0.1 }),
+  salientFraction: shareField({
+    flag: '--salient <p>',
+    description: 'share of salient channels',
+    default: 0.1,
+  }),
   saliency,
   granularity: choiceField<CommonSettings['granularity']>(
     { flag: '--granularity <unit>', description: 'what fisher gives steps to', default: 'channel' },
     GRANULARITIES,
   ),
   range: choiceField<GifRange>(
-    { flag: '--range <range>', description: 'codes of a salient channel', default: 'lossless' },
-    ['lossless', 'published'],
+    {
+      flag: '--range <range>',
+      description: 'codes of a salient channel',
+      default: 'lossless',
+      older: { values: { published: 'saturating' } },
+    },
+    ['lossless', 'saturating'],
   ),
   key: choiceField<KeyQuantiser>(
-    { flag: '--kv <quantiser>', description: 'how cached keys are quantised', default: 'block' },
+    {
+      flag: '--kv <quantiser>',
+      description: 'how cached keys are quantised',
+      default: 'block',
+      older: { values: { published: 'whole' } },
+    },
     KEY_QUANTISERS,
   ),
   mask: choiceField<CommonSettings['mask']>(
@@ -125,9 +149,9 @@ export const metricOfSettings = ({ saliency: metric }: Pick<CommonSettings, 'sal
 export const hasSalience = ({
   activationBits,
   steps,
-  salient,
-}: Pick<CommonSettings, 'activationBits' | 'steps' | 'salient'>): boolean =>
-  activationBits < FLOAT_BITS && steps > 1 && salient > 0;
+  salientFraction,
+}: Pick<CommonSettings, 'activationBits' | 'steps' | 'salientFraction'>): boolean =>
+  activationBits < FLOAT_BITS && steps > 1 && salientFraction > 0;
 
 /** Whether calibration has to gather what activations say of the channels of each site. */
 export const needsStatistics = (settings: CommonSettings): boolean =>
@@ -146,4 +170,4 @@ export const cacheSpikes = ({ activationBits, key }: CommonSettings): boolean =>
  * two steps is all there is in the published range.
  */
 export const cacheSteps = ({ range, steps }: Pick<CommonSettings, 'range' | 'steps'>): number =>
-  range === 'published' ? Math.min(steps, 2) : steps;
+  range === 'saturating' ? Math.min(steps, 2) : steps;

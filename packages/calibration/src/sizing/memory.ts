@@ -86,7 +86,7 @@ export function sizeRun(options: SizingOptions): RunSize {
   };
   parts.push(...pipeline.size.parts({ ...work, ...activations, streams: resident(counts.layers) }, own));
   const stored = tables(graph).length === 1 && !rotated ? 1 : 2;
-  const packs = settings.headBits < FLOAT_BITS;
+  const packs = settings.embeddingBits < FLOAT_BITS;
   const tableBytes = rotated ? F32 : storedBytes;
   add('tables', stored * table * (packs ? F32 + 2 : tableBytes) + (rotated ? beside(table, 4) : 0));
   const layers = graph.layers.reduce((sum, each) => sum + packedLayer(each, settings), 0);
@@ -137,7 +137,7 @@ function activationBytes(
 function packedLayer(layer: LayerGraph, settings: QuantizeSettings): number {
   const { size } = pipelineOf(settings);
   const own = ownSettings(settings);
-  const salient = hasSalience(settings) ? 4 * settings.salient : 0;
+  const salient = hasSalience(settings) ? 4 * settings.salientFraction : 0;
   // Norms and biases.
   const floats = layerWeights(layer).filter(({ role }) => role !== 'linear');
   return linearsOf(layer).reduce(

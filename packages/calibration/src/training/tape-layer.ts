@@ -170,7 +170,7 @@ function prepareRepeated(
 ): ReadonlyMap<string, DeviceTensor> {
   const attention = attentionOf(layer);
   const { heads, kvHeads, headSize } = attention;
-  if (settings.key !== 'published' || !cacheSpikes(settings) || heads === kvHeads) return new Map();
+  if (settings.key !== 'whole' || !cacheSpikes(settings) || heads === kvHeads) return new Map();
   const ids = uploadIds(runner, heads * headSize, cachedChannel(attention));
   return new Map(cacheWriters(layer).map((name) => [name, ids]));
 }

@@ -11,6 +11,7 @@ import {
   type Edge,
   type Graph,
   type LinearNode,
+  type RotaryNode,
 } from '@spikellm/graph';
 
 /** What a scale does to the weights of one node. */
@@ -94,14 +95,14 @@ function valueFold(graph: Graph, attention: AttentionNode): Fold | undefined {
 /** Scales of a rotary pair are one, since the rotation mixes the pair. Norms of heads stand in the way of the scales. */
 function keyFold(graph: Graph, attention: AttentionNode): Fold | undefined {
   const [query, key] = [attention.inputs.q, attention.inputs.k].map((edge) => behindRotary(graph, edge));
-  if (query === undefined || key === undefined || query.rotated !== key.rotated) return undefined;
+  if (query === undefined || key === undefined || query.rotary?.width !== key.rotary?.width) return undefined;
   return {
     name: 'key',
     kind: 'key',
     channels: key.linear.output.width,
     attention,
     readers: [],
-    ...(key.rotated && { tied: rotaryPairs(attention) }),
+    ...(key.rotary && { tied: rotaryPairs(attention, key.rotary) }),
     parts: [
       { node: query.linear.name, side: 'rows', power: -1, at: cachedChannel(attention) },
       { node: key.linear.name, side: 'rows', power: 1 },
@@ -109,25 +110,25 @@ function keyFold(graph: Graph, attention: AttentionNode): Fold | undefined {
   };
 }
 
-function behindRotary(graph: Graph, edge: Edge): { linear: LinearNode; rotated: boolean } | undefined {
+function behindRotary(graph: Graph, edge: Edge): { linear: LinearNode; rotary?: RotaryNode } | undefined {
   const node = producerOf(graph, edge);
-  const rotated = node?.kind === 'rotary';
-  const linear = rotated ? producerOf(graph, node.inputs.x) : node;
+  const rotary = node?.kind === 'rotary' ? node : undefined;
+  const linear = rotary ? producerOf(graph, rotary.inputs.x) : node;
   if (linear?.kind !== 'linear' || !isReadOnce(graph, edge) || !isReadOnce(graph, linear.output))
     return undefined;
-  return { linear, rotated };
+  return { linear, ...(rotary && { rotary }) };
 }
 
-const rotaryPairs = ({ kvHeads, headSize }: AttentionNode) => ({
-  at: (i: number) => pairOf(i, headSize),
-  count: (kvHeads * headSize) / 2,
-});
-
-/** The rotary pair of cached channel i, among K D / 2: channels i and i + D/2 of a head are a pair. */
-const pairOf = (i: number, headSize: number): number => {
-  const half = headSize / 2;
-  return Math.floor(i / headSize) * half + (i % half);
-};
+/**
+ * Of cached channels: channels i and i + width/2 of a head are a pair for i < width/2, and those that are not rotated stand
+ * by themselves.
+ */
+function rotaryPairs({ kvHeads, headSize }: AttentionNode, { width }: RotaryNode) {
+  const half = width / 2;
+  const own = headSize - half;
+  const inHead = (i: number): number => (i < width ? i % half : i - half);
+  return { at: (i: number) => Math.floor(i / headSize) * own + inHead(i % headSize), count: kvHeads * own };
+}
 
 /** The channel of the KV cache that channel i of the query heads meets. */
 export const cachedChannel =

@@ -9,6 +9,7 @@ import {
   rotatesOnline,
   type Edge,
   type Graph,
+  type GraphNode,
   type LinearNode,
   type ModelGraph,
   type NormNode,
@@ -66,20 +67,21 @@ function walkStream(graph: Graph): { writers: ReadonlySet<LinearNode>; norms: Re
       continue;
     }
     if (node.kind !== 'add') throw refused(node.name, 'it reads the residual stream without a norm');
-    for (const edge of readsOf(node)) {
-      if (stream.has(edge)) continue;
-      const writer = producerOf(graph, edge);
-      if (writer?.kind !== 'linear')
-        throw refused(edge.name, 'it stands between a linear and the residual stream');
-      if (readersOf(graph, edge).length > 1)
-        throw refused(edge.name, 'not only the residual stream reads it');
-      writers.add(writer);
-    }
+    for (const edge of readsOf(node)) if (!stream.has(edge)) writers.add(writerOf(graph, edge));
     stream.add(node.output);
   }
   if (!stream.has(graph.output))
     throw refused(graph.output.name, 'what leaves the layer is not the residual stream');
   return { writers, norms };
+}
+
+/** The linear whose result, times factors, is added to the residual stream. */
+function writerOf(graph: Graph, edge: Edge): LinearNode {
+  if (readersOf(graph, edge).length > 1) throw refused(edge.name, 'not only the residual stream reads it');
+  const node = producerOf(graph, edge);
+  if (node?.kind === 'linear') return node;
+  if (node?.kind === 'scale') return writerOf(graph, node.inputs.x);
+  throw refused(edge.name, 'it stands between a linear and the residual stream');
 }
 
 const refused = (node: string, reason: string): SpikeError =>
@@ -106,17 +108,21 @@ export function checkEnds({ embed, head }: ModelGraph): {
   readonly norm: NormNode;
   readonly head: LinearNode;
 } {
-  const other = embed.nodes.find(({ kind }) => kind !== 'embedding');
+  const other = embed.nodes.find(({ kind }) => kind !== 'embedding' && kind !== 'scale');
   if (other !== undefined) throw refused(other.name, 'it follows the embedding');
-  const [norm, linear, more] = head.nodes;
+  const [norm, linear] = head.nodes;
+  const isRead = (edge: Edge, by: GraphNode): boolean =>
+    readersOf(head, edge).length === 1 && readsOf(by).includes(edge);
   if (
     norm?.kind === 'norm' &&
     norm.of === 'rms' &&
     !norm.bias &&
     norm.groups === 1 &&
+    isRead(head.input, norm) &&
     linear?.kind === 'linear' &&
-    more === undefined
+    linear.table &&
+    isRead(norm.output, linear)
   )
     return { norm, head: linear };
-  throw refused((more ?? linear ?? norm).name, 'the head is not an RMSNorm and a linear');
+  throw refused((linear ?? norm).name, 'the head is not an RMSNorm and a linear');
 }

@@ -19,6 +19,7 @@ import {
   readFloats,
   rotateInputs,
   tablesOf,
+  type Edge,
   type HostArena,
   type ModelGraph,
   type NormNode,
@@ -194,9 +195,29 @@ const HEAD = 'lm_head';
 /** The model with a table of its own for the head. */
 function untied(model: ModelGraph): ModelGraph {
   const { head } = model;
-  const output = { ...head.output, name: HEAD };
-  const nodes = head.nodes.map((node) =>
-    node.output === head.output ? { ...node, name: HEAD, output } : node,
-  );
-  return { ...model, config: { ...model.config, tiedEmbeddings: false }, head: { ...head, nodes, output } };
+  const [{ prefix }] = tablesOf(head);
+  const named = (name: string): string =>
+    name.startsWith(prefix) ? `${HEAD}${name.slice(prefix.length)}` : name;
+  const edges = new Map<Edge, Edge>();
+  const renamed = (edge: Edge): Edge => {
+    const known = edges.get(edge) ?? { ...edge, name: named(edge.name) };
+    edges.set(edge, known);
+    return known;
+  };
+  const nodes = head.nodes.map((node) => {
+    const inputs = Object.entries(node.inputs).map(([name, edge]: [string, Edge]) => [name, renamed(edge)]);
+    const { name, output } = node;
+    return {
+      ...node,
+      name: named(name),
+      inputs: Object.fromEntries(inputs),
+      output: renamed(output),
+    };
+  });
+  const output = renamed(head.output);
+  return {
+    ...model,
+    config: { ...model.config, tiedEmbeddings: false },
+    head: { input: renamed(head.input), nodes, output },
+  };
 }

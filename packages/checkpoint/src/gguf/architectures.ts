@@ -42,6 +42,9 @@ const OUTPUT_NORMS = {
 };
 const GEMMA = { ...ATTENTION, ...MLP, ...OUTPUT_NORMS, ffn_norm: 'pre_feedforward_layernorm' };
 
+/** What `general.architecture` may be. */
+export const ggufArchitectures = (): string[] => Object.keys(ARCHITECTURES);
+
 /** By general.architecture. Source: the converters of llama.cpp, and gguf-py's tensor_mapping.py. */
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   llama: {

@@ -25,6 +25,11 @@ export type Attend = (
 
 export interface PreparedAttention {
   readonly attend: Attend;
+  /**
+   * How many of the first `wanted` of `held` tokens the cache still holds as it held them then. What has been closed in
+   * blocks cannot be opened again.
+   */
+  kept(wanted: number, held: number): number;
   allocate(backend: Backend, capacity: number): LayerCache;
 }
 
@@ -32,7 +37,7 @@ export interface PreparedAttention {
 export const cachedChannels = (
   { heads, kvHeads, headSize }: Pick<AttentionNode, 'heads' | 'kvHeads' | 'headSize'>,
   key: SpikingConfig['kv']['key'],
-): number => (key === 'published' ? heads : kvHeads) * headSize;
+): number => (key === 'whole' ? heads : kvHeads) * headSize;
 
 /** Attributes that every attention kernel has. */
 export const attentionAttributes = (node: AttentionNode) => ({
@@ -56,6 +61,7 @@ export function prepareAttention(
     return {
       attend: (q, k, v, { keys, values }, position) =>
         runner.run('attend_f32', { q, k, v, keys, values }, shape, { position }).y,
+      kept: (wanted) => wanted,
       allocate: (backend, capacity) => ({
         keys: backend.allocate('float32', [capacity, width]),
         values: backend.allocate('float32', [capacity, width]),
@@ -73,13 +79,14 @@ export function prepareAttention(
     keySteps: hostTensor('uint8', steps.keys),
     valueSteps: hostTensor('uint8', steps.values),
   };
-  if (key === 'published') {
-    const kernel = runner.prepare('attend_gif_published_f32', gif, constants);
+  if (key === 'whole') {
+    const kernel = runner.prepare('attend_gif_whole_f32', gif, constants);
     return {
       attend: (q, k, v, _, position) => {
         refuseContinuation(position);
         return runner.apply(kernel, { q, k, v }).y;
       },
+      kept: (wanted, held) => (wanted === held ? held : 0),
       allocate: () => ({}),
     };
   }
@@ -97,6 +104,7 @@ export function prepareAttention(
     return {
       attend: (q, k, v, cache, position) =>
         runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
+      kept: (wanted) => wanted,
       allocate: (backend, capacity) => ({
         ...coded(backend, 'key', capacity, capacity, perToken),
         ...values(backend, capacity),
@@ -107,6 +115,10 @@ export function prepareAttention(
   return {
     attend: (q, k, v, cache, position) =>
       runner.apply(kernel, { q, k, v, ...cache } as never, { position }).y,
+    kept: (wanted, held) => {
+      const open = Math.floor(held / block) * block;
+      return wanted >= open ? wanted : Math.floor(wanted / block) * block;
+    },
     allocate: (backend, capacity) => ({
       openKeys: backend.allocate('float32', [block, width]),
       ...coded(backend, 'key', capacity, Math.ceil(capacity / block), width),
@@ -118,7 +130,7 @@ export function prepareAttention(
 function refuseContinuation(position: number): void {
   if (position === 0) return;
   throw new SpikeError('UNSUPPORTED', {
-    where: "kv.key 'published'",
+    where: "kv.key 'whole'",
     expected: 'whole windows, since its key ranges see later tokens',
     received: `a continuation at position ${position}`,
     remedy: 'generate with a model quantised with --kv block or token',

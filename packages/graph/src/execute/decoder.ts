@@ -1,6 +1,6 @@
 /** A whole decoder on a backend. */
 import { createRunner, SpikeError, type Backend, type DeviceTensor, type Runner } from '@spikellm/backend';
-import { createCache, type KvCache } from '../attention/cache.ts';
+import { checkContext, createCache, mostPositions, type KvCache } from '../attention/cache.ts';
 import { parseModel } from '../families/index.ts';
 import type { Table } from '../formats/format.ts';
 import { inArena } from '../host-arena.ts';
@@ -12,13 +12,18 @@ import type { TensorSource } from '../tensors.ts';
 import { bindTensors } from '../weights.ts';
 import { readLayer } from './layer-weights.ts';
 import type { Observers } from './pass.ts';
-import { loadEnd, prepareLayer, type DecoderLayer } from './prepare.ts';
+import { loadEnd, prepareLayer, type DecoderLayer, type End } from './prepare.ts';
 
 export interface LoadOptions {
   /** Parsed config.json. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: TensorSource;
   readonly backend: Backend;
+  /**
+   * Positions that a text may have in all, prompt and answer. Rotary embeddings whose angles depend on it are made for it
+   * once; without it, each cache is made for as many as it holds.
+   */
+  readonly context?: number | undefined;
   readonly signal?: AbortSignal;
   /** Called after each layer. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -26,8 +31,8 @@ export interface LoadOptions {
 
 export interface ForwardOptions {
   readonly observers?: Observers;
-  /** Logits of every token, or of the last one only. */
-  readonly logits: 'all' | 'last';
+  /** Logits of every token, of the last one only, or of so many of the last. */
+  readonly logits: 'all' | 'last' | number;
   /** Ties the pass to a signal, as `Backend.abortable` does; read the logits with the same signal. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,14 +43,17 @@ export interface Decoder extends Disposable {
   readonly model: ModelGraph;
   readonly config: DecoderConfig;
   readonly spiking: SpikingConfig | undefined;
-  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context. */
+  /** Positions that a text may have at most: as declared, or those of the model. */
+  readonly context: number;
+  /** An empty cache. Errors: INVALID_ARGUMENT when `capacity` exceeds the model's context, or the one that was declared. */
   createCache(capacity: number): KvCache;
   /**
    * Runs the tokens that follow what the cache holds, and moves the cache on. When `signal` is aborted before the pass
    * has ended, the logits and the whole cache mean nothing any more: reset or dispose it.
    *
-   * @returns logits [N, V], or [1, V] for `logits: 'last'`; the caller disposes them
-   * Errors: INVALID_ARGUMENT for no tokens, an id outside the vocabulary, or more tokens than the cache has room for.
+   * @returns logits [N, V], or as many rows as `logits` says, [1, V] for 'last'; the caller disposes them
+   * Errors: INVALID_ARGUMENT for no tokens, an id outside the vocabulary, more tokens than the cache has room for, or rows
+   * of logits that are not 1 to N.
    */
   forward(ids: readonly number[], cache: KvCache, options: ForwardOptions): DeviceTensor;
   dispose(): void;
@@ -56,11 +64,13 @@ export async function loadDecoder({
   config: json,
   tensors: source,
   backend,
+  context,
   signal,
   onProgress,
 }: LoadOptions): Promise<Decoder> {
   const model = parseModel(json);
   const spiking = parseSpikingConfig(json);
+  if (context !== undefined) checkContext(context, model);
   const tensors = bindTensors(source, model, spiking);
   const runner = createRunner(backend);
   const arena = inArena(tensors);
@@ -76,7 +86,7 @@ export async function loadDecoder({
       await backend.synchronize(); // so that no more than one layer waits to be packed
       onProgress?.(layers.length, model.layers.length);
     }
-    return assemble(runner, model, spiking, ends, layers);
+    return assemble(runner, { model, spiking, context }, ends, layers);
   } catch (error) {
     runner.dispose();
     throw error;
@@ -86,9 +96,9 @@ export async function loadDecoder({
 /** The two ends of a decoder. Where they are tied there is one table in memory. */
 interface Ends {
   /** ids [N] to x [N, C]. */
-  readonly embed: (ids: DeviceTensor) => DeviceTensor;
+  readonly embed: End;
   /** x [N, C] to logits [N, V]. */
-  readonly head: (x: DeviceTensor) => DeviceTensor;
+  readonly head: End;
 }
 
 async function loadEnds(
@@ -105,8 +115,7 @@ async function loadEnds(
 
 function assemble(
   runner: Runner,
-  model: ModelGraph,
-  spiking: SpikingConfig | undefined,
+  { model, spiking, context }: Pick<Decoder, 'model' | 'spiking'> & Pick<LoadOptions, 'context'>,
   { embed, head }: Ends,
   layers: readonly DecoderLayer[],
 ): Decoder {
@@ -124,22 +133,24 @@ function assemble(
     model,
     config,
     spiking,
-    createCache: (capacity) => createCache(backend, model, attention, capacity),
+    context: context ?? mostPositions(model),
+    createCache: (capacity) => createCache(backend, model, attention, capacity, context),
 
     forward(ids, cache, { observers, logits, signal }) {
       checkIds(ids, config.vocabularySize);
       checkRoom(ids.length, cache);
+      const rows = rowsOf(logits, ids.length);
       const pass = (): DeviceTensor => {
         const at = { position: cache.position, angles: cache.angles };
-        let x = gather(ids, embed);
+        let x = gather(ids, (tokens) => embed(tokens, cache.position));
         layers.forEach((layer, index) => {
           const next = runner.scope(() => layer.forward(x, cache.layers[index], at, observers));
           x.dispose();
           x = next;
         });
         cache.position += ids.length;
-        const row = (index: DeviceTensor) => runner.run('embedding_f32', { ids: index, table: x }).y;
-        return head(logits === 'last' ? gather([ids.length - 1], row) : x);
+        const gathered = (index: DeviceTensor) => runner.run('embedding_f32', { ids: index, table: x }).y;
+        return head(rows.length === ids.length ? x : gather(rows, gathered));
       };
       return backend.abortable(signal, () => runner.scope(pass));
     },
@@ -161,6 +172,19 @@ export function checkIds(ids: readonly number[], vocabularySize: number): void {
       remedy: 'check that the tokenizer belongs to this model',
     });
   }
+}
+
+/** Indices of the tokens whose logits are asked for. */
+function rowsOf(logits: ForwardOptions['logits'], tokens: number): number[] {
+  const count = logits === 'all' ? tokens : logits === 'last' ? 1 : logits;
+  if (Number.isInteger(count) && count >= 1 && count <= tokens) {
+    return Array.from({ length: count }, (_, row) => tokens - count + row);
+  }
+  throw new SpikeError('INVALID_ARGUMENT', {
+    where: 'forward',
+    expected: `logits of 1 to ${tokens} tokens`,
+    received: String(count),
+  });
 }
 
 function checkRoom(tokens: number, { position, capacity }: KvCache): void {

@@ -54,22 +54,33 @@ export async function readLayer(
   spiking?: SpikingConfig,
   signal?: AbortSignal,
 ): Promise<LayerWeights> {
+  return {
+    norms: await readNorms(source, layer, layer.prefix, signal),
+    linears: await readLinears(source, layer, layer.prefix, spiking, signal),
+    kvSteps: spikesInCache(spiking) ? await readKvSteps(source, layer, spiking, signal) : undefined,
+  };
+}
+
+/** Reads the linears of a graph whose weights have this prefix, but for tables. Errors: as `readLayer`. */
+export async function readLinears(
+  source: TensorSource,
+  graph: Graph,
+  graphPrefix: string,
+  spiking?: SpikingConfig,
+  signal?: AbortSignal,
+): Promise<Map<string, LinearWeights>> {
   const format = weightFormat(spiking);
   const spikes = spiking !== undefined && spiking.activations.bits < FLOAT_BITS;
   const linears = new Map<string, LinearWeights>();
-  for (const node of nodesOf(layer, 'linear')) {
-    const rows = linearRows(layer.prefix, node);
+  for (const node of nodesOf(graph, 'linear').filter(({ table }) => !table)) {
+    const rows = linearRows(graphPrefix, node);
     const { prefix, outputs, inputs } = rows;
     const bias = node.bias ? await readFloats(source, `${prefix}.bias`, [outputs], signal) : undefined;
     const weight = await format.read(source, rows, signal);
     const steps = spikes ? await readSteps(source, prefix, inputs, signal) : undefined;
     linears.set(node.name, { node, weight, bias, steps });
   }
-  return {
-    norms: await readNorms(source, layer, layer.prefix, signal),
-    linears,
-    kvSteps: spikesInCache(spiking) ? await readKvSteps(source, layer, spiking, signal) : undefined,
-  };
+  return linears;
 }
 
 /** Reads the norms of a graph whose weights have this prefix. Errors: as `readLayer`. */

@@ -2,6 +2,7 @@
 import type { DeviceTensor, Runner } from '@spikellm/backend';
 import type { PreparedAttention } from '../attention/attention.ts';
 import { prepareEncoding, type Encoding, type Table } from '../formats/format.ts';
+import { hostTensor } from '../host-tensor.ts';
 import type { Edge, Graph, GraphNode, LinearNode, NodeKind, NodeOfKind } from '../ir/nodes.ts';
 import type { SpikingConfig } from '../spiking-config.ts';
 import { normScale, type LinearWeights, type NormWeights } from './layer-weights.ts';
@@ -32,6 +33,17 @@ const PREPARE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>, with_: Pr
     const gather = tables.get(name)!.gather();
     const [ids, y] = [slot(inputs.ids), slot(output)];
     return ({ values }) => void (values[y] = gather(values[ids]));
+  },
+
+  positions({ name, inputs, output, first }, { runner, slot, tables }) {
+    const gather = tables.get(name)!.gather();
+    const [ids, y] = [slot(inputs.ids), slot(output)];
+    return ({ values, position }) => {
+      const [tokens] = values[ids].dims;
+      const rows = Int32Array.from({ length: tokens }, (_, n) => first + position + n);
+      using at = runner.backend.upload(hostTensor('int32', rows));
+      values[y] = gather(at);
+    };
   },
 
   norm(node, preparing) {

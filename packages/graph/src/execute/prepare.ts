@@ -1,16 +1,17 @@
 /** A graph made ready on a backend. */
 import type { DeviceTensor, Runner } from '@spikellm/backend';
 import { prepareAttention, type LayerCache, type PreparedAttention } from '../attention/attention.ts';
-import type { Table } from '../formats/format.ts';
+import { floatFormat } from '../formats/float.ts';
+import type { Table, WeightFormat, WeightRows } from '../formats/format.ts';
 import { tableFormat } from '../formats/index.ts';
 import type { Edge, Graph, GraphNode } from '../ir/nodes.ts';
 import type { LayerGraph } from '../model.ts';
 import { attentionOf } from '../sites.ts';
 import type { SpikingConfig } from '../spiking-config.ts';
 import type { TensorSource } from '../tensors.ts';
-import { tablesOf } from '../weights.ts';
+import { positionsOf, tablesOf } from '../weights.ts';
 import { fuse } from './fuse.ts';
-import { readNorms, type LayerWeights } from './layer-weights.ts';
+import { readLinears, readNorms, type LayerWeights } from './layer-weights.ts';
 import { observer, prepareNode, type Preparing } from './nodes.ts';
 import { slotsOf, type Observers, type Position, type Step } from './pass.ts';
 
@@ -96,6 +97,9 @@ export interface LoadEndOptions {
   readonly loaded?: Map<string, Table>;
 }
 
+/** A graph outside the layers: ids or x, and the position of the first of them, to what it computes. */
+export type End = (x: DeviceTensor, position?: number) => DeviceTensor;
+
 /**
  * Reads a graph outside the layers and makes it ready: token ids to x, or x to logits. What it makes as it runs belongs to
  * the caller's scope. Errors: MISSING, SHAPE, DTYPE, NOT_FINITE.
@@ -105,21 +109,25 @@ export async function loadEnd(
   source: TensorSource,
   graph: Graph,
   { spiking, signal, loaded: tables = new Map<string, Table>() }: LoadEndOptions = {},
-): Promise<(x: DeviceTensor) => DeviceTensor> {
-  const format = tableFormat(spiking);
-  for (const rows of tablesOf(graph)) {
-    if (tables.has(rows.prefix)) continue;
-    tables.set(rows.prefix, await format.readTable!(runner, source, rows, signal));
-  }
+): Promise<End> {
+  const load = async (format: WeightFormat, rows: readonly WeightRows[]): Promise<void> => {
+    for (const each of rows) {
+      if (tables.has(each.prefix)) continue;
+      tables.set(each.prefix, await format.readTable!(runner, source, each, signal));
+    }
+  };
+  await load(tableFormat(spiking), tablesOf(graph));
+  await load(floatFormat, positionsOf(graph));
   const norms = await readNorms(source, graph, '', signal);
+  const linears = await readLinears(source, graph, '', undefined, signal);
   const slot = slotsOf(graph);
-  const nothing = { linears: new Map(), encodings: new Map(), devices: new Map() };
+  const nothing = { encodings: new Map(), devices: new Map() };
   const outside = { attention: undefined, spiking: undefined, layer: undefined };
-  const steps = prepareSteps({ runner, graph, slot, norms, tables, ...nothing, ...outside }, false);
+  const steps = prepareSteps({ runner, graph, slot, norms, linears, tables, ...nothing, ...outside }, false);
   const output = slot(graph.output);
-  return (x) => {
+  return (x, position = 0) => {
     const values = [x];
-    const pass = { values, cache: {}, position: 0, angles: {}, observers: undefined, spikes: new Map() };
+    const pass = { values, cache: {}, position, angles: {}, observers: undefined, spikes: new Map() };
     for (const step of steps) step(pass);
     return values[output];
   };

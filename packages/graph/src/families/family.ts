@@ -9,6 +9,10 @@ import type { Json } from './fields.ts';
 export interface Blueprint<Layer = unknown> {
   readonly config: DecoderConfig;
   readonly rotary: Readonly<Record<string, RotaryTable>>;
+  /** Before the number of a layer in the names of its weights; `model.layers.` where it is not given. */
+  readonly layersPrefix?: string;
+  /** Linears of a layer whose rows a file may store below each other, by the name of what it stores. */
+  readonly stacked?: Readonly<Record<string, readonly string[]>>;
   /** ids to what enters the first layer. */
   embed(g: GraphBuilder, ids: Edge): Edge;
   /** What is not the same in all layers, such as a window. Layers with equal parameters share one graph. */

@@ -34,6 +34,8 @@ export const count = (most = Number.MAX_SAFE_INTEGER) =>
     v.check((value) => Number.isSafeInteger(value), 'to be a whole number'),
     v.check((value) => value <= most, `to be at most ${most}`),
   );
+/** A number above 0; 1 where it is not there. */
+export const factor = v.nullish(positive, 1);
 /** true or false; false where it is not there. */
 export const flag = v.nullish(v.boolean('to be true or false'), false);
 const TOKENS = 'to be a token id or a list of them';

@@ -11,7 +11,7 @@ export const qwen3: Family = {
     const { attention_bias: bias } = readFields(json, { attention_bias: flag });
     return readDecoder(json, {
       biases: { qkv: bias, o: bias },
-      headNorms: true,
+      queryKeyNorms: 'heads',
       window: readWindows(json),
     });
   },

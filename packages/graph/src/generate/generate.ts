@@ -5,7 +5,7 @@ import { isCausal } from '../spiking-config.ts';
 import { createSampler, type SamplingOptions } from './sampler.ts';
 
 export interface GenerateOptions extends SamplingOptions {
-  /** Tokens to draw at most; the default is 2048, or the room left in the model's context where that is less. */
+  /** Tokens to draw at most; the default is 2048, or the room left in the context where that is less. */
   readonly maxTokens?: number;
   /** Tokens that end the text; the default are those of config.json. */
   readonly endTokens?: readonly number[];
@@ -52,7 +52,7 @@ async function* drawTokens(
   { maxTokens, endTokens = decoder.config.endTokens, signal, ...sampling }: GenerateOptions,
   never: readonly number[],
 ): AsyncGenerator<number, void, void> {
-  const room = decoder.config.contextLength - prompt.length;
+  const room = decoder.context - prompt.length;
   const most = Math.min(maxTokens ?? MOST_BY_DEFAULT, room);
   checkPrompt(decoder, prompt, maxTokens);
   const sample = createSampler(sampling);
@@ -86,7 +86,7 @@ async function* drawTokens(
  * Errors: UNSUPPORTED for a model that is not causal, INVALID_ARGUMENT for the prompt or `maxTokens`.
  */
 export function checkPrompt(
-  { config, spiking }: Pick<Decoder, 'config' | 'spiking'>,
+  { context, spiking }: Pick<Decoder, 'context' | 'spiking'>,
   prompt: readonly number[],
   maxTokens: number | undefined,
 ): void {
@@ -94,13 +94,13 @@ export function checkPrompt(
     throw new SpikeError('UNSUPPORTED', {
       where: 'generate',
       expected: 'a causal model, quantised with --kv block, token or float',
-      received: "kv.key 'published', whose key ranges see later tokens",
+      received: "kv.key 'whole', whose key ranges see later tokens",
     });
   }
-  if (prompt.length === 0 || prompt.length >= config.contextLength) {
+  if (prompt.length === 0 || prompt.length >= context) {
     throw new SpikeError('INVALID_ARGUMENT', {
       where: 'prompt',
-      expected: `1 to ${config.contextLength - 1} tokens, the context of the model less one`,
+      expected: `1 to ${context - 1} tokens, the context of the model less one`,
       received: String(prompt.length),
     });
   }

@@ -21,12 +21,15 @@ export interface AttentionOptions {
 /** Calls that each add a node and return what it computes. `name` is the place of the weights, without `.weight`. */
 export interface GraphBuilder {
   embedding(name: string, ids: Edge, rows: number, width: number): Edge;
+  /** Of the tokens of `ids`. @param first - the row of the first position */
+  positions(name: string, ids: Edge, rows: number, width: number, first: number): Edge;
   rmsNorm(name: string, x: Edge, options: NormOptions): Edge;
   layerNorm(name: string, x: Edge, options: NormOptions & { readonly bias?: boolean }): Edge;
   linear(name: string, x: Edge, outputs: number, options?: { readonly bias?: boolean }): Edge;
   /** The linear of a head, whose rows are a table of the vocabulary. */
   head(name: string, x: Edge, rows: number): Edge;
-  rotary(x: Edge, headSize: number, table: string): Edge;
+  /** @param width - channels of each head that are rotated; all where it is not given */
+  rotary(x: Edge, headSize: number, table: string, width?: number): Edge;
   attention(name: string, q: Edge, k: Edge, v: Edge, options: AttentionOptions): Edge;
   gated(of: Activation, gate: Edge, up: Edge): Edge;
   activation(of: Activation, x: Edge): Edge;
@@ -81,13 +84,16 @@ export function buildGraph(input: Edge, body: (g: GraphBuilder, x: Edge) => Edge
 
   const g: GraphBuilder = {
     embedding: (name, ids, rows, width) => add('embedding', name, width, { inputs: { ids }, rows }),
+    positions: (name, ids, rows, width, first) =>
+      add('positions', name, width, { inputs: { ids }, rows, first }),
     rmsNorm: (name, x, options) => norm('rms', name, x, options),
     layerNorm: (name, x, options) => norm('layer', name, x, options),
     linear: (name, x, outputs, { bias = false } = {}) => linear(name, x, outputs, bias, false),
     head: (name, x, rows) => linear(name, x, rows, false, true),
-    rotary(x, headSize, table) {
+    rotary(x, headSize, table, width = headSize) {
       must(x.width % headSize === 0, `heads of ${headSize} in ${x.name} [${x.width}]`);
-      return add('rotary', `${x.name}.rotary`, x.width, { inputs: { x }, headSize, table });
+      must(width % 2 === 0 && width <= headSize, `a rotation of ${width} channels in heads of ${headSize}`);
+      return add('rotary', `${x.name}.rotary`, x.width, { inputs: { x }, headSize, width, table });
     },
     attention(name, q, k, v, { heads, kvHeads, scale, window = 0, softcap = 0 }) {
       const headSize = q.width / heads;

@@ -24,6 +24,13 @@ export interface EmbeddingNode extends NodeOf<'embedding', 'ids'> {
   readonly rows: number;
 }
 
+/** Rows of a table [rows, width] by the position of each token. */
+export interface PositionsNode extends NodeOf<'positions', 'ids'> {
+  readonly rows: number;
+  /** The row of the first position. */
+  readonly first: number;
+}
+
 /** RMSNorm or LayerNorm of each of `groups` groups of channels by itself, with one weight [width / groups] for all groups. */
 export interface NormNode extends NodeOf<'norm', 'x'> {
   readonly of: 'rms' | 'layer';
@@ -45,6 +52,8 @@ export interface LinearNode extends NodeOf<'linear', 'x'> {
 /** Rotary embedding of each head by the angles of a table of the model. */
 export interface RotaryNode extends NodeOf<'rotary', 'x'> {
   readonly headSize: number;
+  /** Channels of a head that are rotated, the first ones: channel i < width / 2 with channel i + width / 2. */
+  readonly width: number;
   /** Which of the model's tables. */
   readonly table: string;
 }
@@ -90,6 +99,7 @@ export type HadamardNode = NodeOf<'hadamard', 'x'>;
 
 export type GraphNode =
   | EmbeddingNode
+  | PositionsNode
   | NormNode
   | LinearNode
   | RotaryNode

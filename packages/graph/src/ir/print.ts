@@ -3,6 +3,7 @@ import { readsOf, type Graph, type GraphNode, type NodeKind, type NodeOfKind } f
 
 const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => string } = {
   embedding: ({ rows }) => `embedding of ${rows} rows`,
+  positions: ({ rows, first }) => `positions, from row ${first} of ${rows}`,
   norm({ of, groups, offset, bias, eps }) {
     const name = of === 'rms' ? 'RMSNorm' : 'LayerNorm';
     const heads = groups > 1 ? ` of each of ${groups} heads` : '';
@@ -10,7 +11,8 @@ const DESCRIBE: { readonly [Kind in NodeKind]: (node: NodeOfKind<Kind>) => strin
   },
   linear: ({ table, bias, inputs, output }) =>
     `${table ? 'head' : 'linear'} ${inputs.x.width} -> ${output.width}${bias ? ' + bias' : ''}`,
-  rotary: ({ headSize, table }) => `rotary, heads of ${headSize}, table ${table}`,
+  rotary: ({ headSize, width, table }) =>
+    `rotary, ${width < headSize ? `${width} channels of ` : ''}heads of ${headSize}, table ${table}`,
   attention({ heads, kvHeads, headSize, scale, window, softcap }) {
     const own = scale === 1 / Math.sqrt(headSize) ? '' : `, scale ${scale}`;
     const limits = `${window > 0 ? `, window ${window}` : ''}${softcap > 0 ? `, softcap ${softcap}` : ''}`;

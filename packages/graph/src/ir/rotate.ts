@@ -2,10 +2,7 @@
 import type { LayerGraph, ModelGraph } from '../model.ts';
 import { producerOf, type Edge, type Graph, type GraphNode } from './nodes.ts';
 
-/**
- * The model with a Hadamard rotation before each linear whose input no weight before it can rotate: one that neither a norm
- * nor attention computes.
- */
+/** The model with a Hadamard rotation before each linear whose input no weight before it can rotate. */
 export function rotateInputs(model: ModelGraph): ModelGraph {
   const rotated = new Map<readonly GraphNode[], readonly GraphNode[]>();
   const layers = model.layers.map((layer): LayerGraph => {
@@ -16,10 +13,10 @@ export function rotateInputs(model: ModelGraph): ModelGraph {
   return { ...model, config: { ...model.config, downRotation: 'hadamard' }, layers };
 }
 
-/** Whether the input of a linear has to be rotated as the model runs. */
+/** Whether the input of a linear has to be rotated as the model runs: what activations make, each channel by itself. */
 export const rotatesOnline = (graph: Graph, input: Edge): boolean => {
   const kind = producerOf(graph, input)?.kind;
-  return kind !== 'norm' && kind !== 'attention';
+  return kind === 'gated' || kind === 'activation';
 };
 
 function rotateNodes(graph: Graph): GraphNode[] {

@@ -225,9 +225,9 @@ void attendGifBlock(const Call& call) {
   else attendBlocks<uint8_t>(call, gif);
 }
 
-/// attend_gif_published_f32: key thresholds per channel over all tokens of the call, steps per query head.
+/// attend_gif_whole_f32: key thresholds per channel over all tokens of the call, steps per query head.
 /// Operands q, k, v, y, packed; numbers of Heads, then the GIF format.
-void attendGifPublished(const Call& call) {
+void attendGifWhole(const Call& call) {
   const Heads heads(call);
   const Gif gif = readGif(call.numbers + HEADS);
   const auto* k = operand<float>(call, 1);

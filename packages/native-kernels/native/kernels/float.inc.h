@@ -100,7 +100,7 @@ void rope(const Call& call) {
           to_[i] = static_cast<float>(left * cosine - right * sine);
           to_[i + R] = static_cast<float>(right * cosine + left * sine);
         }
-        std::memcpy(to_ + 2 * R, a + 2 * R, (D - 2 * R) * sizeof(float));
+        if (D > 2 * R) std::memcpy(to_ + 2 * R, a + 2 * R, (D - 2 * R) * sizeof(float));
       }
     }
   });

@@ -57,7 +57,7 @@ const KernelEntry entries[] = {
     {"linear_ternary_f32", linearTernary, nullptr},
     {"attend_gif_token_f32", attendGifToken, nullptr},
     {"attend_gif_block_f32", attendGifBlock, nullptr},
-    {"attend_gif_published_f32", attendGifPublished, nullptr},
+    {"attend_gif_whole_f32", attendGifWhole, nullptr},
     {"column_absmax_f32", columnAbsmax, nullptr},
     {"column_dot_f32", columnDot, nullptr},
     {"kv_saliency_f32", kvSaliency, nullptr},

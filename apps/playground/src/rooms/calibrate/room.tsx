@@ -114,7 +114,7 @@ function RunPanel() {
       </div>
       {unable.value !== undefined && (
         <Notice>
-          {unable.value} Take round-to-nearest or SmoothQuant with published saliency, or{' '}
+          {unable.value} Take round-to-nearest or SmoothQuant with obs saliency, or{' '}
           <button type="button" class="link" onClick={() => (backendChoice.value = 'wasm')}>
             WebAssembly
           </button>

@@ -40,7 +40,7 @@ export function SettingsPanel() {
       {weightsSpike(weights.value) ? (
         <Slider
           label="Mean steps of a weight"
-          signal={chosen.equalSteps}
+          signal={chosen.meanSteps}
           min={1}
           max={4}
           step={0.05}

@@ -132,8 +132,8 @@ export function StaircasePanel() {
         <Select
           label="Range of codes"
           signal={range}
-          choices={['lossless', 'published']}
-          names={{ lossless: 'lossless: 0 to T L', published: 'published: 0 to T (L + 1) − 1' }}
+          choices={['lossless', 'saturating']}
+          names={{ lossless: 'lossless: 0 to T L', saturating: 'saturating: 0 to T (L + 1) − 1' }}
           disabled={signed.value}
           help={
             signed.value
@@ -181,7 +181,7 @@ function Verdict() {
 const causes = (): string[] => [
   ...(reset.value === 'hard' ? ['a hard reset throws away the charge above the threshold'] : []),
   ...(leak.value > 0 ? ['the leak takes charge before it is fired'] : []),
-  ...(range.value === 'published' && !signed.value
-    ? ['the spikes cannot carry the top T − 1 codes of the published range']
+  ...(range.value === 'saturating' && !signed.value
+    ? ['the spikes cannot carry the top T − 1 codes of the saturating range']
     : []),
 ];

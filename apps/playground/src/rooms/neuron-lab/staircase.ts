@@ -9,7 +9,7 @@ export interface Encoding {
   /** x at each step, or T x at the first and nothing after it. */
   readonly drive: 'constant' | 'once';
   /** Codes up to T L, or up to T (L + 1) - 1 as in the research code. */
-  readonly range: 'lossless' | 'published';
+  readonly range: 'lossless' | 'saturating';
 }
 
 export interface Encoded {
@@ -33,8 +33,8 @@ export function staircase({ neuron, steps, drive, range }: Encoding, settings: S
   const made = labNeuron(neuron, settings);
   const { least, most, run } = made;
   const { threshold } = settings;
-  const published = range === 'published' && !isSigned(made);
-  const codes = { least: steps * least, most: published ? steps * (most + 1) - 1 : steps * most };
+  const saturating = range === 'saturating' && !isSigned(made);
+  const codes = { least: steps * least, most: saturating ? steps * (most + 1) - 1 : steps * most };
   const unit = threshold / steps;
 
   const span = (codes.most - codes.least) * unit;

@@ -48,7 +48,7 @@ export const revealed = kept('step', MOST_STEPS, wholeIn(0, MOST_STEPS));
 /** The neuron, the drive and the range of the staircase. */
 export const neuron = kept('neuron', 'gif', oneOf(...NEURONS));
 export const drive = kept('drive', 'constant', oneOf('constant', 'once'));
-export const range = kept('range', 'lossless', oneOf('lossless', 'published'));
+export const range = kept('range', 'lossless', oneOf('lossless', 'saturating'));
 /** p: the part of the channels that take T steps. */
 export const salient = kept('salient', 0.1, numberIn(0, 1));
 
