@@ -2,6 +2,7 @@
 import { SpikeError } from '@spikellm/backend';
 import { createDigest, type ModelFolder } from '@spikellm/checkpoint';
 import { PROTOCOLS, tokenise, type Perplexity, type Protocol, type ProtocolText } from '@spikellm/evaluation';
+import { parseModel } from '@spikellm/graph';
 import { windowsOf } from './format.ts';
 import type { Measured } from './measure.ts';
 import { print, type Streams } from './session.ts';
@@ -25,7 +26,7 @@ export async function tokeniseRead(
   model: ModelFolder,
   { protocol, text, parts }: ReadText,
 ): Promise<Reading> {
-  const { ids, head } = tokenise(text, await model.tokenizer(), model.config);
+  const { ids, head } = tokenise(text, await model.tokenizer(), parseModel(model.config).config);
   const digest = createDigest('sha256');
   digest.update(text);
   const report = {
