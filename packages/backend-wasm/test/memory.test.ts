@@ -5,12 +5,11 @@ afterEach(() => vi.unstubAllGlobals());
 
 /** An engine that refuses memories above a size, as phones do for those that are shared. */
 function refuse(isRefused: (descriptor: WebAssembly.MemoryDescriptor) => boolean): void {
-  const { Memory } = WebAssembly;
-  const { Memory: _, ...others } = Object.getOwnPropertyDescriptors(WebAssembly);
+  const { Memory, ...others } = Object.getOwnPropertyDescriptors(WebAssembly);
   const engine = Object.defineProperties({}, others);
   const limited = function (descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory {
     if (isRefused(descriptor)) throw new RangeError('Out of memory');
-    return new Memory(descriptor);
+    return new Memory.value!(descriptor);
   };
   vi.stubGlobal('WebAssembly', Object.assign(engine, { Memory: limited }));
 }

@@ -25,11 +25,11 @@ test('the chat of a real model is written as transformers writes it', async ({ s
   await using model = await openGguf(path);
   const template = await model.chatTemplate();
   expect(template.text(chat.messages)).toBe(chat.text);
-  const reader = await model.tokenizer();
-  expect(template.ids(chat.messages)).toEqual(reader.encode(chat.text, { special: false }));
+  const real = await model.tokenizer();
+  expect(template.ids(chat.messages)).toEqual(real.encode(chat.text, { special: false }));
   for (const { text, ids, ids_without_special: bare } of tokens) {
-    expect(reader.encode(text)).toEqual(ids);
-    expect(reader.encode(text, { special: false })).toEqual(bare);
+    expect(real.encode(text)).toEqual(ids);
+    expect(real.encode(text, { special: false })).toEqual(bare);
   }
 });
 

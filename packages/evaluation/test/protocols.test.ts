@@ -41,15 +41,17 @@ test('Gemma gets BOS at the head of each window, others what their tokenizer put
     ...Array.from(content, (each) => each.charCodeAt(0)),
   ];
   const tokenizer = { encode, bos: 2 };
-  expect(tokenise('abc', tokenizer, { model_type: 'llama' })).toEqual({
+  expect(tokenise('abc', tokenizer, { family: 'llama' })).toEqual({
     ids: [2, 97, 98, 99],
     head: undefined,
   });
-  const { ids, head } = tokenise('abcde', tokenizer, { model_type: 'gemma3_text' });
+  const { ids, head } = tokenise('abcde', tokenizer, { family: 'gemma2', needsBos: true });
   expect(cutWindows(ids, { window: 3, head })).toEqual([
     [2, 97, 98],
     [2, 99, 100],
   ]);
   expect(cutWindows(ids, { window: 3, head, skipWindows: 1 })).toEqual([[2, 99, 100]]);
-  expect(() => tokenise('a', { encode, bos: undefined }, { model_type: 'gemma' })).toThrow(/expected BOS/);
+  expect(() => tokenise('a', { encode, bos: undefined }, { family: 'gemma2', needsBos: true })).toThrow(
+    /expected BOS/,
+  );
 });

@@ -19,6 +19,8 @@ export interface DecoderConfig {
   readonly downRotation?: 'hadamard';
   /** Tokens that end a text; may be empty. */
   readonly endTokens: readonly number[];
+  /** Every text it was trained on begins with BOS; without it, all that follows is far from what it knows. */
+  readonly needsBos?: true;
 }
 
 /** One decoder layer: x [N, hidden] to the next layer's x. Layers with the same parameters share their nodes. */

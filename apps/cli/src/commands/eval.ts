@@ -1,18 +1,23 @@
 import { SpikeError } from '@spikellm/backend';
-import { PROTOCOLS } from '@spikellm/evaluation';
+import { cutWindows, PROTOCOLS } from '@spikellm/evaluation';
 import type { Command } from 'commander';
 import { openBackend, type BackendOptions } from '../backends.ts';
-import { cacheOf, windowsOf } from '../format.ts';
+import { checkFinite, readByProtocol, showPerplexity, tokeniseRead } from '../eval-text.ts';
+import { cacheOf } from '../format.ts';
 import { countText, measureDecoder } from '../measure.ts';
 import { MODEL_ARGUMENT, openDecoder, openModel } from '../model.ts';
 import { showOperations } from '../operations-report.ts';
 import { oneOf, option, wholeAbove, wholes, withBackend, withVerbose } from '../options.ts';
 import { holdNotes, print, printJson, type Session } from '../session.ts';
 import { openTasks, runTasks, showTasks, withTasks, type TaskOptions } from '../tasks.ts';
-import { checkFinite, openText, type TextOptions } from '../text-windows.ts';
-import { windowOption } from '../window.ts';
+import { windowOf, windowOption } from '../window.ts';
 
-interface EvalOptions extends BackendOptions, TaskOptions, TextOptions {
+interface EvalOptions extends BackendOptions, TaskOptions {
+  readonly text?: string;
+  readonly protocol: string;
+  readonly window?: number;
+  readonly maxWindows?: number;
+  readonly skipWindows: number;
   readonly operations?: boolean;
   readonly json?: boolean;
 }
@@ -42,25 +47,30 @@ export function addEval(program: Command, session: Session): void {
 
 async function evaluate(session: Session, name: string, options: EvalOptions): Promise<void> {
   checkWork(options);
-  const text = options.text === undefined ? undefined : await openText(options.text, options);
+  const text = options.text === undefined ? undefined : await readByProtocol(options.text, options.protocol);
   await using model = await openModel(session, name);
   const notes = holdNotes(session);
-  const cut = await text?.(model, notes.say);
+  const { skipWindows, maxWindows = text?.protocol.maxWindows } = options;
+  const window = text === undefined ? 0 : windowOf(model, options.window, notes.say);
+  const read = text && (await tokeniseRead(model, text));
+  const windows = { window, maxWindows, skipWindows, head: read?.head };
+  const ids = read?.ids;
+  if (ids !== undefined) cutWindows(ids, windows); // a short text is known before the model is loaded
   const opened = await openTasks(session, model, options);
   using backend = await openBackend(session, options, notes.say);
   using decoder = await openDecoder(session, model, backend);
   notes.release();
-  const result = cut && (await measureDecoder(session, decoder, cut.ids, cut.windows));
+  const result = ids && (await measureDecoder(session, decoder, ids, windows));
   if (result !== undefined) checkFinite(result);
   const operations =
-    cut && options.operations ? await countText(session, model, decoder, cut.ids, cut.windows) : undefined;
+    ids && options.operations ? await countText(session, model, decoder, ids, windows) : undefined;
   const tasks =
     opened.length === 0 ? undefined : await runTasks(session, { model, decoder, backend }, opened, options);
   if (options.json === true) {
     printJson(session, {
       model: name,
       text: options.text,
-      read: cut?.read,
+      read: read?.report,
       backend: backend.name,
       ...result,
       operations,
@@ -68,12 +78,8 @@ async function evaluate(session: Session, name: string, options: EvalOptions): P
     });
     return;
   }
-  if (cut !== undefined && result !== undefined) {
-    print(session, `perplexity  ${result.perplexity.toFixed(4)}`);
-    print(session, `nll         ${result.nll.toFixed(4)} nats per token`);
-    print(session, `text        ${windowsOf(result)}`);
-    for (const line of cut.lines) print(session, line);
-    print(session, `protocol    ${result.protocol}`);
+  if (result !== undefined && read !== undefined) {
+    showPerplexity(session, result, read);
     print(session, `time        ${result.seconds.toFixed(1)} s on the ${backend.name} backend`);
   }
   print(session, `KV cache    ${cacheOf(decoder.spiking)}`);

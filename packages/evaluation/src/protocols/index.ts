@@ -1,4 +1,5 @@
 import { SpikeError } from '@spikellm/backend';
+import type { DecoderConfig } from '@spikellm/graph';
 import { c4 } from './c4.ts';
 import type { Protocol } from './protocol.ts';
 import { text } from './text.ts';
@@ -24,28 +25,22 @@ export interface ProtocolTokens {
   readonly head: number | undefined;
 }
 
-/** Families that were never trained on a text without BOS: without it every window is far from what they know. */
-const HEADED = ['gemma', 'gemma2', 'gemma3', 'gemma3_text'];
-
 /**
  * Tokenises a text once and as a whole, with what its tokenizer puts around it (LLaMA: one BOS at the very beginning), or for
- * families that need it with BOS at the head of each window instead.
- * Errors: MISMATCH for such a family without BOS.
- *
- * @param config - config.json of the model
+ * models that need it with BOS at the head of each window instead.
+ * Errors: MISMATCH for such a model without BOS.
  */
 export function tokenise(
   content: string,
   tokenizer: ProtocolTokenizer,
-  { model_type: family }: Readonly<Record<string, unknown>>,
+  { needsBos, family }: Pick<DecoderConfig, 'needsBos' | 'family'>,
 ): ProtocolTokens {
-  if (!HEADED.includes(family as string))
-    return { ids: tokenizer.encode(content, { special: true }), head: undefined };
+  if (needsBos !== true) return { ids: tokenizer.encode(content, { special: true }), head: undefined };
   const { bos } = tokenizer;
   if (bos === undefined) {
     throw new SpikeError('MISMATCH', {
       where: 'tokenizer',
-      expected: `BOS, which models of the family ${family as string} need`,
+      expected: `BOS, which models of the family ${family} need`,
       received: 'none',
     });
   }

@@ -45,7 +45,7 @@ export function readGemma(given: Json, { slides, caps, own }: Generation): Bluep
   });
   const window = readWindow(json);
   const kindOf = readLayerKinds(json, slides);
-  return readDecoder(json, {
+  const blueprint = readDecoder(json, {
     norms: 'both',
     normOffset: 1,
     activation: 'gelu_tanh',
@@ -57,4 +57,5 @@ export function readGemma(given: Json, { slides, caps, own }: Generation): Bluep
     caps: { attention: read.attn_logit_softcapping ?? 0, logits: read.final_logit_softcapping ?? 0 },
     ...own?.(kindOf),
   });
+  return { ...blueprint, config: { ...blueprint.config, needsBos: true } };
 }
