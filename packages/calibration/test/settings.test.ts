@@ -15,14 +15,14 @@ const ternary = { weights: 'ternary' } as const;
 
 describe('settings', () => {
   it.each([
-    [{ salientFraction: 1.5 }, 'salient: expected a number from 0 to 1, received 1.5.'],
+    [{ salientFraction: 1.5 }, 'salientFraction: expected a number from 0 to 1, received 1.5.'],
     [{ weightBits: 5.5 }, 'weightBits: expected a whole number from 2 to 8, or 16 for float, received 5.5.'],
     [
       { activationBits: 12 },
       'activationBits: expected a whole number from 2 to 8, or 16 for float, received 12.',
     ],
     [{ steps: 3 }, 'steps: expected 1, 2 or 4, received 3.'],
-    [{ key: 'channel' }, 'key: expected block, token, published, float, received channel.'],
+    [{ key: 'channel' }, 'key: expected block, token, whole, float, received channel.'],
     [{ rotate: 'fourier' }, 'rotate: expected none or hadamard, received fourier.'],
     [
       { options: { weights: 'ternary' } },
@@ -45,9 +45,9 @@ describe('settings', () => {
       { pipeline: 'omniquant', options: { epochs: -1 } },
       'epochs: expected a whole number from 0 to 1000, received -1.',
     ],
-    [{ saliency: 'size' }, 'saliency: expected published, random, fisher, received size.'],
+    [{ saliency: 'size' }, 'saliency: expected obs, random, fisher, received size.'],
     ...[{ name: 'mine' }, { score: () => [] }, { name: 7, score: () => [] }].map(
-      (saliency): [object, string] => [{ saliency }, 'saliency: expected published, random, fisher'],
+      (saliency): [object, string] => [{ saliency }, 'saliency: expected obs, random, fisher'],
     ),
     [
       { saliency: { name: 'mine', score: () => [] }, granularity: 'linear' },

@@ -20,7 +20,7 @@ describe('metrics', () => {
   });
 
   it('are those that there are', () => {
-    expect(() => metricOf('size')).toThrow('saliency: expected published, random, fisher, received size.');
+    expect(() => metricOf('size')).toThrow('saliency: expected obs, random, fisher, received size.');
   });
 });
 
