@@ -3,6 +3,7 @@ import {
   FLOAT_BITS,
   inputSites,
   layerWeights,
+  globalWeights,
   tables,
   type LayerGraph,
   type ModelGraph,
@@ -45,7 +46,10 @@ export function sizeRun(options: SizingOptions): RunSize {
   const own = ownSettings(settings);
   const layer = largestLayer(graph);
   const weights = F32 * layerParameters(layer);
-  const table = vocabularySize * hiddenSize;
+  const table = Math.max(...tables(graph).map(({ outputs, inputs }) => outputs * inputs));
+  const ends = globalWeights(graph)
+    .filter(({ role }) => role !== 'table')
+    .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
   const largest = Math.max(...linearsOf(layer).map(({ inputs, outputs }) => inputs * outputs));
   const activations = activationBytes(layer, length);
   const rotated = settings.rotate !== 'none';
@@ -92,7 +96,7 @@ export function sizeRun(options: SizingOptions): RunSize {
   const layers = graph.layers.reduce((sum, each) => sum + packedLayer(each, settings), 0);
   return {
     parts,
-    checkpointBytes: layers + stored * table * (packs ? 1 : tableBytes),
+    checkpointBytes: layers + stored * table * (packs ? 1 : tableBytes) + storedBytes * ends,
     spilledBytes: Math.max(0, Math.max(counts.gradients, counts.layers) * stream - memory),
   };
 }

@@ -24,16 +24,18 @@ export function proportionalLayer(layer: LayerGraph, most: number): LayerGraph {
   const scale = heads / attention.heads;
   const cached = new Set([attention.inputs.k, attention.inputs.v].flatMap((edge) => wide(layer, edge)));
   const queries = new Set([attention.output, ...wide(layer, attention.inputs.q)]);
+  const routes = new Set(layer.nodes.filter(routesTokens).map(({ output }) => output));
   const edges = new Map<Edge, Edge>();
+  const widthOf = (edge: Edge): number => {
+    if (routes.has(edge)) return edge.width;
+    if (cached.has(edge)) return kvHeads * attention.headSize;
+    if (queries.has(edge)) return heads * attention.headSize;
+    return Math.max(1, Math.round(edge.width * scale));
+  };
   const edgeOf = (edge: Edge): Edge => {
     const known = edges.get(edge);
     if (known !== undefined) return known;
-    const width = cached.has(edge)
-      ? kvHeads * attention.headSize
-      : queries.has(edge)
-        ? heads * attention.headSize
-        : Math.max(1, Math.round(edge.width * scale));
-    const made = { ...edge, width };
+    const made = { ...edge, width: widthOf(edge) };
     edges.set(edge, made);
     return made;
   };
@@ -53,6 +55,10 @@ export function proportionalLayer(layer: LayerGraph, most: number): LayerGraph {
     nodes: nodes as unknown as GraphNode[],
   };
 }
+
+/** Whether a node says which experts a token gets: there are as many of them as before. */
+const routesTokens = (node: GraphNode): boolean =>
+  node.kind === 'route' || (node.kind === 'linear' && node.router);
 
 /** An edge and those before it up to the linear that computes it: all are made of heads. */
 function wide(layer: LayerGraph, edge: Edge): Edge[] {
