@@ -44,6 +44,30 @@ test('--dry-run needs a config.json and nothing else', async () => {
   expect(missing.stderr).toContain('expected a config.json, or a folder that has one, received neither.');
 });
 
+test('--dry-run counts logits of a window as far as they stand there at a time', async () => {
+  using folder = scratch();
+  const config = folder.file(
+    'wide.json',
+    JSON.stringify({
+      model_type: 'llama',
+      hidden_size: 8,
+      intermediate_size: 8,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      vocab_size: 2 ** 20,
+      tie_word_embeddings: true,
+      torch_dtype: 'float32',
+    }),
+  );
+  const args = ['--dry-run', '--samples', '1', '--seqlen', '256', '--backend', 'reference', '--json'];
+  const evaluated = async (...more: string[]): Promise<number> => {
+    const { stdout } = await run('quantize', config, ...args, ...more);
+    return JSON.parse(stdout).runs[0].parts.evaluate;
+  };
+  expect(await evaluated()).toBeLessThan(1.2e9);
+  expect(await evaluated('--kv', 'whole')).toBeGreaterThan(2 ** 31);
+});
+
 test('without --dry-run there must be a folder to write', async () => {
   const { code, stderr } = await run('quantize', MODEL);
   expect({ code, stderr }).toEqual({

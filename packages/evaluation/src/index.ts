@@ -12,7 +12,13 @@ export {
   type ProtocolTokenizer,
   type ProtocolTokens,
 } from './protocols/index.ts';
-export { perplexity, PERPLEXITY_PROTOCOL, type Perplexity, type PerplexityOptions } from './perplexity.ts';
+export {
+  MOST_LOGITS,
+  perplexity,
+  PERPLEXITY_PROTOCOL,
+  type Perplexity,
+  type PerplexityOptions,
+} from './perplexity.ts';
 export {
   describeModel,
   type DescribeOptions,

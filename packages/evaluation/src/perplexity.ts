@@ -1,5 +1,5 @@
 import { createRunner, SpikeError, type Runner } from '@spikellm/backend';
-import type { Decoder, KvCache } from '@spikellm/graph';
+import { isCausal, type Decoder, type KvCache } from '@spikellm/graph';
 import { cutWindows, type WindowOptions } from './windows.ts';
 
 /** How every perplexity of this package is measured. */
@@ -70,7 +70,16 @@ export async function perplexity(
   };
 }
 
-/** Negative log likelihoods [N] of the token after each; the last row has no token after it and is to be ignored. */
+/**
+ * Logits of a causal decoder that stand in memory at a time, at most: 256 MiB of them, where a vocabulary of 262,144 has 2 GiB
+ * in a window of 2048.
+ */
+export const MOST_LOGITS = 2 ** 26;
+
+/**
+ * Negative log likelihoods [N] of the token after each; the last row has no token after it and is to be ignored. A window
+ * with more logits than {@link MOST_LOGITS} is run in parts that go on from the cache, unless keys see later tokens.
+ */
 async function windowLosses(
   decoder: Decoder,
   runner: Runner,
@@ -78,10 +87,31 @@ async function windowLosses(
   tokens: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  const { backend } = decoder;
+  const { config, spiking } = decoder;
+  const length = isCausal(spiking)
+    ? Math.max(1, Math.floor(MOST_LOGITS / config.vocabularySize))
+    : tokens.length;
+  const all = new Float32Array(tokens.length);
   cache.reset();
+  for (let from = 0; from < tokens.length; from += length) {
+    const part = tokens.slice(from, from + length);
+    const next = Int32Array.from(part, (_, n) => tokens[from + n + 1] ?? 0);
+    all.set(await partLosses(decoder, runner, cache, part, next, signal), from);
+  }
+  return all;
+}
+
+/** Those of tokens that follow what the cache holds, and are followed by `next`. */
+async function partLosses(
+  decoder: Decoder,
+  runner: Runner,
+  cache: KvCache,
+  tokens: readonly number[],
+  next: Int32Array,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const { backend } = decoder;
   using logits = decoder.forward(tokens, cache, { logits: 'all', signal });
-  const next = Int32Array.from(tokens, (_, n) => tokens[n + 1] ?? 0);
   using targets = backend.upload({ type: 'int32', data: next, dims: [next.length] });
   using losses = backend.abortable(signal, () => runner.run('cross_entropy_f32', { logits, targets }).y);
   return (await backend.read(losses, { signal })).data as Float32Array;

@@ -40,6 +40,27 @@ test.each([undefined, spiking({ kv: { key: 'token' } })])(
   },
 );
 
+test.each([
+  ['causal', 'token', [8, 8, 4]],
+  ['of keys that see later tokens', 'whole', [20]],
+] as const)('a window %s with many logits is run in parts where it can be', async (_, key, parts) => {
+  const config = spiking({ kv: { key } });
+  using whole = await loadToy(toyTensors(config), config);
+  const lengths: number[] = [];
+  const decoder: typeof whole = {
+    ...whole,
+    config: { ...whole.config, vocabularySize: 2 ** 23 },
+    forward(ids, cache, options) {
+      lengths.push(ids.length);
+      return whole.forward(ids, cache, options);
+    },
+  };
+  const ids = someIds(20);
+  const { nll } = await perplexity(whole, ids, { window: 20 });
+  expect((await perplexity(decoder, ids, { window: 20 })).nll).toBeCloseTo(nll, 5);
+  expect(lengths).toEqual(parts);
+});
+
 test('the first token and the tail of a text are not predicted, what they are changes only the context', async () => {
   using decoder = await loadToy(toyTensors());
   const ids = someIds(20);

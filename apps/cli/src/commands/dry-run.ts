@@ -9,6 +9,7 @@ import {
   type QuantizeSettings,
   type RunEstimate,
 } from '@spikellm/calibration';
+import { MOST_LOGITS } from '@spikellm/evaluation';
 import type { DecoderConfig } from '@spikellm/graph';
 import { openBackend, type BackendOptions } from '../backends.ts';
 import { bytes, table } from '../format.ts';
@@ -65,7 +66,7 @@ export async function dryRun(
       units.reduce((sum, count) => sum + count, 0),
     );
     const besides = processBytes + heapBytes(passes);
-    const evaluated = LOADED * estimate.checkpointBytes + evaluation(graph.config, length);
+    const evaluated = LOADED * estimate.checkpointBytes + evaluation(graph.config, own, length);
     const whole = [...parts, { part: 'evaluate' as const, bytes: evaluated }].map((each) => ({
       ...each,
       bytes: Math.round(besides + each.bytes),
@@ -132,9 +133,15 @@ const WORDS: Readonly<Record<Part, string>> = {
   evaluate: 'evaluates',
 };
 
-/** Logits of a window, and their copy in host memory. */
-const evaluation = ({ vocabularySize }: DecoderConfig, length: number): number =>
-  2 * 4 * length * vocabularySize;
+/** Logits of a window, as many of them as stand there at a time, and as much beside them. */
+function evaluation(
+  { vocabularySize }: DecoderConfig,
+  { key }: Pick<QuantizeSettings, 'key'>,
+  length: number,
+): number {
+  const logits = length * vocabularySize;
+  return 2 * 4 * (key === 'whole' ? logits : Math.min(logits, Math.max(MOST_LOGITS, vocabularySize)));
+}
 
 function duration(seconds: number): string {
   if (seconds < 100) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
