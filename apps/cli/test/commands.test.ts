@@ -107,8 +107,6 @@ test('quantize, then inspect, eval and generate the result', async () => {
   const made = JSON.parse(stdout);
   expect(made).toMatchObject({ out, backend: TAKEN, windows: 2, window: 32, tokens: 62 });
   expect(made.averageSteps).toBeCloseTo(1.1, 1);
-  // Spikes of 4 bits, and scales and zero points.
-  expect(made.bitsPerActivation).toBeGreaterThan(4 * made.averageSteps);
   expect(made).toMatchObject({ meanSteps: made.averageSteps, transformMacRatio: 0, kv: { key: 'block' } });
   expect(made.aceRatio).toBeCloseTo(1.1, 1);
   expect(made.floatResidueBits).toBe(made.kv.floatResidueBits);
@@ -123,6 +121,8 @@ test('quantize, then inspect, eval and generate the result', async () => {
   const report = JSON.parse((await run('inspect', out, '--json')).stdout);
   expect(report.total.bitsPerWeight).toBe(made.bitsPerWeight);
   expect(report.total.averageSteps).toBe(made.averageSteps);
+  expect(report.total.thresholdBits).toBeGreaterThan(0);
+  expect(made.bitsPerActivation).toBeCloseTo(4 * made.averageSteps + report.total.thresholdBits, 10);
   for (const name of [
     'meanSteps',
     'aceRatio',

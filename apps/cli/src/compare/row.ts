@@ -71,13 +71,13 @@ export const RASTER_CHANNELS = 256;
 /** A row as JSON, whose size does not grow with the model: operations in total, and the channels of a raster that are shown. */
 export function jsonRow(row: Row): unknown {
   if (!isDone(row)) return row;
-  const { linears: _, layers: __, transforms: ___, ...operations } = row.operations;
+  const { tokens, total, uncounted, energyTable } = row.operations;
   const raster = row.raster && {
     ...row.raster,
     steps: row.raster.steps.slice(0, RASTER_CHANNELS),
     codes: row.raster.codes.slice(0, RASTER_CHANNELS),
   };
-  return { ...row, operations, raster };
+  return { ...row, operations: { tokens, total, uncounted, energyTable }, raster };
 }
 
 export const isDone = (row: Row): row is DoneRow => row.error === null;

@@ -6,12 +6,6 @@ import { compensationSize } from '../compensation/size.ts';
 import { linearsOf } from '../sizing/pipeline-size.ts';
 import { pipeline, type LayerTask } from './pipeline.ts';
 
-/** How the linears of one layer came out. */
-export interface GptqLog {
-  readonly layer: number;
-  readonly linears: readonly LinearLog[];
-}
-
 /**
  * GPTQ (arXiv 2210.17323): layer after layer, on what the layers before it, quantised and spiking, hand over; columns of a
  * weight make up for the errors of those before them. To whole numbers, or to ternary spikes.

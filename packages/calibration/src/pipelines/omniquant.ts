@@ -6,12 +6,6 @@ import { trainLayer } from '../training/train.ts';
 import { applyScales } from '../transforms/apply-scales.ts';
 import { pipeline, type LayerTask } from './pipeline.ts';
 
-/** How the training of one layer goes: the mean loss of each epoch, the first before any update has told. */
-export interface LayerLog {
-  readonly layer: number;
-  readonly losses: readonly number[];
-}
-
 /**
  * OmniQuant (arXiv 2308.13137) and SpikeLLM (arXiv 2407.04752): layer after layer is trained on what the layers before it,
  * already spiking, hand over.
