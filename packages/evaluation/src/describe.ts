@@ -6,7 +6,7 @@ import {
   globalWeights,
   layerWeights,
   linearRows,
-  nodesOf,
+  spikingLinears,
   parseModel,
   parseSpikingConfig,
   readSteps,
@@ -118,7 +118,7 @@ export async function describeModel(
   const linears: LinearReport[] = [];
   const steps: Uint8Array[] = [];
   for (const layer of model.layers) {
-    for (const node of nodesOf(layer, 'linear').filter(({ router }) => !router)) {
+    for (const node of spikingLinears(layer)) {
       const described = await describeLinear(bound, layer, node, format, spiking, signal);
       steps.push(described.steps);
       linears.push(described.report);

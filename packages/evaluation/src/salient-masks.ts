@@ -4,10 +4,10 @@ import {
   cachedChannels,
   cachePrefixes,
   linearRows,
-  nodesOf,
   parseModel,
   parseSpikingConfig,
   readSteps,
+  spikingLinears,
   spikesInCache,
   weightFormat,
 } from '@spikellm/graph';
@@ -50,7 +50,7 @@ export async function salientMasks(
       const steps = salient.map((channel) => all[channel]);
       masks.push({ layer: layer.index, name, channels, salient, steps });
     };
-    for (const node of nodesOf(layer, 'linear')) {
+    for (const node of spikingLinears(layer)) {
       const rows = linearRows(layer.prefix, node);
       await weightFormat(spiking).describe(bound, rows, signal); // bears out how many channels there are
       await read(rows.prefix, rows.inputs);

@@ -21,7 +21,7 @@ import {
   layerWeights,
   linearRows,
   loadDecoder,
-  nodesOf,
+  spikingLinears,
   packElements,
   parseModel,
   salientTensors,
@@ -64,20 +64,16 @@ export function someSteps(channels: number): Uint8Array {
   return steps;
 }
 
-/** Tensors of the toy; with `config` those of a checkpoint that spikes in every linear and in the cache. */
-export function toyTensors(config?: SpikingConfig): Tensors {
-  const tensors = randomTensors(
-    [...globalWeights(toyModel), ...toyModel.layers.flatMap(layerWeights)],
-    7,
-    0.5,
-  );
+/** Tensors of the toy, or of another model; with `config` those of a checkpoint that spikes in every linear and in the cache. */
+export function toyTensors(config?: SpikingConfig, model = toyModel): Tensors {
+  const tensors = randomTensors([...globalWeights(model), ...model.layers.flatMap(layerWeights)], 7, 0.5);
   if (config === undefined) return tensors;
   const random = seeded(8);
   const add = (all: Iterable<[string, HostTensor]>): void => {
     for (const [name, tensor] of all) tensors.set(name, tensor);
   };
-  for (const layer of toyModel.layers) {
-    for (const node of nodesOf(layer, 'linear')) {
+  for (const layer of model.layers) {
+    for (const node of spikingLinears(layer)) {
       const rows = linearRows(layer.prefix, node);
       tensors.delete(`${rows.prefix}.weight`);
       add(randomWeight(rows, config.weights, random).tensors(rows.prefix));

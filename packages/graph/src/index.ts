@@ -90,7 +90,14 @@ export { rotateInputs, rotatesOnline } from './ir/rotate.ts';
 export type { DecoderConfig, LayerGraph, ModelGraph } from './model.ts';
 export { rotaryAngles, rotaryFrequencies, type RotaryScaling, type RotaryTable } from './rotary.ts';
 export { readSteps, salientNames, salientTensors, stepClasses } from './salient.ts';
-export { attentionOf, cacheSites, inputSites, type CacheSite, type InputSite } from './sites.ts';
+export {
+  attentionOf,
+  cacheSites,
+  inputSites,
+  spikingLinears,
+  type CacheSite,
+  type InputSite,
+} from './sites.ts';
 export {
   FLOAT_BITS,
   isCausal,

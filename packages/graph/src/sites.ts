@@ -28,10 +28,14 @@ export interface CacheSite {
   readonly channels: number;
 }
 
+const isSpiking = (node: GraphNode): node is LinearNode => node.kind === 'linear' && !node.router;
+
+/** The linears of a layer that read spikes and have packed weights; what routes stays in float. */
+export const spikingLinears = (graph: Graph): LinearNode[] => graph.nodes.filter(isSpiking);
+
 /** The inputs of linears, in the order in which they are read; what routes is none. */
 export function inputSites(graph: Graph): InputSite[] {
-  const isSpiking = (node: GraphNode): node is LinearNode => node.kind === 'linear' && !node.router;
-  const edges = [...new Set(graph.nodes.filter(isSpiking).map((linear) => linear.inputs.x))];
+  const edges = [...new Set(spikingLinears(graph).map((linear) => linear.inputs.x))];
   const sites = edges.map((edge) => ({ edge, readers: readersOf(graph, edge).filter(isSpiking) }));
   const names = sites.map(({ readers }) => siteName(readers));
   return sites.map(({ edge, readers }, i) => {
