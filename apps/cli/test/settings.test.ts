@@ -92,20 +92,17 @@ test.each(PIPELINES.map(({ name }) => name))(
   },
 );
 
+/** Options of a comparison over one window, whose rows are kept in a folder. */
+const sharedIn = (folder: string): string[] => {
+  const windows = ['--window', '16', '--max-windows', '1'];
+  return ['--text', TEXT, ...windows, '--cache', join(folder, 'cache')];
+};
+
 test('compare --wbits 16 measures every method that runs unasked', async () => {
   using folder = scratch();
   const model = await writeTinyModel(join(folder.path, 'tiny'));
   const names = METHODS.filter(({ slow, baseline }) => !slow && !baseline).map(({ name }) => name);
-  const shared = [
-    '--text',
-    TEXT,
-    '--window',
-    '16',
-    '--max-windows',
-    '1',
-    '--cache',
-    join(folder.path, 'cache'),
-  ];
+  const shared = sharedIn(folder.path);
   const { code, stdout } = await run(
     'compare',
     model,
@@ -129,16 +126,7 @@ test('compare --wbits 16 measures every method that runs unasked', async () => {
 test('compare takes the options of each pipeline to its methods, and to no other', async () => {
   using folder = scratch();
   const model = await writeTinyModel(join(folder.path, 'tiny'));
-  const shared = [
-    '--text',
-    TEXT,
-    '--window',
-    '16',
-    '--max-windows',
-    '1',
-    '--cache',
-    join(folder.path, 'cache'),
-  ];
+  const shared = sharedIn(folder.path);
   const options = ['--damping', '0.02', '--epochs', '1', '--samples', '1', '--backend', 'reference'];
   const methods = ['--methods', 'rtn,gptq,ternary,omniquant', '--json'];
   const { stdout } = await run('compare', model, ...shared, ...options, ...methods);
